@@ -1,0 +1,48 @@
+# One-word targets. `make run` and `make test` set everything up first; Python 3.11 to 3.14 is all they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TOKEN = $(or $(DISCORD_TOKEN),$(shell sed -n 's/^DISCORD_TOKEN=\(..*\)/set/p' .env 2>/dev/null))
+
+.PHONY: run test check bench lock screenshots clean
+
+run: $(if $(TOKEN),$(VENV)/run.stamp,$(VENV)/dev.stamp)
+	@$(BIN)/python -m bot
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/pytest -n auto $(ARGS)
+
+check: $(VENV)/dev.stamp
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/dev.stamp
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: $(VENV)/dev.stamp
+	@$(BIN)/python docs/screenshots.py
+
+# Compiles both lock files anew from pyproject.toml.
+lock: $(VENV)/dev.stamp
+	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --quiet --upgrade \
+	    --no-emit-index-url --custom-compile-command "make lock" -o requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --quiet \
+	    --upgrade --no-emit-index-url --custom-compile-command "make lock" -c requirements.txt -o requirements-dev.txt
+
+clean:
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Trilo needs Python 3.11 to 3.14: make run PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.txt | $(BIN)/python
+	@echo "Installing what Trilo runs on (once) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
+	@echo "Installing what Trilo runs on and is tested with (once) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
+	@touch $@ $(VENV)/run.stamp

@@ -1,0 +1,13 @@
+"""Trilo: a Discord bot that answers, and accounts for every cent its AI costs.
+
+The rooms, in reading order:
+
+    __main__      the command line                  settings      the only reader of configuration
+    application   opens and closes everything       client        the Discord client
+    usage/        the books: the one door to the model, prices, tokens, ledger, reports
+    assistant/    what we ask the model
+    words         errors as words for people        errors        the exception tree, drawn
+    sandbox/      the bot inside a made-up Discord, with an offline stand-in for the model
+
+and beside `bot/`: `cogs/`, the front desk in Discord. Imports point one way: cogs → bot.assistant → bot.usage.
+"""

@@ -1,0 +1,111 @@
+"""The composition root: opens the books, the model client and the bot, and closes them in the right order.
+
+Closing: the bot first (answers being written may finish), then calls in flight, then the ledger.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import discord
+
+from bot.assistant.conversation import Conversation
+from bot.assistant.operations import Models, declare
+from bot.client import Services, Trilo
+from bot.errors import SettingsError
+from bot.settings import Settings, ephemeral_host
+from bot.usage import open_tracker
+from bot.usage.database import sqlite_path
+from bot.usage.tokens import count_tokens_async
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, database_url: str, base_url: str | None, api_key: str, console: bool = True
+) -> AsyncIterator[Services]:
+    """Everything the cogs work with, for as long as the block lasts."""
+    async with open_tracker(database_url, synchronous=settings.ledger_synchronous, console=console) as tracker:
+        models = Models(fast=settings.fast_model, smart=settings.smart_model)
+        declare(tracker, models)
+        # Building an encoding holds the interpreter for a tenth of a second: now, not under a gateway's heartbeat.
+        await count_tokens_async("", settings.fast_model)
+        conversation = Conversation(
+            tracker.openai(api_key=api_key, base_url=base_url),
+            models,
+            persona=settings.persona,
+            max_output_tokens=settings.max_output_tokens,
+        )
+        yield Services(settings, tracker, conversation)
+
+
+async def run_bot(settings: Settings) -> None:
+    """Run on Discord until SIGINT or SIGTERM. Raises `SettingsError` for what only the operator can mend."""
+    assert settings.discord_token is not None  # noqa: S101 - the command line sends token-less runs elsewhere
+    check_disk(settings)
+    async with (
+        open_services(
+            settings,
+            database_url=settings.database_url,
+            base_url=settings.openai_base_url,
+            api_key=model_key(settings),
+        ) as services,
+        Trilo(services) as bot,
+    ):
+        try:
+            await bot.start(settings.discord_token.get_secret_value())
+        except discord.LoginFailure:
+            raise SettingsError("DISCORD_TOKEN", "Discord refused it; copy the bot's token anew") from None
+        except discord.PrivilegedIntentsRequired:
+            problem = "switch on Message Content Intent on the bot's page in Discord's portal, or set it to 0"
+            raise SettingsError("MESSAGE_CONTENT", problem) from None
+
+
+def model_key(settings: Settings) -> str:
+    """The model's key; a server of one's own (OPENAI_BASE_URL) may do without. Raises `SettingsError`."""
+    if settings.openai_api_key is not None:
+        return settings.openai_api_key.get_secret_value()
+    if settings.openai_base_url is None:
+        raise SettingsError("OPENAI_API_KEY", "missing; create one with your AI provider and put it in .env")
+    return "none"
+
+
+def check_disk(settings: Settings) -> None:
+    """Refuse a SQLite file on a host that loses its disk at each deploy. Raises `SettingsError`."""
+    host = ephemeral_host()
+    if host is None or settings.ephemeral_ok or settings.database_url.startswith("postgres"):
+        return
+    path = sqlite_path(settings.database_url)
+    if path is None or not _on_mounted_volume(path):
+        problem = (
+            f"{host} loses this disk at each deploy, and the books with it. Mount a volume and point DATABASE_URL "
+            "at it (docs/deploy.md), or accept the loss with EPHEMERAL_OK=1"
+        )
+        raise SettingsError("DATABASE_URL", problem)
+
+
+def _on_mounted_volume(path: Path) -> bool:
+    folder = path.absolute().parent
+    return any(parent.is_mount() for parent in (folder, *folder.parents) if parent != Path(parent.anchor))
+
+
+def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end, or until SIGINT or SIGTERM: then cancel, which closes everything in order."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        task = loop.create_task(work)
+        for name in (signal.SIGINT, signal.SIGTERM):
+            if sys.platform == "win32":
+                signal.signal(name, lambda *_: loop.call_soon_threadsafe(task.cancel))
+            else:
+                loop.add_signal_handler(name, task.cancel)
+        try:
+            loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            log.info("stopped")

@@ -1,0 +1,158 @@
+"""The Discord client: receives finished services, loads the cogs, and turns every error into words in one place."""
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.assistant.conversation import Conversation
+from bot.settings import Settings
+from bot.usage.tracker import UsageTracker
+from bot.words import refusal_words, where, words_for
+
+log = logging.getLogger(__name__)
+
+EXTENSIONS = ("cogs.conversation", "cogs.token_stats", "cogs.owner", "cogs.help")
+FINISH_PATIENCE_SECONDS = 4.0
+"""How long shutting down waits for answers that are being written."""
+_SYNCED = "synced commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the cogs work with, opened and closed by `bot.application`."""
+
+    settings: Settings
+    tracker: UsageTracker
+    conversation: Conversation
+
+
+class Trilo(commands.AutoShardedBot):
+    """The bot. Cogs reach the services as `bot.services`."""
+
+    def __init__(self, services: Services, *, always_sync: bool = False, shard_count: int | None = None) -> None:
+        intents = discord.Intents.default()
+        intents.message_content = services.settings.message_content
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            shard_count=shard_count,
+            tree_cls=Tree,
+        )
+        self.services = services
+        self._always_sync = always_sync
+        self._working = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def setup_hook(self) -> None:
+        """Load the cogs; tell Discord of the commands where they have changed since the last start."""
+        for extension in EXTENSIONS:
+            await self.load_extension(extension)
+        await self._sync_commands()
+        await self.services.tracker.claims.forget_old()
+
+    async def on_ready(self) -> None:
+        """Say who we are, once for each time the gateway is ready."""
+        log.info("ready as %s in %d servers", self.user, len(self.guilds))
+
+    async def on_message(self, _message: discord.Message, /) -> None:
+        """Messages are answered by the conversation cog; there are no prefix commands to look for."""
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """A server we were invited to."""
+        await self._leave_unless_allowed(guild)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """A server we were on before this start: ALLOWED_GUILDS may have changed since."""
+        await self._leave_unless_allowed(guild)
+
+    async def _leave_unless_allowed(self, guild: discord.Guild) -> None:
+        """Leave a server that isn't among ALLOWED_GUILDS, with one polite sentence."""
+        if self.is_allowed(guild.id):
+            return
+        log.info("leaving server %d: not among ALLOWED_GUILDS", guild.id)
+        channel = guild.system_channel
+        if channel is not None and channel.permissions_for(guild.me).send_messages:
+            await channel.send("Thanks for the invitation, but I only work on servers my operator has chosen. Goodbye!")
+        await guild.leave()
+
+    def is_allowed(self, guild_id: int) -> bool:
+        """Whether a server may use the operator's key."""
+        allowed = self.services.settings.allowed_guilds
+        return not allowed or guild_id in allowed
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Around work that shutting down should wait for."""
+        self._working += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._working -= 1
+            if not self._working:
+                self._idle.set()
+
+    async def close(self) -> None:
+        """Let answers being written finish, for a few seconds, then leave Discord."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), FINISH_PATIENCE_SECONDS)
+        except TimeoutError:
+            log.warning("closing with %d answers unfinished", self._working)
+        await super().close()
+
+    async def _sync_commands(self) -> None:
+        """Commands are synced when the tree has changed, not at each start: Discord limits how often."""
+        owner_guild_id = self.services.settings.owner_guild_id
+        scopes = [None, *([discord.Object(owner_guild_id)] if owner_guild_id else [])]
+        claims = self.services.tracker.claims
+        for scope in scopes:
+            payload = [command.to_dict(self.tree) for command in self.tree.get_commands(guild=scope)]
+            digest = hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
+            name = f"{_SYNCED} {self.application_id} {scope.id if scope else 'global'}"
+            if not self._always_sync and await claims.recall(name) == digest:
+                continue
+            try:
+                await self.tree.sync(guild=scope)
+            except discord.Forbidden:
+                log.error("OWNER_GUILD_ID %s: the bot isn't on that server, so /owner isn't there", owner_guild_id)  # noqa: TRY400
+                continue
+            await claims.remember(name, digest)
+
+
+class Tree(app_commands.CommandTree[Trilo]):
+    """The command tree: keeps strangers out, and gives every failed command words."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:
+        """Only servers that may use the operator's key (ALLOWED_GUILDS)."""
+        if interaction.guild_id is None or interaction.client.is_allowed(interaction.guild_id):
+            return True
+        await answer_privately(interaction, "I only work on servers my operator has chosen.")
+        return False
+
+    async def on_error(self, interaction: discord.Interaction[Trilo], error: app_commands.AppCommandError, /) -> None:
+        """Words for the person; details for the operator unless the person was rightly refused."""
+        if (refused := refusal_words(error)) is not None:
+            await answer_privately(interaction, refused)
+            return
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        log.error("command %s failed: %s", interaction.command and interaction.command.qualified_name, where(cause))
+        await answer_privately(interaction, words_for(cause))
+
+
+async def answer_privately(interaction: discord.Interaction[Trilo], text: str) -> None:
+    """Answer an interaction ephemerally, whether or not it was deferred or answered before."""
+    if interaction.response.is_done():
+        await interaction.followup.send(text, ephemeral=True)
+    else:
+        await interaction.response.send_message(text, ephemeral=True)

@@ -1,0 +1,128 @@
+"""`python -m bot doctor`: what is missing or wrong in the configuration, and what to do about it."""
+
+import sys
+from typing import NamedTuple
+
+import discord
+import openai
+
+from bot.application import check_disk, model_key
+from bot.errors import SettingsError, TriloError
+from bot.settings import ENV_FILE, Settings
+from bot.usage import DatabaseBusyError, open_tracker
+from bot.usage.database import sqlite_path
+from bot.usage.prices import PriceList
+
+INVITE_PERMISSIONS = 274_878_024_768
+"""View channels, send messages (also in threads), embed links, attach files, read history, add reactions."""
+
+
+class Finding(NamedTuple):
+    """One thing looked at. `words` say what was found and, where it isn't `ok`, what to do."""
+
+    subject: str
+    ok: bool
+    words: str
+
+
+async def examine(settings: Settings, *, online: bool = True) -> list[Finding]:
+    """Look at everything the bot needs; with `online`, ask Discord and the AI provider too."""
+    findings = [
+        Finding("Python", sys.version_info >= (3, 11), ".".join(map(str, sys.version_info[:3]))),
+        _settings_file(),
+        await _database(settings),
+        _disk(settings),
+        _prices(),
+    ]
+    findings += await _discord(settings, online)
+    findings.append(await _model(settings, online))
+    return findings
+
+
+def _settings_file() -> Finding:
+    if ENV_FILE.exists():
+        return Finding(".env", True, "found")
+    return Finding(".env", True, "none; settings come from the environment. To start one: cp .env.example .env")
+
+
+async def _database(settings: Settings) -> Finding:
+    try:
+        async with open_tracker(settings.database_url, console=False, lock_wait_seconds=0):
+            pass
+    except DatabaseBusyError:
+        return Finding("DATABASE_URL", True, "in use by a running bot")
+    except TriloError as error:
+        return Finding("DATABASE_URL", False, str(error))
+    path = sqlite_path(settings.database_url)
+    return Finding("DATABASE_URL", True, f"{path.absolute() if path else 'in memory'} can be written")
+
+
+def _disk(settings: Settings) -> Finding:
+    try:
+        check_disk(settings)
+    except SettingsError as error:
+        return Finding("disk", False, error.problem)
+    return Finding("disk", True, "the books outlive a restart here")
+
+
+def _prices() -> Finding:
+    try:
+        return Finding("prices", True, PriceList.load().described())
+    except TriloError as error:
+        return Finding("prices", False, str(error))
+
+
+async def _discord(settings: Settings, online: bool) -> list[Finding]:
+    if settings.discord_token is None:
+        words = (
+            "missing: Developer Portal > your application > Bot > Reset Token. Without it, `make run` is the sandbox"
+        )
+        return [Finding("DISCORD_TOKEN", False, words)]
+    if not online:
+        return [Finding("DISCORD_TOKEN", True, "set, not tried")]
+    try:
+        async with discord.Client(intents=discord.Intents.none()) as client:
+            await client.login(settings.discord_token.get_secret_value())
+            application = await client.application_info()
+    except discord.LoginFailure:
+        return [
+            Finding("DISCORD_TOKEN", False, "Discord refused it: copy the bot's token anew (not the client secret)")
+        ]
+    except (discord.HTTPException, OSError) as error:
+        return [Finding("DISCORD_TOKEN", False, f"Discord could not be reached ({type(error).__name__}): try again")]
+    link = discord.utils.oauth_url(
+        application.id,
+        permissions=discord.Permissions(INVITE_PERMISSIONS),
+        scopes=("bot", "applications.commands"),
+    )
+    findings = [
+        Finding("DISCORD_TOKEN", True, f"works, for the application {application.name}"),
+        Finding("invite link", True, link),
+    ]
+    flags = application.flags
+    if settings.message_content and not (flags.gateway_message_content or flags.gateway_message_content_limited):
+        findings.append(Finding("MESSAGE_CONTENT", False, "set, but the intent is off on the Bot page of the portal"))
+    return findings
+
+
+async def _model(settings: Settings, online: bool) -> Finding:
+    try:
+        key = model_key(settings)
+    except SettingsError as error:
+        return Finding("OPENAI_API_KEY", False, error.problem)
+    if not online:
+        return Finding("OPENAI_API_KEY", True, "set, not tried")
+    try:
+        async with open_tracker("sqlite:///:memory:", console=False) as tracker:
+            client = tracker.openai(api_key=key, base_url=settings.openai_base_url, max_retries=0, timeout=15)
+            served = {model.id async for model in client.models.list()}
+    except openai.AuthenticationError:
+        return Finding("OPENAI_API_KEY", False, "the AI provider refused it: create a new key")
+    except openai.OpenAIError as error:
+        return Finding(
+            "OPENAI_API_KEY", False, f"the AI provider could not be asked ({type(error).__name__}): try again"
+        )
+    missing = sorted({settings.fast_model, settings.smart_model} - served) if served else []
+    if missing:
+        return Finding("FAST_MODEL, SMART_MODEL", False, f"not offered to this key: {', '.join(missing)}")
+    return Finding("OPENAI_API_KEY", True, "works")

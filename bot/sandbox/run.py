@@ -1,0 +1,44 @@
+"""The sandbox as a command: the production bot and books, a made-up server, and a model that needs no key."""
+
+import logging
+import sys
+from contextlib import AsyncExitStack
+
+from bot.application import model_key, open_services
+from bot.client import Trilo
+from bot.sandbox.history import write_history
+from bot.sandbox.preview import THINGS_TO_TRY, open_sandbox
+from bot.sandbox.stand_in_model import StandInModel
+from bot.settings import Settings
+from bot.usage.console import Console
+
+log = logging.getLogger(__name__)
+
+SANDBOX_DATABASE = "sqlite:///data/sandbox.db"
+"""Where the books are kept unless DATABASE_URL says otherwise: apart from the real ones."""
+
+
+async def run_sandbox(settings: Settings, port: int | None) -> None:
+    """Serve until cancelled or ended from the page. With OPENAI_API_KEY or OPENAI_BASE_URL that model answers."""
+    database_url = settings.database_url if "database_url" in settings.model_fields_set else SANDBOX_DATABASE
+    async with AsyncExitStack() as stack:
+        if settings.openai_api_key is None and settings.openai_base_url is None:
+            stand_in = await stack.enter_async_context(StandInModel())
+            base_url: str | None = stand_in.base_url
+            api_key = "sandbox"
+        else:
+            base_url = settings.openai_base_url
+            api_key = model_key(settings)
+        services = await stack.enter_async_context(
+            open_services(settings, database_url=database_url, base_url=base_url, api_key=api_key, console=False)
+        )
+        bot = await stack.enter_async_context(Trilo(services, always_sync=True, shard_count=1))
+        sandbox = await stack.enter_async_context(open_sandbox(bot, port=port))
+        await write_history(services.tracker, sandbox.world)
+        console = Console()
+        stack.callback(console.close)
+        services.tracker.subscribe(console.show)
+        print(f"Sandbox: {sandbox.url}", flush=True)
+        print(THINGS_TO_TRY, file=sys.stderr, flush=True)
+        print(f"The books: DATABASE_URL={database_url} python -m bot stats", file=sys.stderr, flush=True)
+        await sandbox.wait_closed()

@@ -1,0 +1,77 @@
+"""Settings: the only reader of configuration, from the environment and `.env`. Errors name the variable."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.errors import SettingsError
+
+ENV_FILE = Path(".env")
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default; `.env.example` says what each is for. Secrets never show in a repr."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True, str_strip_whitespace=True
+    )
+
+    discord_token: SecretStr | None = None
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    database_url: str = "sqlite:///data/trilo.db"
+    app_env: Literal["development", "production"] = "production"
+    fast_model: str = "gpt-4o-mini"
+    smart_model: str = "gpt-4o"
+    allowed_guilds: Annotated[frozenset[int], NoDecode] = frozenset()
+    allow_dms: bool = False
+    message_content: bool = False
+    owner_guild_id: int | None = None
+    ledger_synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
+    ephemeral_ok: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    persona: str = Field(default="", max_length=4000)
+    max_output_tokens: int = Field(default=1024, ge=150, le=32_768)
+
+    @field_validator("allowed_guilds", mode="before")
+    @classmethod
+    def _split_ids(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("log_level", "ledger_synchronous", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings. Raises `SettingsError` naming the first variable that is wrong, never showing its value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        variable = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        raise SettingsError(variable, first["msg"].removeprefix("Value error, ")) from None
+
+
+def ephemeral_host(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The name of the host whose disk is lost at each deploy, where this process runs on one; None elsewhere."""
+    names = {"DYNO": "Heroku", "RAILWAY_ENVIRONMENT": "Railway", "RAILWAY_PROJECT_ID": "Railway", "RENDER": "Render"}
+    return next((host for variable, host in names.items() if environment.get(variable)), None)
+
+
+def started_by_a_person(is_terminal: bool, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether somebody is there to open the sandbox: at a terminal, or through `make` (which sets MAKELEVEL)."""
+    return is_terminal or "MAKELEVEL" in environment

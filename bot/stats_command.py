@@ -1,0 +1,81 @@
+"""`python -m bot stats`: the books on the command line, also while the bot runs. Reads, never writes."""
+
+from dataclasses import asdict
+from typing import Any
+
+from bot.usage import schema
+from bot.usage.database import SqliteDatabase, sqlite_path
+from bot.usage.money import format_cost
+from bot.usage.records import SpendLine, utc_now
+from bot.usage.reports import Days, PeriodName, Report, Reports, Split
+
+_SHOWN = (
+    "cost_nano_usd",
+    "calls",
+    "failed_calls",
+    "estimated_calls",
+    "unpriced_calls",
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "reasoning_output_tokens",
+)
+
+
+async def read_spend(database_url: str, guild_id: int | None, period: PeriodName, by: Split) -> Report:
+    """The report. A database that isn't there yet holds nothing. Raises `DatabaseUnavailableError`."""
+    path = sqlite_path(database_url)
+    if path is not None and not path.exists():
+        return _empty()
+    database = await SqliteDatabase.open(database_url, read_only=True)
+    try:
+        if not await schema.is_current(database):
+            return _empty()
+        return await Reports(database, clock=utc_now).spend(guild_id, period, by)
+    finally:
+        await database.close()
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The object that `--json` prints; the rows add up to the total."""
+    return {**_measures(report.total), "rows": [{"key": row.key, **_measures(row)} for row in _all_rows(report)]}
+
+
+def as_text(report: Report, by: Split) -> str:
+    """The same for people."""
+    total = report.total
+    tokens = f"{total.input_tokens:,} tokens in and {total.output_tokens:,} out"
+    lines = [f"{format_cost(total.cost_nano_usd)} in {total.calls:,} calls, {tokens}"]
+    doubts = [
+        f"{count:,} {name}"
+        for count, name in (
+            (total.failed_calls, "failed"),
+            (total.estimated_calls, "estimated"),
+            (total.unpriced_calls, "without a known price, not in the sum"),
+        )
+        if count
+    ]
+    if doubts:
+        lines.append("of these " + ", ".join(doubts))
+    rows = _all_rows(report)
+    width = max((len(row.key) for row in rows), default=0)
+    for row in rows:
+        name = (row.key or f"no {by}").ljust(max(width, len(f"no {by}")))
+        lines.append(
+            f"  {name}  {format_cost(row.cost_nano_usd):>12}  {row.calls:>8,} calls  {row.total_tokens:>12,} tokens"
+        )
+    return "\n".join(lines)
+
+
+def _all_rows(report: Report) -> list[SpendLine]:
+    return [*report.rows, report.rest] if report.rest.calls else report.rows
+
+
+def _measures(line: SpendLine) -> dict[str, int]:
+    values = asdict(line)
+    return {name: values[name] for name in _SHOWN}
+
+
+def _empty() -> Report:
+    today = utc_now().date()
+    return Report(Days(today, today), SpendLine(""), [], SpendLine(""), 0)

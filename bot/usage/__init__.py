@@ -1,0 +1,53 @@
+"""The books: every model call counted, priced and stored. The public face; needs neither Discord nor the web parts.
+
+    async with open_tracker("sqlite:///usage.db") as tracker:
+        client = tracker.openai(api_key=...)
+        async with token_tracking_context(operation="chat", user_id="3"):
+            await client.chat.completions.create(model="gpt-4o-mini", messages=[...])
+        get_tracker().get_summary()
+
+Reading order: records, context, openai_client, metered_body, tracked_call, answers, prices, tokens, tracker, ledger,
+rollups, database, reports.
+"""
+
+from bot.usage.context import token_tracking_context
+from bot.usage.errors import (
+    DatabaseBusyError,
+    DatabaseUnavailableError,
+    DatabaseUrlError,
+    LedgerClosedError,
+    NoTrackerError,
+    SchemaTooNewError,
+    TriloError,
+    UntrackableCallError,
+    UsageError,
+)
+from bot.usage.openai_client import TrackedOpenAI
+from bot.usage.prices import PriceList
+from bot.usage.records import Attribution, Kind, Price, SpendLine, Status, Usage, UsageRecord
+from bot.usage.tracker import UsageTracker, get_tracker, open_tracker
+
+__all__ = [
+    "Attribution",
+    "DatabaseBusyError",
+    "DatabaseUnavailableError",
+    "DatabaseUrlError",
+    "Kind",
+    "LedgerClosedError",
+    "NoTrackerError",
+    "Price",
+    "PriceList",
+    "SchemaTooNewError",
+    "SpendLine",
+    "Status",
+    "TrackedOpenAI",
+    "TriloError",
+    "UntrackableCallError",
+    "Usage",
+    "UsageError",
+    "UsageRecord",
+    "UsageTracker",
+    "get_tracker",
+    "open_tracker",
+    "token_tracking_context",
+]

@@ -1,0 +1,103 @@
+"""Who and what a model call is for, carried by a context variable.
+
+Tasks and threads (`asyncio.to_thread`) inherit the context they were started in, so concurrent calls never mix.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+from bot.usage.records import Attribution
+
+METADATA_LIMIT_BYTES = 4096
+MAX_ID = 2**63 - 1
+_NOBODY = Attribution()
+
+_current: ContextVar[Attribution] = ContextVar("trilo_attribution", default=_NOBODY)
+
+
+def current_attribution() -> Attribution:
+    """The attribution that a call made here and now would be booked under."""
+    return _current.get()
+
+
+@asynccontextmanager
+async def token_tracking_context(
+    *,
+    operation: str | None = None,
+    guild_id: int | None = None,
+    channel_id: int | None = None,
+    user_id: object = None,
+    session_id: object = None,
+    workflow_id: object = None,
+    execution_id: object = None,
+    agent_name: str | None = None,
+    role_ids: Iterable[int] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    operation_type: str | None = None,
+    thread_id: object = None,
+    world_id: object = None,
+) -> AsyncIterator[Attribution]:
+    """Book every model call made inside under these names. All arguments are optional.
+
+    Contexts nest: the inner one overrides only what it names. `user_id`, `session_id`, `workflow_id` and
+    `execution_id` may be int, str or UUID and are stored as text. `operation_type` is another name for
+    `operation` and `thread_id` for `session_id`; `world_id` goes to the metadata. `metadata` is stored as given,
+    4 KB of JSON at most, and added to that of the outer context.
+
+    Raises `TypeError` where both names of one thing are given, `ValueError` for metadata that is too large or
+    isn't JSON and for an id that doesn't fit 64 bits.
+    """
+    merged = dict(metadata or {})
+    if world_id is not None:
+        merged["world_id"] = str(world_id)
+    outer = _current.get()
+    named: dict[str, Any] = {
+        "operation": _text(_one("operation", operation, "operation_type", operation_type)),
+        "guild_id": _id("guild_id", guild_id),
+        "channel_id": _id("channel_id", channel_id),
+        "user_id": _text(user_id),
+        "session_id": _text(_one("session_id", session_id, "thread_id", thread_id)),
+        "workflow_id": _text(workflow_id),
+        "execution_id": _text(execution_id),
+        "agent_name": _text(agent_name),
+        "role_ids": None if role_ids is None else tuple(role_ids),
+        "metadata": checked_metadata({**outer.metadata, **merged}) if merged else None,
+    }
+    inner = replace(outer, **{name: value for name, value in named.items() if value is not None})
+    token = _current.set(inner)
+    try:
+        yield inner
+    finally:
+        _current.reset(token)
+
+
+def checked_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The metadata itself. Raises `ValueError` where it isn't JSON or takes more than 4 KB."""
+    try:
+        size = len(json.dumps(metadata).encode())
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"metadata must be JSON: {error}") from None
+    if size > METADATA_LIMIT_BYTES:
+        raise ValueError(f"metadata takes {size} bytes as JSON; at most {METADATA_LIMIT_BYTES} are stored")
+    return metadata
+
+
+def _one(name: str, value: Any, other_name: str, other: Any) -> Any:
+    if value is not None and other is not None:
+        raise TypeError(f"give {name} or {other_name}, not both: they are one thing")
+    return value if value is not None else other
+
+
+def _text(value: object) -> str | None:
+    """Text that any database takes: a lone surrogate, which UTF-8 can't carry, becomes a question mark."""
+    return None if value is None else str(value).encode("utf-8", "replace").decode()
+
+
+def _id(name: str, value: int | None) -> int | None:
+    if value is not None and not -MAX_ID <= int(value) <= MAX_ID:
+        raise ValueError(f"{name} must fit 64 bits, not {value}")
+    return None if value is None else int(value)

@@ -1,0 +1,44 @@
+"""Nano-USD as words. Exact integers in, text out; nothing here feeds back into a sum."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from bot.usage.records import NANO_USD_PER_USD
+
+_CONSOLE_UNIT = 10_000
+"""Nano-USD in $0.00001, the console's last decimal."""
+
+
+def usd(nano_usd: int) -> Decimal:
+    """Nano-USD as an exact amount of USD."""
+    return Decimal(nano_usd).scaleb(-9)
+
+
+def usd_text(nano_usd: int | None) -> str | None:
+    """Exact USD as plain decimal text without an exponent or trailing zeros; None stays None."""
+    if nano_usd is None:
+        return None
+    whole, fraction = divmod(abs(nano_usd), NANO_USD_PER_USD)
+    digits = f"{fraction:09d}".rstrip("0")
+    return f"{'-' if nano_usd < 0 else ''}{whole}{'.' + digits if digits else ''}"
+
+
+def format_console_cost(nano_usd: int | None) -> str:
+    """`$0.00512`: five decimals; `unknown` without a price; `<$0.00001` above zero and below half a unit."""
+    if nano_usd is None:
+        return "unknown"
+    if 0 < nano_usd * 2 < _CONSOLE_UNIT:
+        return "<$0.00001"
+    units, rest = divmod(nano_usd, _CONSOLE_UNIT)
+    units += rest * 2 > _CONSOLE_UNIT or (rest * 2 == _CONSOLE_UNIT and units % 2)
+    return f"${units // 100_000}.{units % 100_000:05d}"
+
+
+def format_cost(nano_usd: int | None) -> str:
+    """For people: cents from one cent on (`$4.12`), else as many decimals as show two figures (`$0.00012`)."""
+    if nano_usd is None:
+        return "unknown"
+    if nano_usd == 0:
+        return "$0.00"
+    amount = usd(nano_usd)
+    places = 2 if abs(amount) >= Decimal("0.01") else min(9, 1 - amount.adjusted())
+    return f"${amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN):,f}"

@@ -1,0 +1,61 @@
+"""One process at a time on one SQLite file: a lock that the operating system frees, even after `kill -9`.
+
+Holding it proves that every other worker of the file is dead.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Self
+
+from bot.usage.errors import DatabaseBusyError
+
+POLL_SECONDS = 0.1
+
+
+class ProcessLock:
+    """An exclusive lock on a side file, held from `acquire` to `release`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    async def acquire(cls, path: Path, wait_seconds: float) -> Self:
+        """Take the lock, waiting at most `wait_seconds`. Raises `DatabaseBusyError` where another process keeps it."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        started = perf_counter()
+        try:
+            while not _try_lock(descriptor):
+                if perf_counter() - started >= wait_seconds:
+                    raise DatabaseBusyError(str(path), wait_seconds)  # noqa: TRY301 - the descriptor must be closed
+                await asyncio.sleep(POLL_SECONDS)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Give the lock back. The file stays: deleting it would let two processes lock two different files."""
+        os.close(self._descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,186 @@
+"""The reader: every number that anybody sees comes from here, so that no two views can disagree.
+
+Everything is summed from `spend_daily`, whose cost grows with what is shown and not with the history. A server's days
+are its own local dates; the whole bot's (`guild_id=None`) are UTC. A call belongs to the day on which it started.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+from bot.usage.database import SqliteDatabase
+from bot.usage.records import SpendLine
+from bot.usage.rollups import MEASURES
+
+PeriodName = Literal["today", "7d", "30d", "month", "all"]
+Split = Literal["operation", "model", "user", "channel", "day", "guild", "agent", "workflow"]
+PERIODS: tuple[PeriodName, ...] = get_args(PeriodName)
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+FLUSH_PATIENCE_SECONDS = 2.0
+"""How long a report waits for what is still queued; with the database in trouble it shows what is on the books."""
+_LAST_DAYS: dict[str, int] = {"today": 1, "7d": 7, "30d": 30}
+_SUMS = ", ".join(f"CAST(COALESCE(sum({name}), 0) AS BIGINT)" for name in MEASURES)
+_WHERE = "FROM spend_daily WHERE guild_id = $1 AND dimension = $2 AND day >= $3 AND day <= $4"
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """An inclusive range of dates."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Spend of one period, split one way. `rows` and `rest` add up to `total`.
+
+    `rest` holds the calls that the split doesn't name and, with a limit, the rows beyond it, `rest_keys` in number.
+    """
+
+    days: Days
+    total: SpendLine
+    rows: list[SpendLine]
+    rest: SpendLine
+    rest_keys: int
+
+
+class Reports:
+    """Reads the books. `before_reading` makes what this process has queued visible first."""
+
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        *,
+        clock: Callable[[], datetime],
+        before_reading: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._before_reading = before_reading
+
+    async def spend(self, guild_id: int | None, period: PeriodName, by: Split, *, limit: int | None = None) -> Report:
+        """Spend of a server, or of the whole bot, in a named period: dearest first, days in their order."""
+        return await self.spend_between(guild_id, await self.days(guild_id, period), by, limit=limit)
+
+    async def spend_between(self, guild_id: int | None, days: Days, by: Split, *, limit: int | None = None) -> Report:
+        """The same for any range of days."""
+        await self._flushed()
+        total = await self._total(guild_id, days)
+        rows = [_line(row) for row in await self._rows(guild_id, days, by, limit)]
+        keys = len(rows)
+        if limit is not None and len(rows) == limit:
+            keys = await self._count_keys(guild_id, days, by)
+        return Report(days, total, rows, _rest(total, rows), keys - len(rows))
+
+    async def trend(self, guild_id: int | None, days: Days) -> list[SpendLine]:
+        """One line for each day, in order, days without a call included. `all` starts at the first day on the books."""
+        found = {line.key: line for line in (await self.spend_between(guild_id, days, "day")).rows}
+        first = days.first
+        if first == date.min:
+            first = date.fromisoformat(min(found)) if found else days.last
+        count = (days.last - first).days + 1
+        names = [(first + timedelta(days=n)).isoformat() for n in range(count)]
+        return [found.get(name, SpendLine(name)) for name in names]
+
+    async def before(self, guild_id: int | None, period: PeriodName) -> SpendLine | None:
+        """The total of the period before: as many days, or the same days of last month. None for `all`."""
+        earlier = earlier_days(period, await self.days(guild_id, period))
+        return None if earlier is None else await self._total(guild_id, earlier)
+
+    async def projection(self, guild_id: int | None) -> int | None:
+        """What the running month costs in the end at its pace so far, in nano-USD. None in its first hour."""
+        days = await self.days(guild_id, "month")
+        zone = await self._zone(guild_id)
+        now = self._clock()
+        start = datetime.combine(days.first, time(), zone)
+        end = datetime.combine(_next_month(days.first), time(), zone)
+        elapsed, whole = now.timestamp() - start.timestamp(), end.timestamp() - start.timestamp()
+        if elapsed < 3600:
+            return None
+        return round((await self.spend(guild_id, "month", "day")).total.cost_nano_usd * whole / elapsed)
+
+    async def days(self, guild_id: int | None, period: PeriodName) -> Days:
+        """The dates that a named period covers now, in the server's time zone."""
+        today = self._clock().astimezone(await self._zone(guild_id)).date()
+        if period == "all":
+            return Days(date.min, today)
+        if period == "month":
+            return Days(today.replace(day=1), today)
+        return Days(today - timedelta(days=_LAST_DAYS[period] - 1), today)
+
+    async def _total(self, guild_id: int | None, days: Days) -> SpendLine:
+        dimension = "guild" if guild_id is None else "total"
+        rows = await self._database.fetch(f"SELECT '', {_SUMS} {_WHERE}", *_scope(guild_id, dimension, days))
+        return _line(rows[0])
+
+    async def _rows(self, guild_id: int | None, days: Days, by: Split, limit: int | None) -> list[tuple[object, ...]]:
+        dimension, key = _dimension(guild_id, by)
+        order = "1" if by == "day" else "10 DESC, 2 DESC, 1"
+        sql = f"SELECT {key}, {_SUMS} {_WHERE} GROUP BY {key} ORDER BY {order}"
+        if limit is not None:
+            sql += f" LIMIT {int(limit)}"
+        return await self._database.fetch(sql, *_scope(guild_id, dimension, days))
+
+    async def _count_keys(self, guild_id: int | None, days: Days, by: Split) -> int:
+        dimension, key = _dimension(guild_id, by)
+        found = await self._database.fetch(f"SELECT count(DISTINCT {key}) {_WHERE}", *_scope(guild_id, dimension, days))
+        return int(found[0][0])
+
+    async def _zone(self, guild_id: int | None) -> tzinfo:
+        if not guild_id:
+            return UTC
+        sql = "SELECT time_zone FROM guild_settings WHERE guild_id = $1"
+        found = await self._database.fetch(sql, guild_id)
+        return ZoneInfo(found[0][0]) if found else UTC
+
+    async def _flushed(self) -> None:
+        if self._before_reading is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._before_reading(), FLUSH_PATIENCE_SECONDS)
+
+
+def earlier_days(period: PeriodName, days: Days) -> Days | None:
+    """The days that a period is compared with."""
+    if period == "all":
+        return None
+    if period == "month":
+        last_of_before = days.first - timedelta(days=1)
+        return Days(last_of_before.replace(day=1), min(last_of_before, _same_day(last_of_before, days.last.day)))
+    length = timedelta(days=_LAST_DAYS[period])
+    return Days(days.first - length, days.last - length)
+
+
+def _same_day(month: date, day: int) -> date:
+    return month.replace(day=min(day, month.day))
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def _dimension(guild_id: int | None, by: Split) -> tuple[str, str]:
+    """Where a split is found: the dimension, and the column that names its rows."""
+    if by == "day":
+        return ("guild" if guild_id is None else "total"), "day"
+    if by == "guild":
+        return ("guild", "key") if guild_id is None else ("total", "CAST(guild_id AS TEXT)")
+    return (f"bot_{by}" if guild_id is None else by), "key"
+
+
+def _scope(guild_id: int | None, dimension: str, days: Days) -> tuple[int, str, str, str]:
+    return guild_id or 0, dimension, days.first.isoformat(), days.last.isoformat()
+
+
+def _line(row: tuple[object, ...]) -> SpendLine:
+    return SpendLine(*row)  # type: ignore[arg-type]
+
+
+def _rest(total: SpendLine, rows: list[SpendLine]) -> SpendLine:
+    names = [f.name for f in fields(SpendLine) if f.name != "key"]
+    return SpendLine("", **{name: getattr(total, name) - sum(getattr(row, name) for row in rows) for name in names})

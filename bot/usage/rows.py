@@ -1,0 +1,182 @@
+"""Calls as rows of `usage_records`: the SQL and the order of its parameters, in one place for writing and reading."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from bot.usage.database import Row
+from bot.usage.records import TOKEN_FIELDS, Attribution, Kind, OpenCall, Price, Settlement, Status, Usage, UsageRecord
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RESERVED_SOURCE = "reserved"
+"""Price source of a call whose process died with it: charged at the worst case it was admitted at."""
+
+_OPEN_COLUMNS = (
+    "id",
+    "worker_id",
+    "kind",
+    "api",
+    "started_at",
+    "guild_id",
+    "channel_id",
+    "user_id",
+    "operation",
+    "agent_name",
+    "session_id",
+    "workflow_id",
+    "execution_id",
+    "metadata",
+    "provider",
+    "request_model",
+    "status",
+    "reserved_nano_usd",
+    "input_tokens",
+    "output_tokens",
+)
+_SETTLED_COLUMNS = (
+    "status",
+    *TOKEN_FIELDS,
+    "units",
+    "cost_nano_usd",
+    "price_source",
+    "doubtful_nano_usd",
+    "response_model",
+    "response_id",
+    "service_tier",
+    "estimated",
+    "flagged",
+    "error_type",
+    "attempts",
+    "duration_ms",
+    "first_token_ms",
+    "raw_usage",
+)
+
+INSERT_OPEN = (
+    f"INSERT INTO usage_records ({', '.join(_OPEN_COLUMNS)}) "
+    f"VALUES ({', '.join(f'${n}' for n in range(1, len(_OPEN_COLUMNS) + 1))}) ON CONFLICT (id) DO NOTHING"
+)
+UPDATE_SETTLED = (
+    "UPDATE usage_records SET "
+    + ", ".join(f"{name} = ${n}" for n, name in enumerate(_SETTLED_COLUMNS, start=2))
+    + " WHERE id = $1"
+)
+SELECT_OPEN = (
+    "SELECT id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id, "
+    "execution_id, provider, request_model, reserved_nano_usd, input_tokens, output_tokens, metadata "
+    "FROM usage_records WHERE status = 'open' AND worker_id <> $1 ORDER BY id LIMIT 1000"
+)
+
+
+def microseconds(instant: datetime) -> int:
+    """An instant as whole microseconds since 1970 in UTC. A naive one is UTC."""
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(value: int) -> datetime:
+    """The instant that `microseconds` made, in UTC."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+def open_row(call: OpenCall, worker_id: str) -> Row:
+    """Parameters of `INSERT_OPEN`. Tokens are the worst case's until the call is settled."""
+    who = call.attribution
+    return (
+        call.id,
+        worker_id,
+        call.kind,
+        call.api,
+        microseconds(call.started_at),
+        who.guild_id,
+        who.channel_id,
+        who.user_id,
+        who.operation,
+        who.agent_name,
+        who.session_id,
+        who.workflow_id,
+        who.execution_id,
+        json.dumps(dict(who.metadata)) if who.metadata else None,
+        call.provider,
+        call.request_model,
+        Status.OPEN,
+        call.reserved.cost_nano_usd,
+        call.reserved_usage.input_tokens,
+        call.reserved_usage.output_tokens,
+    )
+
+
+def settled_row(call: OpenCall, settled: Settlement) -> Row:
+    """Parameters of `UPDATE_SETTLED`."""
+    usage = settled.usage
+    units = usage.units
+    return (
+        call.id,
+        settled.status,
+        *(getattr(usage, name) for name in TOKEN_FIELDS),
+        json.dumps(units) if units else None,
+        settled.price.cost_nano_usd,
+        settled.price.source,
+        settled.doubtful_nano_usd,
+        settled.response_model,
+        settled.response_id,
+        settled.service_tier,
+        int(settled.estimated),
+        settled.flagged,
+        settled.error_type,
+        settled.attempts,
+        settled.duration_ms,
+        settled.first_token_ms,
+        settled.raw_usage,
+    )
+
+
+def interrupted(row: Row) -> UsageRecord:
+    """A row of `SELECT_OPEN` as the record it becomes: charged at its reserved worst case, estimated (I21).
+
+    Nobody saw how long it took: its duration is 0.
+    """
+    (
+        call_id,
+        kind,
+        api,
+        started_at,
+        guild_id,
+        channel_id,
+        user_id,
+        operation,
+        agent_name,
+        session_id,
+        workflow_id,
+        execution_id,
+        provider,
+        request_model,
+        reserved_nano_usd,
+        input_tokens,
+        output_tokens,
+        metadata,
+    ) = row
+    price = Price(reserved_nano_usd, RESERVED_SOURCE if reserved_nano_usd is not None else "unknown")
+    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+    call = OpenCall(
+        id=call_id,
+        kind=Kind(kind),
+        api=api,
+        started_at=from_microseconds(started_at),
+        attribution=Attribution(
+            operation=operation,
+            guild_id=guild_id,
+            channel_id=channel_id,
+            user_id=user_id,
+            session_id=session_id,
+            workflow_id=workflow_id,
+            execution_id=execution_id,
+            agent_name=agent_name,
+            metadata=json.loads(metadata) if metadata else {},
+        ),
+        provider=provider,
+        request_model=request_model,
+        reserved_usage=usage,
+        reserved=price,
+    )
+    return UsageRecord(call, Settlement(Status.INTERRUPTED, usage, price, duration_ms=0, estimated=True))

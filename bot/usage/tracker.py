@@ -1,0 +1,290 @@
+"""`UsageTracker`: one object that holds the books open, and `open_tracker`, which opens and closes them in order."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+
+from bot.usage import rows, schema
+from bot.usage.claims import Claims
+from bot.usage.console import Console
+from bot.usage.context import current_attribution
+from bot.usage.database import SqliteDatabase, sqlite_path
+from bot.usage.endpoints import UNMETERED, Endpoint, output_cap, worst_case_usage
+from bot.usage.errors import NoTrackerError, UntrackableCallError
+from bot.usage.ids import new_id
+from bot.usage.ledger import Ledger
+from bot.usage.openai_client import TrackedOpenAI
+from bot.usage.prices import PriceList
+from bot.usage.process_lock import ProcessLock
+from bot.usage.providers import provider_of
+from bot.usage.records import OpenCall, Price, Settlement, Usage, UsageRecord, utc_now
+from bot.usage.reports import Reports
+from bot.usage.request_tokens import estimate_request_async
+from bot.usage.summary import RunningSums, Summary
+from bot.usage.tracked_call import Retrieval, TrackedCall
+
+log = logging.getLogger(__name__)
+
+LOCK_WAIT_SECONDS = 15.0
+"""How long opening waits for another process to let go of a SQLite file: longer than a redeploy's old one takes."""
+CLOSE_PATIENCE_SECONDS = 4.0
+"""How long closing waits for calls in flight; those still open then are booked at the next opening (I21)."""
+BACKGROUND_LIMIT = 10_000
+"""Responses in the background that are waited for at once; beyond it the oldest are left to the next opening."""
+
+
+Subscriber = Callable[[Sequence[UsageRecord]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is known of an operation before it runs: its model, whether it is premium, and its usual size in tokens."""
+
+    name: str
+    model: str | None = None
+    premium: bool = False
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class UsageTracker:
+    """The open books. Made by `open_tracker`; `openai()` makes clients whose every call is booked."""
+
+    def __init__(self, database: SqliteDatabase, prices: PriceList, clock: Callable[[], datetime]) -> None:
+        self.prices = prices
+        self.clock = clock
+        self.ledger = Ledger(database, clock, self._booked)
+        self.reports = Reports(database, clock=clock, before_reading=self.force_flush)
+        self.claims = Claims(database, clock)
+        self.operations: dict[str, Operation] = {}
+        self._subscribers: list[Subscriber] = []
+        self._sums = RunningSums()
+        self._clients: list[TrackedOpenAI] = []
+        self._in_flight: set[str] = set()
+        self._landed = asyncio.Event()
+        self._settling: set[asyncio.Task[None]] = set()
+        self._background: dict[str, TrackedCall] = {}
+
+    def openai(self, **arguments: Any) -> TrackedOpenAI:
+        """A tracked client; takes every argument of `AsyncOpenAI`. Closed with the tracker.
+
+        Raises `UntrackableCallError` for a synchronous transport, which would go past the books.
+        """
+        http_client = arguments.get("http_client")
+        if http_client is not None and not isinstance(http_client, httpx2.AsyncClient):
+            raise UntrackableCallError("A synchronous client", "Give an httpx2.AsyncClient, or none.")
+        if http_client is None:
+            arguments["http_client"] = openai.DefaultAioHttpClient()
+            arguments["stream_http_client"] = openai.DefaultAsyncHttpxClient()
+        client = TrackedOpenAI(tracker=self, **arguments)
+        self._clients.append(client)
+        return client
+
+    def define_operation(
+        self,
+        name: str,
+        *,
+        model: str | None = None,
+        premium: bool = False,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+    ) -> Operation:
+        """Declare an operation: its usual model and size in tokens, and whether it is for premium members."""
+        operation = Operation(name, model, premium, input_tokens, output_tokens)
+        self.operations[name] = operation
+        return operation
+
+    def suggest_model(self, operation: str) -> str | None:
+        """The model to use for an operation now: the declared one. The door itself never swaps a model."""
+        declared = self.operations.get(operation)
+        return declared.model if declared else None
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber` with each batch of finished calls once they are durable. It must not block."""
+        self._subscribers.append(subscriber)
+
+    def get_summary(self) -> Summary:
+        """Sums since this process started, in USD, without touching the database."""
+        return self._sums.summary()
+
+    async def force_flush(self) -> None:
+        """Return when everything booked so far is durable."""
+        while self._settling:
+            await asyncio.gather(*self._settling)
+        await self.ledger.flush()
+
+    async def admit(
+        self, endpoint: Endpoint, body: Mapping[str, Any], *, base_url: httpx2.URL, streamed: bool
+    ) -> TrackedCall:
+        """Put a call on the books at its worst case. When this returns it may leave."""
+        estimate = await estimate_request_async(endpoint.api, body)
+        model = str(body.get("model") or "unknown")
+        provider = provider_of(base_url)
+        started_at = self.clock()
+        cap = output_cap(endpoint.api, body)
+        model_cap = self.prices.max_output_tokens(model) if cap is None else None
+        usage = worst_case_usage(endpoint.api, body, estimate, model_cap)
+        opened = OpenCall(
+            id=new_id(),
+            kind=endpoint.kind,
+            api=endpoint.api,
+            started_at=started_at,
+            attribution=current_attribution(),
+            provider=provider.label,
+            request_model=model,
+            reserved_usage=usage,
+            reserved=self._worst_price(endpoint, usage, model, provider.price_id, started_at, body),
+        )
+        await self.ledger.admit(opened)
+        self._in_flight.add(opened.id)
+        self._landed.clear()
+        asks = isinstance(body.get("stream_options"), Mapping) and "include_usage" in body["stream_options"]
+        adds_usage = streamed and endpoint.api in ("chat", "completions") and not asks
+        return TrackedCall(self, opened, body, estimate.input_tokens, provider.price_id, adds_usage=adds_usage)
+
+    def settle(self, call: OpenCall, settled: Settlement) -> None:
+        """Queue how a call ended, and count it in the summary."""
+        self._has_landed(call)
+        self.ledger.settle(call, settled)
+        self._sums.add(UsageRecord(call, settled))
+
+    def settle_later(self, settling: Coroutine[Any, Any, None]) -> None:
+        """Own a settlement that must count tokens first."""
+        task = asyncio.get_running_loop().create_task(settling)
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    def expect_background(self, call: TrackedCall) -> None:
+        """A response goes on at the provider: whoever retrieves it with its usage first, settles this call."""
+        while len(self._background) >= BACKGROUND_LIMIT:
+            self._background.pop(next(iter(self._background)))
+        self._background[call.background_id] = call
+        self._has_landed(call.opened)
+
+    def retrieval(self, response_id: str | None) -> Retrieval | None:
+        """The unsettled call that a retrieved response belongs to. Retrieving any other is no new charge (I2)."""
+        call = self._background.get(response_id or "")
+        if call is not None and call.is_settled:
+            del self._background[call.background_id]
+            return None
+        return Retrieval(call) if call is not None else None
+
+    async def close(self) -> None:
+        """Wait a while for calls in flight, close the clients, write everything down."""
+        if self._in_flight:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._landed.wait(), CLOSE_PATIENCE_SECONDS)
+        for client in self._clients:
+            await client.close()
+        if self._settling:
+            await asyncio.wait(self._settling, timeout=CLOSE_PATIENCE_SECONDS)
+        await self.ledger.close()
+
+    def _has_landed(self, call: OpenCall) -> None:
+        self._in_flight.discard(call.id)
+        if not self._in_flight:
+            self._landed.set()
+
+    def _worst_price(
+        self,
+        endpoint: Endpoint,
+        usage: Usage,
+        model: str,
+        provider: str | None,
+        at: datetime,
+        body: Mapping[str, Any],
+    ) -> Price:
+        if endpoint.api == UNMETERED or endpoint.api in ("audio.transcriptions", "audio.translations"):
+            return Price(None, "unknown")
+        tier = body.get("service_tier")
+        if endpoint.api in ("images", "audio.speech"):
+            return self.prices.price(usage, model, at=at, provider=provider, service_tier=tier, kind=endpoint.kind)
+        return self.prices.worst_case(
+            model,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            at=at,
+            provider=provider,
+            service_tier=tier,
+        )
+
+    def _booked(self, records: Sequence[UsageRecord]) -> None:
+        for subscriber in self._subscribers:
+            subscriber(records)
+
+
+_open: list[UsageTracker] = []
+_warned = False
+
+
+def get_tracker() -> UsageTracker:
+    """The tracker opened last and still open in this process. Raises `NoTrackerError` where there is none."""
+    if not _open:
+        raise NoTrackerError
+    return _open[-1]
+
+
+def open_tracker_or_warn() -> UsageTracker | None:
+    """The open tracker; None, with one warning a process, where there is none and a call goes untracked."""
+    global _warned
+    if _open:
+        return _open[-1]
+    if not _warned:
+        _warned = True
+        log.warning("a model call was made outside any open tracker: it is not on the books")
+    return None
+
+
+@asynccontextmanager
+async def open_tracker(
+    database_url: str = "sqlite:///data/trilo.db",
+    *,
+    prices: PriceList | None = None,
+    console: bool = True,
+    clock: Callable[[], datetime] = utc_now,
+    synchronous: str = "NORMAL",
+    lock_wait_seconds: float = LOCK_WAIT_SECONDS,
+) -> AsyncIterator[UsageTracker]:
+    """Open the books of `database_url`, first booking what a dead process left open. Prints nothing by itself.
+
+    `console=False` turns the `[Token Usage]` lines off. Raises `DatabaseUrlError`, `DatabaseUnavailableError`,
+    `SchemaTooNewError`, and `DatabaseBusyError` where another process keeps the SQLite file.
+    """
+    path = sqlite_path(database_url)
+    lock = await _locked(path, lock_wait_seconds) if path else None
+    try:
+        database = await SqliteDatabase.open(database_url, synchronous=synchronous)
+        try:
+            await schema.apply(database, rows.microseconds(clock()))
+            tracker = UsageTracker(database, prices or PriceList.load(), clock)
+            printer = Console() if console else None
+            if printer is not None:
+                tracker.subscribe(printer.show)
+            if recovered := await tracker.ledger.start():
+                log.warning("%d calls were interrupted by a crash; booked at their reserved worst case", recovered)
+            _open.append(tracker)
+            try:
+                yield tracker
+            finally:
+                _open.remove(tracker)
+                await tracker.close()
+                if printer is not None:
+                    printer.close()
+        finally:
+            await database.close()
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+async def _locked(path: Path, wait_seconds: float) -> ProcessLock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return await ProcessLock.acquire(path.with_name(path.name + ".lock"), wait_seconds)

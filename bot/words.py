@@ -1,0 +1,77 @@
+"""Errors as words for people: what happened, in plain language, and what to do. The only place that does this."""
+
+import asyncio
+import traceback
+
+import discord
+import openai
+from discord import app_commands
+
+from bot.usage.errors import DatabaseUnavailableError, LedgerClosedError
+
+FALLBACK = "Something went wrong on my side. It has been logged; please try again in a moment."
+
+
+def words_for(error: BaseException) -> str:
+    """One or two sentences for the person who asked. Never the error's own message, which may quote anything."""
+    if isinstance(error, openai.OpenAIError):
+        return _provider_words(error)
+    if isinstance(error, LedgerClosedError):
+        return "I'm restarting. Please ask again in a minute."
+    if isinstance(error, DatabaseUnavailableError):
+        return "My database is out of reach just now, so I can't look that up. Please try again in a minute."
+    if isinstance(error, discord.Forbidden):
+        return "Discord doesn't let me do that here. A server admin can check my permissions in this channel."
+    if isinstance(error, asyncio.TimeoutError):
+        return "That took too long, so I stopped. Please try again."
+    return FALLBACK
+
+
+def where(error: BaseException) -> str:
+    """The kind of an error and the line that raised it, for the log: its message might quote a prompt (I33)."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
+
+
+def refusal_words(error: app_commands.AppCommandError) -> str | None:
+    """Words for a command that was rightly refused; None where it failed."""
+    if isinstance(error, app_commands.MissingPermissions):
+        names = ", ".join(
+            name.replace("_", " ").replace("guild", "server").title() for name in error.missing_permissions
+        )
+        return f"You need the {names} permission for that."
+    if isinstance(error, app_commands.NoPrivateMessage):
+        return "That works on a server only."
+    if isinstance(error, app_commands.CheckFailure):
+        return str(error) or "You can't use that here."
+    return None
+
+
+def _provider_words(error: openai.OpenAIError) -> str:
+    code = getattr(error, "code", None)
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _NONSENSE)
+
+
+_REFUSED = "The AI provider refused that request under its rules. Please put it differently."
+_KEY = "The AI provider refused my key. The bot's operator has to check OPENAI_API_KEY."
+_MODEL = "The AI model I'm set to use isn't available. The bot's operator has to check FAST_MODEL and SMART_MODEL."
+_NONSENSE = "The AI provider's answer made no sense. Please try again."
+_BY_CODE = {
+    "insufficient_quota": "The AI account is out of credit. The bot's operator has to top it up before I can answer.",
+    "context_length_exceeded": "That was too long for the model. Please shorten it, or start a new thread.",
+    "content_policy_violation": _REFUSED,
+    "content_filter": _REFUSED,
+}
+_BY_KIND: tuple[tuple[type[openai.OpenAIError], str], ...] = (
+    (openai.RateLimitError, "The AI provider is busy right now. Please try again in a minute."),
+    (openai.AuthenticationError, _KEY),
+    (openai.PermissionDeniedError, _KEY),
+    (openai.NotFoundError, _MODEL),
+    (openai.APITimeoutError, "The AI provider took too long to answer. Please try again."),
+    (openai.APIConnectionError, "I can't reach the AI provider right now. Please try again in a minute."),
+    (openai.InternalServerError, "The AI provider has trouble of its own right now. Please try again in a minute."),
+    (openai.BadRequestError, "The AI provider didn't accept that request. Please put it differently."),
+)

@@ -1,0 +1,137 @@
+"""Text that stays in line whatever people call themselves: safe names, display widths, tables and bars.
+
+Everything here is pure. What it returns is meant for a code block: Discord interprets nothing in there, so neither
+Markdown nor a mention in a name does anything, and no name can end the block.
+"""
+
+import unicodedata
+from collections.abc import Container, Iterable, Sequence
+
+NO_NAME = "(no name)"
+ELLIPSIS = "…"
+LEFT_TO_RIGHT_MARK = "\u200e"
+BARS = "▁▂▃▄▅▆▇█"
+
+_MAX_MARKS = 2
+"""Accents that one letter may carry: real languages need two, towers of them need a limit."""
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800")
+"""Characters that show nothing and that Unicode calls letters, symbols or accents."""
+_VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_EMOJI = range(0x1F300, 0x1FB00)
+"""Drawn two columns wide, also those too new for this Python's tables."""
+
+
+def plain(text: str) -> str:
+    """One safe line of visible text: no control, bidi or invisible characters, no backticks; `NO_NAME` if none is left.
+
+    Look-alikes (full-width, “fancy” letters) become the letters they stand for.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", "".join(_visible(text)))
+    text = " ".join("".join(_without_towers(text)).replace("`", "'").split())
+    return text or NO_NAME
+
+
+def display_width(text: str) -> int:
+    """How many columns a line of `plain` text takes."""
+    return sum(map(_columns, text))
+
+
+def shorten(text: str, columns: int) -> str:
+    """The text, or as much of it as fits with an ellipsis at the end."""
+    if display_width(text) <= columns:
+        return text
+    room = columns - 1
+    kept = []
+    for character in text:
+        room -= _columns(character)
+        if room < 0:
+            break
+        kept.append(character)
+    return "".join(kept).rstrip() + ELLIPSIS if columns > 0 else ""
+
+
+def pad(text: str, columns: int, *, right: bool = False) -> str:
+    """The text with spaces up to that many columns; before it where it is to stand on the right."""
+    spaces = " " * (columns - display_width(text))
+    return spaces + text if right else text + spaces
+
+
+def table(
+    rows: Sequence[Sequence[str]], *, right: Container[int] = (), points: Container[int] = (), gap: int = 2
+) -> list[str]:
+    """The rows as lines of equal display width. Columns in `right` are set to the right, in `points` by their points.
+
+    A name from right to left would turn a line around: such lines begin with an (invisible) left-to-right mark. Put
+    names last, where they can't push anything out of line even in a font that draws them wider than they should be.
+    """
+    cells = [[plain(cell) if cell else "" for cell in row] for row in rows]
+    columns = []
+    for number, column in enumerate(zip(*cells, strict=True)):
+        texts = by_their_points(column) if number in points else column
+        width = max(map(display_width, texts))
+        columns.append([pad(text, width, right=number in right or number in points) for text in texts])
+    return [left_to_right((" " * gap).join(row)) for row in zip(*columns, strict=True)]
+
+
+def by_their_points(amounts: Sequence[str]) -> list[str]:
+    """Amounts with spaces after them, so that set to the right their decimal points are under each other."""
+    after = [len(amount.partition(".")[2]) + 1 if "." in amount else 0 for amount in amounts]
+    most = max(after, default=0)
+    return [amount + " " * (most - own if own else 0) for amount, own in zip(amounts, after, strict=True)]
+
+
+def left_to_right(line: str) -> str:
+    """The line, kept from being laid out from right to left by what stands in it."""
+    turned = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in line)
+    return LEFT_TO_RIGHT_MARK + line if turned else line
+
+
+def code_block(lines: Iterable[str]) -> str:
+    """Lines of `plain` text or of a `table` as one code block."""
+    return "```\n" + "\n".join(lines) + "\n```"
+
+
+def sparkline(values: Sequence[int], columns: int) -> str:
+    """One bar for each value, as wide as fits into `columns`. Only zero has the lowest bar."""
+    highest = max(values, default=0)
+    each = min(4, max(1, columns // max(1, len(values))))
+    bars = [BARS[-(-value * 7 // highest) if value > 0 else 0] for value in values]
+    return " ".join(bar * (each - 1) for bar in bars) if each > 2 else "".join(bar * each for bar in bars)
+
+
+def _visible(text: str) -> Iterable[str]:
+    """The characters that can be seen, spaces for what separates, a sign for what no font has."""
+    for character in text:
+        category = unicodedata.category(character)
+        code = ord(character)
+        if character.isspace() or category in ("Cc", "Zl", "Zp"):
+            yield " "
+        elif category in ("Cf", "Cs", "Me") or character in _INVISIBLE or code in _SKIN_TONES:
+            continue
+        elif any(code in selectors for selectors in _VARIATION_SELECTORS):
+            continue
+        elif category == "Co" or (category == "Cn" and code not in _EMOJI):
+            yield "\ufffd"
+        else:
+            yield character
+
+
+def _without_towers(text: str) -> Iterable[str]:
+    marks = _MAX_MARKS
+    for character in text:
+        if unicodedata.category(character) == "Mn":
+            marks += 1
+            if marks > _MAX_MARKS:
+                continue
+        else:
+            marks = 0 if character != " " else _MAX_MARKS
+        yield character
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    wide = unicodedata.east_asian_width(character) in ("W", "F") or ord(character) in _EMOJI
+    return 2 if wide else 1

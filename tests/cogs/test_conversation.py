@@ -1,0 +1,245 @@
+"""Mentions and replies, end to end: real discord.py, real SQLite, a real HTTP server in the model's place."""
+
+import base64
+from collections.abc import AsyncIterator
+from typing import Any
+
+import discord
+import pytest
+import simcord
+from aiohttp import web
+
+from bot.application import open_services
+from bot.client import Services, Trilo
+from bot.sandbox.stand_in_model import StandInModel
+from bot.settings import Settings
+from cogs.help import ONE_LINE_HELP
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+class RecordingModel(StandInModel):
+    """The stand-in, remembering the bodies of the chats it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(latency=0, token_delay=0)
+        self.requests: list[Any] = []
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(await request.json())
+        return await super()._chat(request)
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[RecordingModel]:
+    async with RecordingModel() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Settings:
+    return Settings(_env_file=None, **getattr(request, "param", {}))
+
+
+@pytest.fixture
+async def services(settings: Settings, model: StandInModel, tmp_path: Any) -> AsyncIterator[Services]:
+    url = f"sqlite:///{tmp_path}/trilo.db"
+    async with open_services(
+        settings, database_url=url, base_url=model.base_url, api_key="k", console=False
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def simcord_bot(services: Services) -> Trilo:
+    return Trilo(services, always_sync=True, shard_count=1)
+
+
+@pytest.fixture
+def place(simcord_env: simcord.Env) -> tuple[Any, Any, Any]:
+    guild = simcord_env.create_guild("League")
+    channel = guild.create_text_channel("general")
+    alice = guild.add_member(simcord_env.create_user("alice"))
+    return guild, channel, alice
+
+
+def mention(env: simcord.Env) -> str:
+    assert env.bot.user is not None
+    return f"<@{env.bot.user.id}>"
+
+
+async def test_a_mention_is_answered_and_booked(simcord_env: simcord.Env, place: Any, services: Services) -> None:
+    guild, channel, alice = place
+    await alice.send(channel, f"{mention(simcord_env)} hello")
+    answer = channel.last_message
+    assert answer.author.id == simcord_env.bot.user.id
+    assert answer.content
+    assert answer.reference.message_id is not None
+    report = await services.tracker.reports.spend(guild.id, "today", "operation")
+    assert [(row.key, row.calls, row.failed_calls) for row in report.rows] == [("general_conversation", 1, 0)]
+    assert report.total.cost_nano_usd > 0
+    by_user = await services.tracker.reports.spend(guild.id, "today", "user")
+    assert [row.key for row in by_user.rows] == [str(alice.id)]
+    by_channel = await services.tracker.reports.spend(guild.id, "today", "channel")
+    assert [row.key for row in by_channel.rows] == [str(channel.id)]
+
+
+async def test_a_bare_mention_gets_help_and_costs_nothing(simcord_env: simcord.Env, place: Any, services: Any) -> None:
+    guild, channel, alice = place
+    await alice.send(channel, mention(simcord_env))
+    assert channel.last_message.content == ONE_LINE_HELP
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
+
+
+async def test_the_bots_own_role_gets_help_and_costs_nothing(
+    simcord_env: simcord.Env, place: Any, services: Any
+) -> None:
+    guild, channel, alice = place
+    role = guild.create_role("Trilo helpers", mentionable=True)
+    await alice.send(channel, f"<@&{role.id}> hello")
+    assert channel.last_message.author.id == alice.id
+    same_name = guild.create_role(simcord_env.bot.user.name, mentionable=True)
+    await alice.send(channel, f"<@&{same_name.id}> hello")
+    assert channel.last_message.content == ONE_LINE_HELP
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
+
+
+@pytest.mark.parametrize("text", ["hello Trilo", "@everyone look", "@here", "trilo!", "<@123456789012345678> hi"])
+async def test_nothing_but_a_literal_mention_triggers(place: Any, services: Any, text: str) -> None:
+    """I31: a name, @everyone or somebody else's mention is no question to us."""
+    guild, channel, alice = place
+    await alice.send(channel, text)
+    assert channel.last_message.author.id == alice.id
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
+
+
+async def test_a_reply_to_us_is_answered_with_what_was_said(simcord_env: simcord.Env, place: Any, model: Any) -> None:
+    _, channel, alice = place
+    await alice.send(channel, f"{mention(simcord_env)} tell me a joke")
+    first = channel.last_message
+    await alice.send(channel, f"{mention(simcord_env)} another one", reply_to=first)
+    body = model.requests[-1]
+    roles = [message["role"] for message in body["messages"]]
+    assert roles == ["system", "user", "assistant", "user"]
+    assert body["messages"][1]["content"] == "alice: tell me a joke"
+    assert body["messages"][2]["content"] == first.content
+    assert body["messages"][3]["content"] == "alice: another one"
+
+
+async def test_an_answer_pings_nobody_but_the_asker(simcord_env: simcord.Env, place: Any) -> None:
+    """I27: whatever the model says, only the asker may be pinged."""
+    _, channel, alice = place
+    await alice.send(channel, f"{mention(simcord_env)} hello")
+    sent = [r for r in simcord_env.http_requests if r.method in ("POST", "PATCH") and "/messages" in r.path and r.json]
+    ours = [r.json["allowed_mentions"] for r in sent if "allowed_mentions" in r.json]
+    assert ours
+    assert all(not m.get("parse") and m.get("users") in (None, [str(alice.id)], [alice.id]) for m in ours)
+
+
+async def test_a_long_answer_arrives_whole(simcord_env: simcord.Env, place: Any, services: Any) -> None:
+    """I28: several messages, each within Discord's limit, code fences closed."""
+    guild, channel, alice = place
+    await alice.send(channel, f"{mention(simcord_env)} give me a long answer")
+    ours = [m for m in channel.history() if m.author.id == simcord_env.bot.user.id]
+    assert len(ours) >= 2
+    assert all(len(m.content) <= 2000 and m.content.count("```") % 2 == 0 for m in ours)
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("please fail", "The AI provider has trouble of its own right now. Please try again in a minute."),
+        ("out of credit", "The AI account is out of credit. The bot's operator has to top it up before I can answer."),
+    ],
+)
+async def test_a_providers_error_is_told_in_words(
+    simcord_env: simcord.Env, place: Any, services: Any, text: str, words: str
+) -> None:
+    """I30: never raw JSON, never silence; and the failed call is on the books."""
+    guild, channel, alice = place
+    services.conversation._client.max_retries = 0
+    await alice.send(channel, f"{mention(simcord_env)} {text}")
+    assert channel.last_message.content == words
+    total = (await services.tracker.reports.spend(guild.id, "all", "operation")).total
+    assert (total.calls, total.failed_calls, total.cost_nano_usd) == (1, 1, 0)
+
+
+async def test_a_message_is_answered_by_one_process_only(simcord_env: simcord.Env, place: Any, services: Any) -> None:
+    """Two processes at a redeploy: whoever claims the message first answers, the other stays silent."""
+    guild, channel, alice = place
+    claim = services.tracker.claims.claim
+    taken: list[object] = []
+
+    async def claimed_elsewhere(claim_id: object) -> bool:
+        taken.append(claim_id)
+        await claim(claim_id)
+        return await claim(claim_id)
+
+    services.tracker.claims.claim = claimed_elsewhere
+    await alice.send(channel, f"{mention(simcord_env)} hello")
+    assert len(taken) == 1
+    assert channel.last_message.author.id == alice.id
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
+
+
+async def test_a_picture_goes_along_at_low_detail(simcord_env: simcord.Env, place: Any, model: Any) -> None:
+    _, channel, alice = place
+    await alice.send(channel, f"{mention(simcord_env)} what is this?", attachments=[("week.png", PNG)])
+    parts = model.requests[-1]["messages"][-1]["content"]
+    assert parts[0] == {"type": "text", "text": "alice: what is this?"}
+    assert parts[1]["image_url"]["detail"] == "low"
+    assert parts[1]["image_url"]["url"].startswith("data:image/png;base64,")
+
+
+async def test_in_a_thread_the_thread_goes_along_and_is_booked_as_the_session(
+    simcord_env: simcord.Env, place: Any, services: Any, model: Any
+) -> None:
+    guild, channel, alice = place
+    ours = simcord_env.bot.get_channel(channel.id)
+    assert isinstance(ours, discord.TextChannel)
+    await ours.create_thread(name="Trade talk", type=discord.ChannelType.public_thread)
+    (thread,) = channel.threads
+    await alice.send(thread, f"{mention(simcord_env)} tell me a joke")
+    await alice.send(thread, f"{mention(simcord_env)} and another")
+    assert [message["role"] for message in model.requests[-1]["messages"]] == ["system", "user", "assistant", "user"]
+    rows = await services.tracker.reports.spend(guild.id, "all", "channel")
+    assert [(row.key, row.calls) for row in rows.rows] == [(str(channel.id), 2)]
+
+
+async def test_direct_messages_are_off_unless_allowed(simcord_env: simcord.Env, place: Any, services: Any) -> None:
+    _, _, alice = place
+    await alice.send_dm("hello")
+    total = (await services.tracker.reports.spend(0, "all", "operation")).total
+    assert total.calls == 0
+    sent = [r.json["content"] for r in simcord_env.http_requests if r.method == "POST" and r.path.endswith("/messages")]
+    assert sent == ["I answer on servers only. Mention me in a channel there."]
+
+
+@pytest.mark.parametrize("settings", [{"allow_dms": True}], indirect=True)
+async def test_direct_messages_are_answered_where_allowed(simcord_env: simcord.Env, place: Any, services: Any) -> None:
+    _, _, alice = place
+    await alice.send_dm("hello")
+    total = (await services.tracker.reports.spend(0, "all", "operation")).total
+    assert (total.calls, total.failed_calls) == (1, 0)
+
+
+@pytest.mark.parametrize("settings", [{"allowed_guilds": "1"}], indirect=True)
+async def test_a_server_that_is_not_allowed_is_left(simcord_env: simcord.Env, services: Any) -> None:
+    """ALLOWED_GUILDS keeps strangers off the key: one polite sentence, then the bot is gone."""
+    guild = simcord_env.create_guild("Strangers")
+    await simcord_env.settle()
+    left = [r for r in simcord_env.http_requests if r.method == "DELETE" and r.path.endswith(f"/guilds/{guild.id}")]
+    assert len(left) == 1
+
+
+async def test_other_bots_are_never_answered(simcord_env: simcord.Env, place: Any, services: Any) -> None:
+    """I31: two bots can't talk to each other at the operator's cost."""
+    guild, channel, _ = place
+    robot = guild.add_member(simcord_env.create_user("robot", bot=True))
+    await robot.send(channel, f"{mention(simcord_env)} hello")
+    assert isinstance(channel.last_message, discord.Message)
+    assert channel.last_message.author.id == robot.id
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
