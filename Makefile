@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TOKEN = $(or $(DISCORD_TOKEN),$(shell sed -n 's/^DISCORD_TOKEN=\(..*\)/set/p' .env 2>/dev/null))
+NEEDS := Trilo needs Python 3.11 to 3.14. With one of these under another name: make run PYTHON=python3.12
+TOKEN = $(strip $(DISCORD_TOKEN) $(shell grep -Es "^[[:space:]]*(export[[:space:]]+)?DISCORD_TOKEN[[:space:]]*=[[:space:]]*[\"']?[^\"'[:space:]]" .env >/dev/null && echo set))
 
 .PHONY: run test check bench lock screenshots clean
 
@@ -34,8 +35,9 @@ clean:
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Trilo needs Python 3.11 to 3.14: make run PYTHON=python3.12")'
-	@$(PYTHON) -m venv $(VENV)
+	@command -v $(PYTHON) >/dev/null || { echo "$(NEEDS) (there is no $(PYTHON) here)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "$(NEEDS)")'
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/run.stamp: requirements.txt | $(BIN)/python
 	@echo "Installing what Trilo runs on (once) ..." >&2

@@ -2,36 +2,68 @@
 
 import argparse
 import asyncio
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from bot.errors import SettingsError, TriloError
 from bot.settings import Settings, load_settings, started_by_a_person
+from bot.usage import DatabaseUrlError
 
 EXIT_CONFIGURATION = 78
 """What `sysexits.h` calls EX_CONFIG: trying again without mending the configuration is no use."""
+EXIT_INTERRUPTED = 130
+"""What shells report of a command stopped by Ctrl-C."""
 _SANDBOX_NOTE = "DISCORD_TOKEN is not set: starting the sandbox, a Discord of its own. `python -m bot doctor` helps on."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 1 for a failure, 78 for a wrong configuration."""
-    options = _parser().parse_args(arguments)
+    """Run one command; its exit code is 1 for a failure, 2 for bad arguments, 78 for a wrong configuration, else 0."""
+    _speak_utf8()
+    try:
+        try:
+            return _command(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nobody is left to tell, and Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _command(arguments: Sequence[str] | None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
         settings = load_settings()
         _configure_logs(settings)
         command: Callable[[argparse.Namespace, Settings], int] = options.command
         return command(options, settings)
-    except SettingsError as error:
-        print(f"trilo: {error}", file=sys.stderr)
-        return EXIT_CONFIGURATION
+    except (SettingsError, DatabaseUrlError) as error:
+        return _fail(str(error), EXIT_CONFIGURATION)
     except TriloError as error:
-        print(f"trilo: {error}", file=sys.stderr)
-        return 1
+        return _fail(str(error), 1)
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nobody is left to tell, and Python would complain at exit.
-        sys.stdout = None
-        return 1
+        raise
+    except OSError as error:  # a folder that can't be made, a port that is taken, a full disk
+        return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
+
+
+def _fail(words: str, code: int) -> int:
+    print(f"trilo: {words}", file=sys.stderr)
+    return code
+
+
+def _speak_utf8() -> None:
+    """Whatever the locale: a line that isn't UTF-8 is answered like any other, and every name can be printed."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _run(_options: argparse.Namespace, settings: Settings) -> int:
@@ -58,8 +90,8 @@ def _serve_sandbox(settings: Settings, port: int | None) -> int:
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("simcord"):
             raise
-        print("trilo: the sandbox needs the development requirements; `make run` installs them", file=sys.stderr)
-        return EXIT_CONFIGURATION
+        words = "the sandbox needs the development requirements: pip install -r requirements-dev.txt, or `make test`"
+        return _fail(words, EXIT_CONFIGURATION)
     from bot.application import run_until_signal
 
     run_until_signal(run_sandbox(settings, port))
@@ -80,6 +112,8 @@ def _price(options: argparse.Namespace, _settings: Settings) -> int:
     from bot.usage.prices import PriceList
     from bot.usage.records import Usage
 
+    if options.model is None and (given := _usage_options_given(options)):
+        return _fail(f"{given} needs a MODEL; without one, JSON lines are read from standard input", 2)
     prices = PriceList.load()
     if options.model is None:
         for line in run_lines(prices, sys.stdin):
@@ -89,8 +123,7 @@ def _price(options: argparse.Namespace, _settings: Settings) -> int:
         usage = Usage.from_mapping(_usage_options(options))
         answer = run_single(prices, options.model, usage, read_at(options.at), options.service_tier)
     except ValueError as error:
-        print(f"trilo: {error}", file=sys.stderr)
-        return 2
+        return _fail(str(error), 2)
     if options.json:
         print(json.dumps(answer))
     else:
@@ -111,11 +144,19 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _usage_options(options: argparse.Namespace) -> dict[str, object]:
-    usage: dict[str, object] = json.loads(options.usage) if options.usage else {}
+    try:
+        usage: dict[str, object] = json.loads(options.usage) if options.usage else {}
+    except (ValueError, RecursionError):
+        raise ValueError("--usage must be a JSON object") from None
     if not isinstance(usage, dict):
         raise ValueError("--usage must be a JSON object")  # noqa: TRY004 - bad input, not a bug
     short = {"input_tokens": options.input, "output_tokens": options.output, "cached_input_tokens": options.cached}
     return usage | {name: count for name, count in short.items() if count is not None}
+
+
+def _usage_options_given(options: argparse.Namespace) -> str:
+    names = ("input", "cached", "output", "usage", "at", "service_tier")
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names if getattr(options, name) is not None)
 
 
 def _configure_logs(settings: Settings) -> None:
@@ -135,11 +176,11 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     sandbox = commands.add_parser("sandbox", help="the bot in a made-up Discord, on a page in your browser")
-    sandbox.add_argument("--port", type=_port, help="port of the page (default: a free one)")
+    sandbox.add_argument("--port", type=_port, metavar="PORT", help="port of the page (default: a free one)")
     sandbox.set_defaults(command=_sandbox)
 
     stats = commands.add_parser("stats", help="what was spent, also while the bot runs")
-    stats.add_argument("--guild", type=int, metavar="ID", help="one server (default: the whole bot, in UTC days)")
+    stats.add_argument("--guild", type=_guild_id, metavar="ID", help="one server (default: the whole bot, in UTC days)")
     stats.add_argument("--period", choices=PERIODS, default="month", help="default: month")
     stats.add_argument("--by", choices=SPLITS, default="operation", help="default: operation")
     stats.add_argument("--json", action="store_true", help="one JSON object")
@@ -168,10 +209,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 < port < 65_536:
-        raise argparse.ArgumentTypeError(f"{port} is no port: choose from 1 to 65535")
-    return port
+    if not text.isdecimal() or not 0 < int(text[:6]) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: choose from 1 to 65535")
+    return int(text)
+
+
+def _guild_id(text: str) -> int:
+    if not text.isdecimal() or len(text) > 19 or int(text) > 2**63 - 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no server's id: turn on Developer Mode in Discord to copy one")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,22 @@ Closing: the bot first (answers being written may finish), then calls in flight,
 
 import asyncio
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import discord
 
 from bot.assistant.conversation import Conversation
 from bot.assistant.operations import Models, declare
 from bot.client import Services, Trilo
-from bot.errors import SettingsError
+from bot.errors import SettingsError, TriloError
 from bot.settings import Settings, ephemeral_host
 from bot.usage import open_tracker
 from bot.usage.database import sqlite_path
@@ -25,13 +28,18 @@ from bot.usage.tokens import count_tokens_async
 
 log = logging.getLogger(__name__)
 
+STOP_SECONDS = 9.5
+"""The longest from a signal to the exit: hosts kill after ten. What isn't booked by then is, at the next start."""
+
 
 @asynccontextmanager
 async def open_services(
     settings: Settings, *, database_url: str, base_url: str | None, api_key: str, console: bool = True
 ) -> AsyncIterator[Services]:
     """Everything the cogs work with, for as long as the block lasts."""
-    async with open_tracker(database_url, synchronous=settings.ledger_synchronous, console=console) as tracker:
+    async with open_tracker(
+        database_url, synchronous=settings.ledger_synchronous, buffering=settings.buffering, console=console
+    ) as tracker:
         models = Models(fast=settings.fast_model, smart=settings.smart_model)
         declare(tracker, models)
         # Building an encoding holds the interpreter for a tenth of a second: now, not under a gateway's heartbeat.
@@ -46,7 +54,11 @@ async def open_services(
 
 
 async def run_bot(settings: Settings) -> None:
-    """Run on Discord until SIGINT or SIGTERM. Raises `SettingsError` for what only the operator can mend."""
+    """Run on Discord until SIGINT or SIGTERM.
+
+    Raises `SettingsError` for what only the operator can mend, `TriloError` where Discord can't be reached. Once
+    connected it never gives up: discord.py comes back after any outage by itself.
+    """
     assert settings.discord_token is not None  # noqa: S101 - the command line sends token-less runs elsewhere
     check_disk(settings)
     async with (
@@ -65,6 +77,20 @@ async def run_bot(settings: Settings) -> None:
         except discord.PrivilegedIntentsRequired:
             problem = "switch on Message Content Intent on the bot's page in Discord's portal, or set it to 0"
             raise SettingsError("MESSAGE_CONTENT", problem) from None
+        except discord.ConnectionClosed as error:
+            if error.code == _AUTHENTICATION_FAILED:
+                raise SettingsError("DISCORD_TOKEN", "Discord refused it; copy the bot's token anew") from None
+            raise TriloError(f"Discord closed the connection (code {error.code}); start again") from None
+        except (discord.GatewayNotFound, discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            if isinstance(error, discord.HTTPException) and error.status < _SERVER_ERROR and error.status != _TOO_MANY:
+                raise  # our own mistake, not an outage
+            problem = f"Discord can't be reached ({type(error).__name__}); check the network, then start again"
+            raise TriloError(problem) from None
+
+
+_AUTHENTICATION_FAILED = 4004
+_TOO_MANY = 429
+_SERVER_ERROR = 500
 
 
 def model_key(settings: Settings) -> str:
@@ -82,7 +108,7 @@ def check_disk(settings: Settings) -> None:
     if host is None or settings.ephemeral_ok or settings.database_url.startswith("postgres"):
         return
     path = sqlite_path(settings.database_url)
-    if path is None or not _on_mounted_volume(path):
+    if host == "Heroku" or path is None or not _on_mounted_volume(path):  # Heroku has no volumes
         problem = (
             f"{host} loses this disk at each deploy, and the books with it. Mount a volume and point DATABASE_URL "
             "at it (docs/deploy.md), or accept the loss with EPHEMERAL_OK=1"
@@ -96,16 +122,35 @@ def _on_mounted_volume(path: Path) -> bool:
 
 
 def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end, or until SIGINT or SIGTERM: then cancel, which closes everything in order."""
+    """Run to the end, or until SIGINT or SIGTERM: then cancel, which closes everything in order.
+
+    Further signals change nothing: the end comes within `STOP_SECONDS` anyway.
+    """
+    last_resort = threading.Timer(STOP_SECONDS, _give_up)
+    last_resort.daemon = True
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         task = loop.create_task(work)
+
+        def stop() -> None:
+            if last_resort.ident is None:
+                log.info("stopping: answers being written may finish")
+                last_resort.start()
+                task.cancel()
+
         for name in (signal.SIGINT, signal.SIGTERM):
             if sys.platform == "win32":
-                signal.signal(name, lambda *_: loop.call_soon_threadsafe(task.cancel))
+                signal.signal(name, lambda *_: loop.call_soon_threadsafe(stop))
             else:
-                loop.add_signal_handler(name, task.cancel)
+                loop.add_signal_handler(name, stop)
         try:
             loop.run_until_complete(task)
         except asyncio.CancelledError:
             log.info("stopped")
+    last_resort.cancel()
+
+
+def _give_up() -> None:
+    """Leave what doesn't end: its calls are on the books as open, and are booked at the next start (I21)."""
+    log.error("not everything has ended within %g s: leaving it", STOP_SECONDS)
+    os._exit(1)

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext import commands, tasks
 
 from bot.assistant.conversation import Conversation
 from bot.settings import Settings
+from bot.usage.errors import UsageError
 from bot.usage.tracker import UsageTracker
 from bot.words import refusal_words, where, words_for
 
 log = logging.getLogger(__name__)
 
 EXTENSIONS = ("cogs.conversation", "cogs.token_stats", "cogs.owner", "cogs.help")
-FINISH_PATIENCE_SECONDS = 4.0
+FINISH_PATIENCE_SECONDS = 3.5
 """How long shutting down waits for answers that are being written."""
 _SYNCED = "synced commands"
 
@@ -59,7 +60,7 @@ class Trilo(commands.AutoShardedBot):
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self._sync_commands()
-        await self.services.tracker.claims.forget_old()
+        self._keep_house.start()
 
     async def on_ready(self) -> None:
         """Say who we are, once for each time the gateway is ready."""
@@ -91,6 +92,13 @@ class Trilo(commands.AutoShardedBot):
         allowed = self.services.settings.allowed_guilds
         return not allowed or guild_id in allowed
 
+    @tasks.loop(hours=12)
+    async def _keep_house(self) -> None:
+        try:
+            await self.services.tracker.claims.forget_old()
+        except UsageError as error:
+            log.warning("old claims stay for now: %s", error)
+
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Around work that shutting down should wait for."""
@@ -105,6 +113,7 @@ class Trilo(commands.AutoShardedBot):
 
     async def close(self) -> None:
         """Let answers being written finish, for a few seconds, then leave Discord."""
+        self._keep_house.cancel()
         try:
             await asyncio.wait_for(self._idle.wait(), FINISH_PATIENCE_SECONDS)
         except TimeoutError:

@@ -53,6 +53,9 @@ async def _database(settings: Settings) -> Finding:
         return Finding("DATABASE_URL", True, "in use by a running bot")
     except TriloError as error:
         return Finding("DATABASE_URL", False, str(error))
+    except OSError as error:
+        problem = f"{error.filename or 'its folder'} can't be made or written ({error.strerror}): choose another place"
+        return Finding("DATABASE_URL", False, problem)
     path = sqlite_path(settings.database_url)
     return Finding("DATABASE_URL", True, f"{path.absolute() if path else 'in memory'} can be written")
 
@@ -62,6 +65,8 @@ def _disk(settings: Settings) -> Finding:
         check_disk(settings)
     except SettingsError as error:
         return Finding("disk", False, error.problem)
+    except TriloError:
+        return Finding("disk", False, "not looked at: DATABASE_URL is wrong")
     return Finding("disk", True, "the books outlive a restart here")
 
 

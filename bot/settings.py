@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
+from bot.usage.hand_tracking import Buffering
 
 ENV_FILE = Path(".env")
 
@@ -17,26 +19,44 @@ class Settings(BaseSettings):
     """Every setting, with its default; `.env.example` says what each is for. Secrets never show in a repr."""
 
     model_config = SettingsConfigDict(
-        env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True, str_strip_whitespace=True
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8-sig",  # Windows' editors put a byte order mark before the first name
+        extra="ignore",
+        str_strip_whitespace=True,
     )
 
     discord_token: SecretStr | None = None
     openai_api_key: SecretStr | None = None
-    openai_base_url: str | None = None
-    database_url: str = "sqlite:///data/trilo.db"
+    openai_base_url: str | None = Field(default=None, repr=False)
+    database_url: str = Field(default="sqlite:///data/trilo.db", repr=False)
     app_env: Literal["development", "production"] = "production"
     fast_model: str = "gpt-4o-mini"
     smart_model: str = "gpt-4o"
-    allowed_guilds: Annotated[frozenset[int], NoDecode] = frozenset()
+    allowed_guilds: Annotated[frozenset[PositiveInt], NoDecode] = frozenset()
     allow_dms: bool = False
     message_content: bool = False
-    owner_guild_id: int | None = None
+    owner_guild_id: PositiveInt | None = None
     ledger_synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
+    ledger_batch_size: int | None = Field(default=None, ge=1, le=10_000)
+    ledger_flush_seconds: float = Field(default=5.0, gt=0, le=3600)
     ephemeral_ok: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
     persona: str = Field(default="", max_length=4000)
     max_output_tokens: int = Field(default=1024, ge=150, le=32_768)
+
+    @property
+    def buffering(self) -> Buffering:
+        """How calls tracked by hand are buffered: small batches in development, where one waits to see them."""
+        usual = 5 if self.app_env == "development" else 20
+        return Buffering(self.ledger_batch_size or usual, self.ledger_flush_seconds)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """What is set to nothing has its default."""
+        stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        return {name: value for name, value in stripped.items() if value != ""}
 
     @field_validator("allowed_guilds", mode="before")
     @classmethod
@@ -47,6 +67,15 @@ class Settings(BaseSettings):
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        try:
+            urlsplit(value)
+        except ValueError:  # whose message quotes the password
+            raise ValueError("is no URL; use sqlite:///data/trilo.db or sqlite:////absolute/path.db") from None
+        return value
 
     @field_validator("openai_base_url")
     @classmethod
@@ -64,6 +93,8 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         variable = str(first["loc"][0]).upper() if first["loc"] else "settings"
         raise SettingsError(variable, first["msg"].removeprefix("Value error, ")) from None
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(str(ENV_FILE), f"can't be read as UTF-8 text ({type(error).__name__})") from None
 
 
 def ephemeral_host(environment: Mapping[str, str] = os.environ) -> str | None:

@@ -1,14 +1,20 @@
 """`python -m bot stats`: the books on the command line, also while the bot runs. Reads, never writes."""
 
+import asyncio
+import logging
 from dataclasses import asdict
 from typing import Any
 
-from bot.usage import schema
+from bot.usage import DatabaseUnavailableError, schema
 from bot.usage.database import SqliteDatabase, sqlite_path
 from bot.usage.money import format_cost
 from bot.usage.records import SpendLine, utc_now
 from bot.usage.reports import Days, PeriodName, Report, Reports, Split
 
+log = logging.getLogger(__name__)
+
+_SETTING_UP_SECONDS = 0.5
+"""How long a bot that has just made its database may take to make its tables."""
 _SHOWN = (
     "cost_nano_usd",
     "calls",
@@ -26,11 +32,17 @@ async def read_spend(database_url: str, guild_id: int | None, period: PeriodName
     """The report. A database that isn't there yet holds nothing. Raises `DatabaseUnavailableError`."""
     path = sqlite_path(database_url)
     if path is not None and not path.exists():
+        log.warning("there is no database at %s yet", path.absolute())
         return _empty()
     database = await SqliteDatabase.open(database_url, read_only=True)
     try:
         if not await schema.is_current(database):
-            return _empty()
+            if path is None or not path.stat().st_size:
+                return _empty()
+            await asyncio.sleep(_SETTING_UP_SECONDS)
+            if not await schema.is_current(database):
+                problem = "it holds no books, or those of an earlier version, which starting the bot brings up to date"
+                raise DatabaseUnavailableError(str(path), problem)
         return await Reports(database, clock=utc_now).spend(guild_id, period, by)
     finally:
         await database.close()
@@ -58,13 +70,17 @@ def as_text(report: Report, by: Split) -> str:
     if doubts:
         lines.append("of these " + ", ".join(doubts))
     rows = _all_rows(report)
-    width = max((len(row.key) for row in rows), default=0)
-    for row in rows:
-        name = (row.key or f"no {by}").ljust(max(width, len(f"no {by}")))
-        lines.append(
-            f"  {name}  {format_cost(row.cost_nano_usd):>12}  {row.calls:>8,} calls  {row.total_tokens:>12,} tokens"
-        )
+    names = [_printable(row.key) or f"no {by}" for row in rows]
+    width = max(map(len, names), default=0)
+    for name, row in zip(names, rows, strict=True):
+        cost = format_cost(row.cost_nano_usd)
+        lines.append(f"  {name.ljust(width)}  {cost:>12}  {row.calls:>8,} calls  {row.total_tokens:>12,} tokens")
     return "\n".join(lines)
+
+
+def _printable(key: str) -> str:
+    """A name as a terminal may have it: callers choose names, and some characters command a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in key)
 
 
 def _all_rows(report: Report) -> list[SpendLine]:

@@ -1,6 +1,7 @@
 """Errors as words for people: what happened, in plain language, and what to do. The only place that does this."""
 
 import asyncio
+import json
 import traceback
 
 import discord
@@ -16,6 +17,8 @@ def words_for(error: BaseException) -> str:
     """One or two sentences for the person who asked. Never the error's own message, which may quote anything."""
     if isinstance(error, openai.OpenAIError):
         return _provider_words(error)
+    if isinstance(error, json.JSONDecodeError):  # what the SDK raises at a garbled piece of a stream
+        return _NONSENSE
     if isinstance(error, LedgerClosedError):
         return "I'm restarting. Please ask again in a minute."
     if isinstance(error, DatabaseUnavailableError):
@@ -52,16 +55,20 @@ def _provider_words(error: openai.OpenAIError) -> str:
     code = getattr(error, "code", None)
     if code in _BY_CODE:
         return _BY_CODE[code]
+    if isinstance(error, openai.APIStatusError) and error.status_code == _PAYLOAD_TOO_LARGE:
+        return _TOO_LONG
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _NONSENSE)
 
 
+_TOO_LONG = "That was too long for the model. Please shorten it, or start a new thread."
 _REFUSED = "The AI provider refused that request under its rules. Please put it differently."
+_PAYLOAD_TOO_LARGE = 413
 _KEY = "The AI provider refused my key. The bot's operator has to check OPENAI_API_KEY."
 _MODEL = "The AI model I'm set to use isn't available. The bot's operator has to check FAST_MODEL and SMART_MODEL."
 _NONSENSE = "The AI provider's answer made no sense. Please try again."
 _BY_CODE = {
     "insufficient_quota": "The AI account is out of credit. The bot's operator has to top it up before I can answer.",
-    "context_length_exceeded": "That was too long for the model. Please shorten it, or start a new thread.",
+    "context_length_exceeded": _TOO_LONG,
     "content_policy_violation": _REFUSED,
     "content_filter": _REFUSED,
 }
@@ -73,5 +80,5 @@ _BY_KIND: tuple[tuple[type[openai.OpenAIError], str], ...] = (
     (openai.APITimeoutError, "The AI provider took too long to answer. Please try again."),
     (openai.APIConnectionError, "I can't reach the AI provider right now. Please try again in a minute."),
     (openai.InternalServerError, "The AI provider has trouble of its own right now. Please try again in a minute."),
-    (openai.BadRequestError, "The AI provider didn't accept that request. Please put it differently."),
+    (openai.APIStatusError, "The AI provider didn't accept that request. Please put it differently."),
 )

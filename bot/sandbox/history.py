@@ -8,7 +8,7 @@ from bot.usage.ids import new_id
 from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage
 from bot.usage.tracker import UsageTracker
 
-DAYS = 45
+DAYS = 75
 _OPERATIONS = (
     # operation, model, weight, input tokens, output tokens
     ("general_conversation", "gpt-4o-mini", 60, (120, 1_800), (40, 320)),

@@ -29,14 +29,15 @@ async def run_sandbox(settings: Settings, port: int | None) -> None:
         else:
             base_url = settings.openai_base_url
             api_key = model_key(settings)
+        console = Console()  # closed after the books: what is booked while they close is printed too
+        stack.callback(console.close)
         services = await stack.enter_async_context(
             open_services(settings, database_url=database_url, base_url=base_url, api_key=api_key, console=False)
         )
+        await services.tracker.claims.forget_all()
         bot = await stack.enter_async_context(Trilo(services, always_sync=True, shard_count=1))
         sandbox = await stack.enter_async_context(open_sandbox(bot, port=port))
         await write_history(services.tracker, sandbox.world)
-        console = Console()
-        stack.callback(console.close)
         services.tracker.subscribe(console.show)
         print(f"Sandbox: {sandbox.url}", flush=True)
         print(THINGS_TO_TRY, file=sys.stderr, flush=True)

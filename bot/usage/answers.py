@@ -2,19 +2,25 @@
 
 Chat Completions say prompt_tokens and completion_tokens, Responses, images and speech input_tokens and
 output_tokens, transcriptions tokens or seconds (openai 3.54's types). Totals include their details in all of them.
+Nothing in here raises, whatever the provider sent.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+import httpx2
+
+from bot.usage.context import storable
 from bot.usage.endpoints import picture_units
 from bot.usage.records import Usage
 
-MAX_COUNT = 10**12
-"""A count beyond this is no count: no model reads a million million tokens in one call."""
+MAX_COUNT = 10**9
+"""A count beyond this is no count: no model reads a thousand million tokens in one call, and sums must fit 64 bits."""
+MAX_TEXT = 200
+"""Characters kept of a name that a provider gave: model, id, tier, error."""
 
 _DETAILS = {
     "input": ("prompt_tokens_details", "input_tokens_details", "input_token_details"),
@@ -24,7 +30,10 @@ _DETAILS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What could be read of an answer. `usage` is None where the provider reported none: never the same as 0."""
+    """What could be read of an answer. `usage` is None where the provider reported none: never the same as 0.
+
+    `flagged` names the counts that contradict each other or can't be counts.
+    """
 
     usage: Usage | None = None
     raw_usage: str | None = None
@@ -33,25 +42,43 @@ class Answer:
     service_tier: str | None = None
     status: str | None = None
     error_type: str | None = None
+    flagged: str | None = None
+
+
+def payload_of(response: httpx2.Response) -> dict[str, Any]:
+    """The JSON object that a whole answer holds, as it was sent; empty for anything else."""
+    content = response.content
+    return next(json_objects(content), {}) if content[:64].lstrip().startswith(b"{") else {}
+
+
+def json_objects(data: bytes) -> Iterator[dict[str, Any]]:
+    """The JSON object in `data`, or nothing where it is garbled or isn't one."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(value, dict):
+        yield value
 
 
 def read_answer(api: str, payload: Mapping[str, Any], body: Mapping[str, Any]) -> Answer:
-    """Read one whole answer, given as JSON, to the request `body`. Odd shapes never raise: it reads what it can."""
+    """Read one whole answer, given as JSON, to the request `body`."""
     raw = payload.get("usage")
     usage = read_usage(raw, api) if isinstance(raw, Mapping) else None
     if usage is None and api == "images" and not raw and isinstance(payload.get("data"), list):
         usage = picture_units({**body, **_given(payload, "size", "quality")}, len(payload["data"]))
     if usage is not None and api in ("responses", "chat"):
-        usage = _with_tool_calls(usage, payload, body)
+        usage = _with_tool_calls(usage, api, payload, body)
     error = payload.get("error")
     return Answer(
         usage=usage,
-        raw_usage=json.dumps(raw, default=str) if raw else None,
-        model=_text(payload.get("model")),
-        response_id=_text(payload.get("id")),
-        service_tier=_text(payload.get("service_tier")),
-        status=_text(payload.get("status")),
+        raw_usage=json.dumps(raw) if raw else None,
+        model=_name(payload.get("model")),
+        response_id=_name(payload.get("id")),
+        service_tier=_name(payload.get("service_tier")),
+        status=_name(payload.get("status")),
         error_type=error_name(error) if error else None,
+        flagged=_flags(raw, usage) if raw else None,
     )
 
 
@@ -60,20 +87,22 @@ def read_usage(raw: Mapping[str, Any], api: str) -> Usage | None:
     if raw.get("type") == "duration":
         seconds = raw.get("seconds")
         return Usage(audio_seconds=Decimal(str(seconds))) if _is_number(seconds) else None
-    counts = [_count(raw, "prompt_tokens", "input_tokens"), _count(raw, "completion_tokens", "output_tokens")]
-    if all(count is None for count in counts) or any(count == _IMPOSSIBLE for count in counts):
+    given = _total(raw, "prompt_tokens", "input_tokens"), _total(raw, "completion_tokens", "output_tokens")
+    if given == (None, None) or not all(count is None or _is_count(count) for count in given):
         return None
+    total_input, output = (int(count or 0) for count in given)
     into, out = _detail(raw, "input"), _detail(raw, "output")
     cached_details = into.get("cached_tokens_details")
-    cached = _part(into, "cached_tokens") or _part(raw, "prompt_cache_hit_tokens")
     cached_parts = cached_details if isinstance(cached_details, Mapping) else {}
-    output = counts[1] or 0
+    reasoning = _part(out, "reasoning_tokens")
+    if reasoning and raw.get("total_tokens") == total_input + output + reasoning:
+        output += reasoning  # xAI and Gemini count reasoning beside the completion, not within it
     return Usage(
-        input_tokens=counts[0] or 0,
-        cached_input_tokens=cached,
-        cache_write_input_tokens=_part(into, "cache_write_tokens", "cache_creation_tokens"),
+        input_tokens=total_input,
+        cached_input_tokens=_part(into, "cached_tokens") or _part(raw, "prompt_cache_hit_tokens"),
+        cache_write_input_tokens=_part(into, "cache_write_tokens") or _part(into, "cache_creation_tokens"),
         output_tokens=output,
-        reasoning_output_tokens=_part(out, "reasoning_tokens"),
+        reasoning_output_tokens=reasoning,
         input_audio_tokens=_part(into, "audio_tokens"),
         output_audio_tokens=output if api == "audio.speech" else _part(out, "audio_tokens"),
         cached_input_audio_tokens=_part(cached_parts, "audio_tokens"),
@@ -86,76 +115,100 @@ def read_usage(raw: Mapping[str, Any], api: str) -> Usage | None:
 def error_name(error: object) -> str:
     """A short name for an error object in an answer: its code, else its type. Never its message (I33)."""
     if isinstance(error, Mapping):
-        return str(error.get("code") or error.get("type") or "error")[:80]
+        return storable(error.get("code") or error.get("type") or "error")[:80]
     return "error"
 
 
-def delivered_text(payload: Mapping[str, Any]) -> Iterable[str]:
-    """The texts that one event of a stream, or one whole answer, delivered: content, refusals, tool arguments."""
-    for choice in _mappings(payload.get("choices")):
+def delivered_texts(payloads: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the events of a stream, or one whole answer, delivered: content, refusals, tool arguments.
+
+    Each choice and each call of a tool is a text of its own: the pieces of several come interleaved.
+    """
+    texts: dict[Hashable, list[str]] = {}
+    for payload in payloads:
+        for slot, text in _delivered(payload):
+            texts.setdefault(slot, []).append(text)
+    return ["".join(pieces) for pieces in texts.values()]
+
+
+def _delivered(payload: Mapping[str, Any]) -> Iterator[tuple[Hashable, str]]:
+    for number, choice in enumerate(_mappings(payload.get("choices"))):
+        index = str(choice.get("index", number))
         part = choice.get("delta") or choice.get("message")
         if isinstance(part, Mapping):
-            yield from _strings(part, "content", "refusal", "reasoning_content", "reasoning")
-            for call in _mappings(part.get("tool_calls")):
+            yield from _strings(part, index, "content", "refusal", "reasoning_content", "reasoning")
+            for position, call in enumerate(_mappings(part.get("tool_calls"))):
                 if isinstance(function := call.get("function"), Mapping):
-                    yield from _strings(function, "name", "arguments")
-        yield from _strings(choice, "text")
+                    yield from _strings(function, f"{index} {call.get('index', position)}", "name", "arguments")
+        yield from _strings(choice, index, "text")
     kind = str(payload.get("type") or "")
     if kind.endswith(".delta") and "audio.delta" not in kind:
-        yield from _strings(payload, "delta")
-    for item in _mappings(payload.get("output")):
-        yield from _strings(item, "arguments")
-        for part in _mappings(item.get("content")):
-            yield from _strings(part, "text", "refusal")
-    yield from _strings(payload, "text")
+        place = f"{kind} {payload.get('item_id')} {payload.get('content_index')} {payload.get('summary_index')}"
+        yield from _strings(payload, place, "delta")
+    for number, item in enumerate(_mappings(payload.get("output"))):
+        yield from _strings(item, f"item {number}", "name", "arguments")
+        for position, part in enumerate(_mappings(item.get("content"))):
+            yield from _strings(part, f"item {number} {position}", "text", "refusal")
 
 
-def _with_tool_calls(usage: Usage, payload: Mapping[str, Any], body: Mapping[str, Any]) -> Usage:
+def _with_tool_calls(usage: Usage, api: str, payload: Mapping[str, Any], body: Mapping[str, Any]) -> Usage:
     kinds = [item.get("type") for item in _mappings(payload.get("output"))]
-    searches = kinds.count("web_search_call")
-    if not kinds and "web_search_options" in body and isinstance(payload.get("choices"), list):
+    searches, files = kinds.count("web_search_call"), kinds.count("file_search_call")
+    if api == "chat" and ("web_search_options" in body or "-search" in str(body.get("model"))):
         searches = 1  # a chat model with search built in bills one search a call
-    files = kinds.count("file_search_call")
     return replace(usage, web_search_calls=searches, file_search_calls=files) if searches or files else usage
 
 
-_IMPOSSIBLE = -1
+def _flags(raw: object, usage: Usage | None) -> str | None:
+    if usage is None or not isinstance(raw, Mapping):
+        return "unreadable usage"
+    wrong = [
+        name
+        for part in (raw, *[value for value in raw.values() if isinstance(value, dict)])
+        for name, value in part.items()
+        if value is not None and str(name).endswith("_tokens") and not _is_count(value)
+    ]
+    wrong += usage.contradictions()
+    return storable(", ".join(wrong))[:MAX_TEXT] if wrong else None
 
 
-def _count(raw: Mapping[str, Any], *names: str) -> int | None:
-    """The first count under these names; `_IMPOSSIBLE` for one that is there and can't be a count."""
-    for name in names:
-        value = raw.get(name)
-        if value is not None:
-            return int(value) if _is_number(value) and value % 1 == 0 and 0 <= value <= MAX_COUNT else _IMPOSSIBLE
-    return None
+def _total(raw: Mapping[str, Any], *names: str) -> Any:
+    return next((raw[name] for name in names if raw.get(name) is not None), None)
 
 
-def _part(raw: Mapping[str, Any], *names: str) -> int:
-    count = _count(raw, *names)
-    return count if count is not None and count != _IMPOSSIBLE else 0
+def _part(raw: Mapping[str, Any], name: str) -> int:
+    value = raw.get(name)
+    return int(value) if value and _is_count(value) else 0
+
+
+def _is_count(value: Any) -> bool:
+    return 0 <= value <= MAX_COUNT if type(value) is int else _is_number(value) and value % 1 == 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
 
 
 def _detail(raw: Mapping[str, Any], side: str) -> Mapping[str, Any]:
-    found = next((raw[name] for name in _DETAILS[side] if isinstance(raw.get(name), Mapping)), None)
-    return found or {}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value and abs(value) < 1e300
+    for name in _DETAILS[side]:
+        if isinstance(found := raw.get(name), Mapping):
+            return found
+    return {}
 
 
 def _given(payload: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: payload[name] for name in names if payload.get(name)}
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _name(value: object) -> str | None:
+    return storable(value)[:MAX_TEXT] if isinstance(value, str) and value else None
 
 
 def _mappings(value: object) -> Iterable[Mapping[str, Any]]:
     return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
 
 
-def _strings(part: Mapping[str, Any], *names: str) -> Iterable[str]:
-    return (value for name in names if isinstance(value := part.get(name), str) and value)
+def _strings(part: Mapping[str, Any], slot: str, *names: str) -> Iterator[tuple[Hashable, str]]:
+    for name in names:
+        if isinstance(value := part.get(name), str) and value:
+            yield (slot, name), value

@@ -38,5 +38,8 @@ class Claims:
 
     async def remember(self, name: str, value: str) -> None:
         """Remember a value under a name until the next start."""
-        sql = "INSERT INTO bot_state (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        sql = (
+            "INSERT INTO bot_state (name, value) VALUES ($1, $2) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        )
         await self._database.execute(sql, name, value)

@@ -38,33 +38,40 @@ class Console:
 
     def __init__(self, write: Callable[[str], None] | None = None) -> None:
         self.skipped = 0
+        self._shown = self._taken = 0
+        self._refused = False
         self._write = write or _write_stdout
-        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._batches: SimpleQueue[Sequence[UsageRecord] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._print_forever, name="console", daemon=True)
         self._thread.start()
 
     def show(self, records: Sequence[UsageRecord]) -> None:
         """Queue the lines of some booked calls."""
-        if self._lines.qsize() > QUEUE_LIMIT:
+        if self._shown - self._taken + len(records) > QUEUE_LIMIT:
             self.skipped += len(records)
             return
-        self._lines.put("".join(f"{console_line(record)}\n" for record in records))
+        self._shown += len(records)
+        self._batches.put(records)
 
     def close(self, patience_seconds: float = 2.0) -> None:
         """Print what is queued and stop; a stuck pipe is given up after the patience."""
-        self._lines.put(None)
+        self._batches.put(None)
         self._thread.join(patience_seconds)
 
     def _print_forever(self) -> None:
-        while (lines := self._lines.get()) is not None:
+        while (records := self._batches.get()) is not None:
             try:
-                self._write(lines)
-            except (OSError, ValueError) as error:
-                if not self.skipped:
-                    log.warning("standard output takes no lines: %s", error)
-                self.skipped += lines.count("\n")
+                self._write("".join(f"{console_line(record)}\n" for record in records))
+            except Exception as error:  # noqa: BLE001 - no trouble with the output may end the thread
+                self.skipped += len(records)
+                if not self._refused:
+                    self._refused = True
+                    log.warning("standard output takes no lines: %s", type(error).__name__)
+            self._taken += len(records)
 
 
 def _write_stdout(text: str) -> None:
-    sys.stdout.write(text)
+    """What the output's encoding lacks becomes a question mark, as in a terminal of a time before emoji."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
     sys.stdout.flush()

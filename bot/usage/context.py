@@ -5,7 +5,7 @@ Tasks and threads (`asyncio.to_thread`) inherit the context they were started in
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
@@ -72,18 +72,26 @@ async def token_tracking_context(
     try:
         yield inner
     finally:
-        _current.reset(token)
+        with suppress(ValueError):  # an async generator may be closed from another context than it was started in
+            _current.reset(token)
 
 
 def checked_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The metadata itself. Raises `ValueError` where it isn't JSON or takes more than 4 KB."""
+    """A copy, so that what is stored is what was checked. Raises `ValueError` where it isn't JSON or is over 4 KB."""
     try:
-        size = len(json.dumps(metadata).encode())
-    except (TypeError, ValueError) as error:
+        text = json.dumps(metadata, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"metadata must be JSON: {error}") from None
-    if size > METADATA_LIMIT_BYTES:
-        raise ValueError(f"metadata takes {size} bytes as JSON; at most {METADATA_LIMIT_BYTES} are stored")
-    return metadata
+    if len(text) > METADATA_LIMIT_BYTES:
+        raise ValueError(f"metadata takes {len(text)} bytes as JSON; at most {METADATA_LIMIT_BYTES} are stored")
+    copy: dict[str, Any] = json.loads(text)
+    return copy
+
+
+def storable(value: object) -> str:
+    """Text that any database takes: lone surrogates, which UTF-8 can't carry, and NULs become question marks."""
+    text = str(value)
+    return text if text.isprintable() else text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 def _one(name: str, value: Any, other_name: str, other: Any) -> Any:
@@ -93,8 +101,7 @@ def _one(name: str, value: Any, other_name: str, other: Any) -> Any:
 
 
 def _text(value: object) -> str | None:
-    """Text that any database takes: a lone surrogate, which UTF-8 can't carry, becomes a question mark."""
-    return None if value is None else str(value).encode("utf-8", "replace").decode()
+    return None if value is None else storable(value)
 
 
 def _id(name: str, value: int | None) -> int | None:

@@ -4,12 +4,14 @@ SQL is written with `$1` placeholders, the subset that SQLite (3.38+) and Postgr
 its own notation for a numbered parameter, so that parameters bind by number and not by order of appearance.
 """
 
+import os
+import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import aiosqlite
 
@@ -17,11 +19,24 @@ from bot.usage.errors import DatabaseUnavailableError, DatabaseUrlError
 
 Result = TypeVar("Result")
 Row = tuple[Any, ...]
-Statement = tuple[str, Sequence[Sequence[Any]]]
-"""One SQL statement and the rows of parameters it runs for; no row at all means it runs once, without parameters."""
+Statement = tuple[str, Iterable[Row] | None]
+"""One SQL statement and the rows of parameters it runs for; None: it runs once, without parameters.
+
+The rows may be a generator: it runs on the database's thread, which spares the event loop the making of them.
+"""
+Query = tuple[str, Sequence[Any]]
 
 BUSY_TIMEOUT_MS = 2_000
 """How long a statement waits for another process's write. Bounds how long a locked file can hold up a call."""
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^?#]*)", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\$(\d+)")
+_PARAMETERS_AT_FAULT = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.NotSupportedError,
+)
 
 
 class SqliteDatabase:
@@ -31,6 +46,8 @@ class SqliteDatabase:
         self.path = path
         self._writer = writer
         self._reader = reader
+        self._file = _identity(path)
+        self._closed = False
 
     @classmethod
     async def open(cls, url: str, *, synchronous: str = "NORMAL", read_only: bool = False) -> Self:
@@ -44,90 +61,129 @@ class SqliteDatabase:
             if path is None:
                 connection = await _connect(":memory:", read_only=False)
                 return cls(path, connection, connection)
+            path = path.absolute()
             if read_only:
-                connection = await _connect(f"{path.absolute().as_uri()}?mode=ro", read_only=True)
+                connection = await _connect(f"{path.as_uri()}?mode=ro", read_only=True)
                 return cls(path, connection, connection)
             path.parent.mkdir(parents=True, exist_ok=True)
-            writer = await _connect(path.absolute().as_uri(), read_only=False)
+            writer = await _connect(path.as_uri(), read_only=False)
             try:
                 await writer.execute("PRAGMA journal_mode = WAL")
                 await writer.execute(f"PRAGMA synchronous = {'FULL' if synchronous.upper() == 'FULL' else 'NORMAL'}")
-                reader = await _connect(f"{path.absolute().as_uri()}?mode=ro", read_only=True)
+                reader = await _connect(f"{path.as_uri()}?mode=ro", read_only=True)
             except BaseException:
                 await writer.close()
                 raise
             return cls(path, writer, reader)
         except (sqlite3.Error, OSError) as error:
-            raise DatabaseUnavailableError(str(path), str(error)) from error
+            raise DatabaseUnavailableError(str(path or ":memory:"), str(error)) from error
 
     async def write(self, statements: Sequence[Statement]) -> None:
         """Run all statements in one transaction, durable when this returns; nothing of them on an error.
 
-        Raises `DatabaseUnavailableError` where trying again may help (locked, full, gone), else `sqlite3.Error`,
-        `OverflowError` or `TypeError`: the parameters are at fault.
+        Raises `DatabaseUnavailableError` where trying again may help (locked, full, gone), else whatever a row did
+        to the driver: `sqlite3.Error`, `OverflowError`, `TypeError`, `ValueError`.
         """
         translated = [(_numbered(sql), rows) for sql, rows in statements]
-        await self._on_thread(self._writer, _transaction, translated)
+        await self._on_thread(self._writer, partial(_transaction, self._require_file, translated))
 
     async def execute(self, sql: str, *parameters: Any) -> list[Row]:
         """Run one statement in a transaction of its own; its `RETURNING` rows."""
-        return await self._on_thread(self._writer, _fetch, _numbered(sql), parameters)
+        return await self._on_thread(self._writer, partial(_fetch, _numbered(sql), parameters))
 
     async def fetch(self, sql: str, *parameters: Any) -> list[Row]:
         """The rows of a query, read beside any write."""
-        return await self._on_thread(self._reader, _fetch, _numbered(sql), parameters)
+        return await self._on_thread(self._reader, partial(_fetch, _numbered(sql), parameters))
+
+    async def fetch_all(self, queries: Sequence[Query]) -> list[list[Row]]:
+        """The rows of several queries, all as of one moment."""
+        translated = [(_numbered(sql), parameters) for sql, parameters in queries]
+        return await self._on_thread(self._reader, partial(_snapshot, translated))
 
     async def close(self) -> None:
         """Close both connections."""
-        if self._reader is not self._writer:
-            await self._reader.close()
-        await self._writer.close()
+        self._closed = True
+        try:
+            if self._reader is not self._writer:
+                await self._reader.close()
+        finally:
+            await self._writer.close()
 
     async def _on_thread(
-        self, connection: aiosqlite.Connection, function: Callable[..., Result], *arguments: Any
+        self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]
     ) -> Result:
-        """Run `function(sqlite3 connection, …)` on aiosqlite's thread in a single hop.
+        """Run a function of the sqlite3 connection on aiosqlite's thread in a single hop.
 
         aiosqlite has no public call for this, and a hop for each of BEGIN, executemany and COMMIT triples what a
         tracked call costs (the lock file pins aiosqlite; tests/usage/test_database.py pins this method).
         """
+        if self._closed:
+            raise DatabaseUnavailableError(self._name, "it is closed")
         try:
             run: Callable[..., Awaitable[Result]] = connection._execute  # noqa: SLF001
-            return await run(function, connection._conn, *arguments)  # noqa: SLF001
-        except sqlite3.OperationalError as error:
-            raise DatabaseUnavailableError(str(self.path or ":memory:"), str(error)) from error
+            return await run(function, connection._conn)  # noqa: SLF001
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, _PARAMETERS_AT_FAULT):
+                raise
+            raise DatabaseUnavailableError(self._name, str(error)) from error
+
+    @property
+    def _name(self) -> str:
+        return str(self.path or ":memory:")
+
+    def _require_file(self) -> None:
+        """SQLite goes on writing to a file that was deleted or moved away, and all of it is lost: notice."""
+        if self._file != _identity(self.path):
+            raise DatabaseUnavailableError(self._name, "the file is gone or was replaced")
 
 
 def sqlite_path(url: str) -> Path | None:
     """The file that a SQLite URL names, None for `:memory:`. Raises `DatabaseUrlError` for any other URL."""
-    parts = urlsplit(url)
-    if parts.scheme != "sqlite" or parts.netloc or not parts.path.strip("/"):
-        raise DatabaseUrlError(parts.scheme)
-    name = unquote(parts.path[1:])
+    found = _URL.match(url)
+    scheme, rest = (found[1].lower(), found[2]) if found else ("", "")
+    if scheme != "sqlite" or not rest.startswith("/") or not rest.strip("/"):
+        raise DatabaseUrlError(scheme)
+    name = unquote(rest[1:])
     return None if name == ":memory:" else Path(name)
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file lies at a path, None where there is none."""
+    try:
+        found = os.stat(path) if path else None  # noqa: PTH116 - in each transaction: Path.stat costs twice as much
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found else None
 
 
 async def _connect(address: str, *, read_only: bool) -> aiosqlite.Connection:
     connection = await aiosqlite.connect(address, uri=address.startswith("file:"), isolation_level=None)
-    await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    if read_only:
-        await connection.execute("PRAGMA query_only = ON")
+    try:
+        await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if read_only:
+            await connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        await connection.close()
+        raise
     return connection
 
 
 @lru_cache(maxsize=256)
 def _numbered(sql: str) -> str:
-    return sql.replace("$", "?")
+    return _PLACEHOLDER.sub(r"?\1", sql)
 
 
-def _transaction(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
+def _transaction(
+    require_file: Callable[[], None], statements: Sequence[Statement], connection: sqlite3.Connection
+) -> None:
+    require_file()
     try:
+        connection.execute("BEGIN IMMEDIATE")
         for sql, rows in statements:
-            if rows:
-                connection.executemany(sql, rows)
-            else:
+            if rows is None:
                 connection.execute(sql)
+            else:
+                connection.executemany(sql, rows)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -135,5 +191,13 @@ def _transaction(connection: sqlite3.Connection, statements: Sequence[Statement]
         raise
 
 
-def _fetch(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
+def _fetch(sql: str, parameters: Sequence[Any], connection: sqlite3.Connection) -> list[Row]:
     return connection.execute(sql, parameters).fetchall()
+
+
+def _snapshot(queries: Sequence[Query], connection: sqlite3.Connection) -> list[list[Row]]:
+    connection.execute("BEGIN")
+    try:
+        return [connection.execute(sql, parameters).fetchall() for sql, parameters in queries]
+    finally:
+        connection.execute("ROLLBACK")

@@ -8,7 +8,9 @@ assistants and agents, realtime sessions): booked with an unknown cost, never si
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.usage.records import Kind, Usage
 from bot.usage.request_tokens import InputEstimate
@@ -40,16 +42,18 @@ _ENDPOINTS = {
 }
 _UNMETERED = re.compile(
     r"/(videos(/edits|/extensions|/[^/]+/remix)?|batches|fine_tuning/jobs|fine_tuning/alpha/graders/run|decisions"
-    r"|evals/[^/]+/runs|threads/runs|threads/[^/]+/runs(/[^/]+/submit_tool_outputs)?|agents/sessions/[^/]+/events"
-    r"|agents/automations/[^/]+/invocations|realtime/(calls|sessions|transcription_sessions|client_secrets"
-    r"|translations/client_secrets)|live/sessions|chatkit/sessions)"
+    r"|evals/[^/]+/runs|threads/runs|threads/[^/]+/runs(/[^/]+/submit_tool_outputs)?|agents/sessions(/[^/]+/events)?"
+    r"|agents/automations/[^/]+/invocations|realtime/(calls(/[^/]+/accept)?|sessions|transcription_sessions"
+    r"|client_secrets|translations/client_secrets)|live/sessions(/[^/]+/(accept|fork))?|chatkit/sessions|containers)"
 )
+_ROOT = re.compile(r"^.*?/(?:v1|openai/deployments/[^/]+)(?=/)")
 _STORED_RESPONSE = re.compile(r"/responses/([^/]+)(?:/cancel)?")
 
 _IMAGE_OUTPUT_TOKENS = {"low": (272, 408), "medium": (1056, 1584), "high": (4160, 6240)}
 """Output tokens of one gpt-image picture, square and oblong (OpenAI, Image generation guide, "Cost and latency")."""
 
 
+@lru_cache(maxsize=256)
 def billed_endpoint(method: str, url: str) -> Endpoint | None:
     """The endpoint that a request calls, or None where it costs nothing."""
     path = _path(url)
@@ -80,18 +84,19 @@ def output_cap(api: str, body: Mapping[str, Any]) -> int | None:
         return 0
     if api == "responses":
         return _count(body.get("max_output_tokens"))
-    choices = max(_count(body.get("n")) or 1, _count(body.get("best_of")) or 1)
     cap = _count(body.get("max_completion_tokens"))
     if cap is None:
         cap = _count(body.get("max_tokens"))
     if cap is None and api == "completions":
         cap = 16  # the endpoint's own default
-    return None if cap is None else cap * choices
+    return None if cap is None else cap * choices_of(body)
 
 
 def choices_of(body: Mapping[str, Any]) -> int:
-    """How many answers are asked for."""
-    return max(_count(body.get("n")) or 1, 1)
+    """How many answers are paid for: the choices of each prompt, or as many as the best are taken from."""
+    prompt = body.get("prompt")
+    prompts = len(prompt) if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int) else 1
+    return max(_count(body.get("n")) or 1, _count(body.get("best_of")) or 1) * prompts
 
 
 def worst_case_usage(api: str, body: Mapping[str, Any], estimate: InputEstimate, model_cap: int | None) -> Usage:
@@ -143,7 +148,9 @@ def _worst_picture(body: Mapping[str, Any], input_tokens: int) -> Usage:
 
 
 def _path(url: str) -> str:
-    return "/" + url.partition("?")[0].strip("/")
+    """The path below the API's root, also of a whole address or one that names the version again."""
+    path = "/" + (urlsplit(url).path if "://" in url else url.partition("?")[0]).strip("/")
+    return _ROOT.sub("", path, count=1)
 
 
 def _count(value: object) -> int | None:

@@ -8,17 +8,16 @@ Each transaction carries its number into `workers.last_batch`, so that one whose
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
 from itertools import count
-from zoneinfo import ZoneInfo
 
-from bot.usage import rows
+from bot.usage import rollups, rows
+from bot.usage.batch import Batch
 from bot.usage.database import SqliteDatabase, Statement
 from bot.usage.errors import DatabaseUnavailableError, LedgerClosedError
 from bot.usage.ids import new_id
-from bot.usage.records import OpenCall, Settlement, UsageRecord
-from bot.usage.rollups import Rollups
+from bot.usage.records import OpenCall, Price, Settlement, Status, Usage, UsageRecord
 
 log = logging.getLogger(__name__)
 
@@ -27,37 +26,23 @@ SETTLE_DELAY_SECONDS = 0.02
 ADMIT_PATIENCE_SECONDS = 3.0
 """The longest a call waits for its intent to be durable; after that it goes ahead and is written later (I23)."""
 QUEUE_LIMIT = 10_000
-"""Unwritten calls at which further ones wait: memory is bounded and nothing is dropped (I24)."""
+"""Unwritten entries at which further calls wait: memory is bounded (I24)."""
 RETRY_SECONDS = (0.1, 0.3, 1.0, 3.0, 5.0)
-UTC = ZoneInfo("UTC")
+NEVER_LEFT = Settlement(Status.ABORTED, Usage(), Price(0, "not charged"), 0, error_type="CancelledError", attempts=0)
+"""How a call ends whose caller gave up while its intent was being stored."""
 
+_PASSING = (DatabaseUnavailableError, MemoryError, OSError)
+"""Failures that are no row's fault: the whole batch is tried again."""
 _START_WORKER = "INSERT INTO workers (id, started_at, heartbeat_at, last_batch) VALUES ($1, $2, $2, 0)"
 _BEAT = "UPDATE workers SET last_batch = $2, heartbeat_at = $3 WHERE id = $1"
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What one transaction writes."""
-
-    intents: list[OpenCall] = field(default_factory=list)
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
-    records: list[UsageRecord] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.intents) + len(self.records)
-
-    def release(self) -> None:
-        for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self.waiters.clear()
 
 
 class Ledger:
     """Writes calls to the database. Made by `open_tracker`; use `start` before and `close` after.
 
     `on_booked` is called with each batch of records once they are durable. `unrecorded` counts calls that went
-    ahead before their intent was durable, `faults` failed transactions, `dropped` rows no database would take.
+    ahead before their intent was durable, `faults` failed transactions, `dropped` calls that never got on the books:
+    those no database would take, and those for which there was no room while it was away.
     """
 
     def __init__(
@@ -72,14 +57,15 @@ class Ledger:
         self._clock = clock
         self._on_booked = on_booked
         self._zones: dict[int, tzinfo] = {}
-        self._pending = _Batch()
+        self._pending = Batch()
+        self._writing = Batch()
+        self._lost: set[str] = set()
         self._wake = asyncio.Event()
+        self._progress = asyncio.Event()
         self._settle_timer: asyncio.TimerHandle | None = None
-        self._room = asyncio.Condition()
         self._batch_number = 0
         self._queued = self._written = 0
-        self._degraded = False
-        self._closing = False
+        self._degraded = self._closing = self._stopped = False
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
@@ -90,7 +76,7 @@ class Ledger:
         now_us = rows.microseconds(self._clock())
         await self._database.execute(_START_WORKER, self.worker_id, now_us)
         for guild_id, name in await self._database.fetch("SELECT guild_id, time_zone FROM guild_settings"):
-            self._zones[guild_id] = ZoneInfo(name)
+            self._zones[guild_id] = rollups.zone_named(name)
         recovered = await self._recover()
         await self._database.execute("DELETE FROM workers WHERE id <> $1", self.worker_id)
         self._task = asyncio.create_task(self._write_forever(), name="ledger writer")
@@ -100,154 +86,203 @@ class Ledger:
         """Make a call's intent durable. When this returns the call may leave.
 
         With the database out of reach it returns after `ADMIT_PATIENCE_SECONDS` at most: our fault is not the
-        caller's; the intent stays queued. Raises `LedgerClosedError` after `close`.
+        caller's; the intent stays queued, if there is room. A caller that is cancelled meanwhile finds its call
+        settled: it never left and costs nothing. Raises `LedgerClosedError` after `close`.
         """
+        if not self._has_room():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ADMIT_PATIENCE_SECONDS):
+                    await self._until(self._has_room)
         if self._closing:
             raise LedgerClosedError
-        if len(self._pending) >= QUEUE_LIMIT:
-            async with self._room:
-                await self._room.wait_for(lambda: len(self._pending) < QUEUE_LIMIT)
+        if not self._has_room():
+            self._lose(call, "the queue is full")
+            return
         self._pending.intents.append(call)
         self._queued += 1
+        self._wake.set()
         if self._degraded:
             self.unrecorded += 1
-            self._wake.set()
             return
-        waiter = asyncio.get_running_loop().create_future()
-        self._pending.waiters.append(waiter)
-        self._wake.set()
-        await waiter
+        try:
+            await self._stored()
+        except asyncio.CancelledError:
+            self.settle(call, NEVER_LEFT)
+            raise
 
     def settle(self, call: OpenCall, settled: Settlement) -> None:
         """Queue how a call ended. Never blocks and never raises into the call's caller."""
+        if self._stopped:
+            log.error("call %s ended after the books were closed: booked at its worst case at the next start", call.id)
+            return
         self._pending.records.append(UsageRecord(call, settled))
         self._queued += 1
         if self._settle_timer is None and not self._wake.is_set():
             loop = asyncio.get_running_loop()
             self._settle_timer = loop.call_later(SETTLE_DELAY_SECONDS, self._wake.set)
 
+    def record(self, record: UsageRecord) -> None:
+        """Queue a call that is over already, one that was tracked by hand. Never blocks and never raises."""
+        if self._has_room():
+            self._pending.intents.append(record.call)
+            self._queued += 1
+        elif not self._stopped:
+            self._lose(record.call, "the queue is full")
+        self.settle(record.call, record.settlement)
+
     async def flush(self) -> None:
-        """Return when everything queued so far is durable, which takes as long as the database is out of reach."""
+        """Return when everything queued so far is durable, which takes as long as the database is out of reach.
+
+        After `close` there is nothing left to wait for.
+        """
         target = self._queued
         self._wake.set()
-        async with self._room:
-            await self._room.wait_for(lambda: self._written >= target)
+        await self._until(lambda: self._written >= target)
 
     async def close(self, patience_seconds: float = 10.0) -> None:
         """Write what is queued, then stop. What can't be written within the patience is logged as a count."""
         self._closing = True
-        task, self._task = self._task, None
+        task = self._task
         if task is None:
             return
         self._wake.set()
-        done, _ = await asyncio.wait({task}, timeout=patience_seconds)
-        if not done:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            log.error("closed with %d unwritten entries: the database stayed away", self._queued - self._written)
-        else:
-            task.result()
+        try:
+            await asyncio.wait({task}, timeout=patience_seconds)
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                log.error("closed with %d unwritten entries: the database stayed away", self._queued - self._written)
 
     def zone(self, guild_id: int) -> tzinfo:
         """The time zone that a server's days are in: UTC until it is set."""
         return self._zones.get(guild_id, UTC)
 
-    async def _write_forever(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if self._settle_timer is not None:
-                self._settle_timer.cancel()
-                self._settle_timer = None
-            batch, self._pending = self._pending, _Batch()
-            if len(batch):
-                await self._write(batch)
-                self._written += len(batch)
-            async with self._room:
-                self._room.notify_all()
-            if len(self._pending):
-                self._wake.set()
-            elif self._closing:
-                return
+    async def _stored(self) -> None:
+        """Wait until what is pending now is durable, or its watchdog loses patience."""
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        self._pending.waiters.append(waiter)
+        if self._pending.watchdog is None:
+            self._pending.watchdog = loop.call_later(ADMIT_PATIENCE_SECONDS, self._degrade, "it takes too long")
+        await waiter
 
-    async def _write(self, batch: _Batch) -> None:
-        """Write one batch, however long the database stays away; waiting callers are let go within their patience."""
+    def _has_room(self) -> bool:
+        return len(self._pending) < QUEUE_LIMIT
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        while not (done() or self._stopped):
+            await self._progress.wait()
+
+    async def _write_forever(self) -> None:
+        try:
+            while not (self._closing and not len(self._pending)):
+                await self._wake.wait()
+                self._wake.clear()
+                if self._settle_timer is not None:
+                    self._settle_timer.cancel()
+                    self._settle_timer = None
+                self._writing, self._pending = self._pending, Batch()
+                entries = len(self._writing)
+                if entries:
+                    await self._write(self._writing)
+                    self._writing.release()
+                    self._written += entries
+                self._progress.set()
+                self._progress.clear()
+                if len(self._pending):
+                    self._wake.set()
+        finally:
+            self._stopped = self._degraded = True
+            self._writing.release()
+            self._pending.release()
+            self._progress.set()
+
+    async def _write(self, batch: Batch) -> None:
+        """Write a batch exactly once, however long the database stays away."""
+        if self._lost:
+            batch.records = [record for record in batch.records if not self._is_lost(record.call)]
         self._batch_number += 1
+        poison = None
         for attempt in count():
-            watchdog = asyncio.get_running_loop().call_later(ADMIT_PATIENCE_SECONDS, self._degrade, batch, "slow")
             try:
-                if attempt == 0 or not await self._is_written():
-                    await self._database.write(self._statements(batch))
+                if attempt and await self._is_written():
+                    break
+                if poison is not None:
+                    await self._split(batch, poison)
+                    return
+                await self._database.write(self._statements(batch))
                 break
-            except DatabaseUnavailableError as error:
-                self.faults += 1
-                self._degrade(batch, error.problem)
             except Exception as error:  # noqa: BLE001 - whatever a row did to the driver, the others must get in
                 self.faults += 1
-                await self._split(batch, error)
-                return
-            finally:
-                watchdog.cancel()
-            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                poison = None if isinstance(error, _PASSING) else error
+                if attempt or poison is None:
+                    self._degrade(getattr(error, "problem", type(error).__name__))
+                    await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
         if self._degraded:
             log.warning("the ledger can write again")
             self._degraded = False
         batch.release()
         self._booked(batch.records)
 
-    async def _split(self, batch: _Batch, error: Exception) -> None:
-        """A batch holds a row that no database takes: write each alone; the one at fault is counted and named."""
-        if len(batch) == 1:
-            self.dropped += 1
-            call = batch.intents[0] if batch.intents else batch.records[0].call
-            log.error("call %s can't be stored: %s", call.id, type(error).__name__)
-        else:
-            for call in batch.intents:
-                await self._write(_Batch(intents=[call]))
-            for record in batch.records:
-                await self._write(_Batch(records=[record]))
-        batch.release()
+    async def _split(self, batch: Batch, error: Exception) -> None:
+        """A batch holds a row that no database takes: halve it until the one at fault stands alone."""
+        parts = batch.parts()
+        for part in parts:
+            await self._write(part)
+        if not parts and batch.intents:
+            self._lose(batch.intents[0], type(error).__name__)
+        elif not parts:
+            self._drop(batch.records[0].call, type(error).__name__)
 
     async def _is_written(self) -> bool:
         """Whether the transaction that seemed to fail was committed after all (I22)."""
         found = await self._database.fetch("SELECT last_batch FROM workers WHERE id = $1", self.worker_id)
         return found == [(self._batch_number,)]
 
-    def _statements(self, batch: _Batch) -> list[Statement]:
-        now_us = rows.microseconds(self._clock())
+    def _statements(self, batch: Batch) -> list[Statement]:
+        """The rows are generators, so that they are made on the database's thread."""
         statements: list[Statement] = []
         if batch.intents:
-            statements.append((rows.INSERT_OPEN, [rows.open_row(call, self.worker_id) for call in batch.intents]))
+            statements.append((rows.INSERT_OPEN, (rows.open_row(call, self.worker_id) for call in batch.intents)))
         if batch.records:
-            statements.append((rows.UPDATE_SETTLED, [rows.settled_row(r.call, r.settlement) for r in batch.records]))
-            rollups = Rollups()
-            for record in batch.records:
-                rollups.add(record, self.zone(record.call.attribution.guild_id))
-            statements.extend(rollups.statement())
-        statements.append((_BEAT, [(self.worker_id, self._batch_number, now_us)]))
-        return statements
+            statements.append((rows.UPDATE_SETTLED, (rows.settled_row(r.call, r.settlement) for r in batch.records)))
+            statements.append((rollups.UPSERT, rollups.upserts(batch.records, self.zone)))
+        beat = (self.worker_id, self._batch_number, rows.microseconds(self._clock()))
+        return [*statements, (_BEAT, [beat])]
 
-    def _degrade(self, batch: _Batch, problem: str) -> None:
+    def _degrade(self, problem: str) -> None:
         if not self._degraded:
             log.error("the ledger can't write (%s); calls go ahead and are written later", problem)
         self._degraded = True
-        waiting = batch.waiters + self._pending.waiters
-        self.unrecorded += len(waiting)
-        batch.release()
-        self._pending.release()
+        self.unrecorded += self._writing.release() + self._pending.release()
+
+    def _drop(self, call: OpenCall, why: str) -> None:
+        self.dropped += 1
+        log.error("call %s can't be stored: %s", call.id, why)
+
+    def _lose(self, call: OpenCall, why: str) -> None:
+        """A call whose intent isn't on the books: its settlement must not get there either, or sums would differ."""
+        self._lost.add(call.id)
+        self._drop(call, why)
+
+    def _is_lost(self, call: OpenCall) -> bool:
+        lost = call.id in self._lost
+        self._lost.discard(call.id)
+        return lost
 
     def _booked(self, records: Sequence[UsageRecord]) -> None:
         if not records:
             return
         try:
             self._on_booked(records)
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             log.exception("a subscriber failed on %d booked calls", len(records))
 
     async def _recover(self) -> int:
         recovered = 0
         while found := await self._database.fetch(rows.SELECT_OPEN, self.worker_id):
-            batch = _Batch(records=[rows.interrupted(row) for row in found])
+            batch = Batch(records=[rows.interrupted(row) for row in sorted(found)])
             self._batch_number += 1
             await self._database.write(self._statements(batch))
             self._booked(batch.records)

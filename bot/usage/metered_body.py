@@ -5,25 +5,35 @@ It stands in for `httpx2.Response.stream`, below everything the SDK offers (iter
 collection all arrive at one place, and the usage chunk that only we asked for is seen by nobody.
 """
 
-import json
 import re
+import weakref
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from enum import Enum
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import httpx2
 
+from bot.usage.answers import json_objects
+
 KEPT_EVENT_BYTES = 65_536
-"""A longer event without usage (a picture in the making) is passed on and not kept."""
-_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+"""A longer event that is a picture in the making is passed on and not kept."""
 KEPT_BODY_BYTES = 64 * 1024 * 1024
-_TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_FINAL = re.compile(rb'"finish_reason"\s*:\s*"|\.(?:completed|incomplete|failed|done)"')
+_FINAL_TYPES = frozenset(
+    {"response.completed", "response.incomplete", "response.failed", "speech.audio.done", "transcript.text.done"}
+    | {"image_generation.completed", "image_edit.completed"}
+)
+_FACTS = ("usage", "error", "id", "model", "service_tier", "status", "output", "size", "quality")
+_OUTPUT_KEYS = ("content", "text", "tool_calls", "refusal", "reasoning_content", "audio")
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
+"""The end of a line and an empty line. A carriage return that ends the buffer may be half a line end: it waits."""
 
 
 class End(Enum):
-    """How a body ended: read to its end, left early by its reader, or broken by `error`."""
+    """How a body ended: read to its end, left early by its reader, or broken by an error."""
 
     READ = "read"
     LEFT = "left"
@@ -31,16 +41,25 @@ class End(Enum):
 
 
 class Watcher(Protocol):
-    """Who is told, once, how the body ended. `error` is None unless it broke."""
+    """Who is told how the body ended, perhaps twice: the first time counts. Must not block or raise."""
+
+    hides_usage: bool
 
     def body_ended(self, seen: "Seen", end: End, error: BaseException | None) -> None:
-        """Take note. Must not block or raise."""
+        """It ended; `error` is None unless it broke."""
+
+    def dropped(self, seen: "Seen") -> None:
+        """It was garbage-collected, perhaps in another thread."""
+
+    def fault(self, error: Exception) -> None:
+        """Watching it failed; its reader was spared."""
 
 
 class Seen:
     """What has passed: kept apart from the body, so that a body dropped unread can still be accounted for."""
 
     def __init__(self, content_type: str) -> None:
+        content_type = content_type.lower()
         self.is_events = content_type.startswith("text/event-stream")
         self.is_json = content_type.startswith("application/json")
         self.events: list[bytes] = []
@@ -50,148 +69,193 @@ class Seen:
 
     def keep(self, event: bytes) -> None:
         """Keep one event (or a piece of a JSON body) for the accounting."""
+        has_usage = False
         if self.is_events:
-            self.done_marker = self.done_marker or b"data: [DONE]" in event or b"data:[DONE]" in event
-            if len(event) > KEPT_EVENT_BYTES and b'"usage"' not in event:
+            if b"[DONE]" in event and event_data(event).startswith(b"[DONE]"):
+                self.done_marker = True
+                return
+            has_usage = _USAGE.search(event) is not None
+            if len(event) > KEPT_EVENT_BYTES and b"b64" in event and not has_usage:
                 return
             if self.first_token_at is None and _brings_output(event):
                 self.first_token_at = perf_counter()
         elif not self.is_json:
             return
         self._kept_bytes += len(event)
-        if self._kept_bytes <= KEPT_BODY_BYTES:
+        if has_usage or self._kept_bytes <= KEPT_BODY_BYTES:
             self.events.append(event)
 
-    def payloads(self, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
-        """The JSON objects among what was kept; garbled ones are passed over."""
+    def payloads(self) -> Iterator[dict[str, Any]]:
+        """The JSON objects among what was kept, in order; garbled ones are passed over."""
         if self.is_json:
-            yield from _objects(b"".join(self.events))
+            yield from json_objects(b"".join(self.events))
             return
-        for event in reversed(self.events) if newest_first else self.events:
-            yield from _objects(event_data(event))
+        for event in self.events:
+            yield from json_objects(event_data(event))
 
     def answer(self) -> dict[str, Any]:
-        """The payload that tells usage, model and id: the last with usage, else the last at all, else empty."""
-        last: dict[str, Any] = {}
-        for payload in self.payloads(newest_first=True):
-            inner = payload.get("response")
-            whole = inner if isinstance(inner, dict) else payload
-            if payload.get("type") == "error":
-                return {"error": payload}
-            if whole.get("usage") or whole.get("error"):
-                return whole
-            last = last or whole
-        return last
+        """The facts of the answer, each as the newest event has it: usage is cumulative where it comes many times."""
+        if self.is_json:
+            return next(self.payloads(), {})
+        facts: dict[str, Any] = {}
+        for event in reversed(self.events):
+            if facts.keys() >= {"id", "model"} and not _USAGE.search(event) and b'"error"' not in event:
+                continue
+            for payload in json_objects(event_data(event)):
+                inner = payload.get("response")
+                whole = inner if isinstance(inner, dict) else payload
+                if payload.get("type") == "error":
+                    whole = {"error": payload.get("error") or payload}
+                for name in _FACTS:
+                    if name not in facts and whole.get(name):
+                        facts[name] = whole[name]
+            if facts.keys() >= {"usage", "id", "model"}:
+                break
+        return facts
 
-    def response_id(self) -> str | None:
-        """The id of the stored response that the events are of."""
-        for payload in self.payloads():
-            inner = payload.get("response")
-            if isinstance(inner, dict) and inner.get("id"):
-                return str(inner["id"])
-        return None
-
-    def is_complete(self) -> bool:
-        """Whether the provider said it was finished: its end marker, a final event, or a reason to stop."""
-        if self.done_marker or not self.is_events:
+    def is_finished(self, choices: int = 1) -> bool:
+        """Whether the provider said that all of it had come: its end marker, a final event, reasons to stop."""
+        if self.is_json:
+            return bool(self.answer())
+        if self.done_marker:
             return True
-        for payload in self.payloads(newest_first=True):
-            choices = payload.get("choices")
-            if payload.get("type") in _TERMINAL or payload.get("type") in ("speech.audio.done", "transcript.text.done"):
-                return True
-            if isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices):
-                return True
-        return False
+        stopped: set[Any] = set()
+        for event in reversed(self.events):
+            if not _FINAL.search(event) and not _USAGE.search(event):
+                continue
+            for payload in json_objects(event_data(event)):
+                if str(payload.get("type")) in _FINAL_TYPES or (payload.get("usage") and payload.get("choices") == []):
+                    return True
+                found = payload.get("choices")
+                reasons = [c for c in found if isinstance(c, dict)] if isinstance(found, list) else []
+                stopped |= {str(choice.get("index")) for choice in reasons if choice.get("finish_reason")}
+        return len(stopped) >= choices
 
 
 class MeteredBody(httpx2.AsyncByteStream):
-    """Passes a body through to its reader and tells `watcher` once how it ended.
+    """Passes a body through to its reader and tells the watcher how it ended.
 
-    With `hide_usage` the chunk that holds nothing but usage is taken out, and events are passed on whole.
+    Where usage is hidden, the chunk that holds nothing else is taken out, and events are passed on whole.
     """
 
-    def __init__(self, response: httpx2.Response, watcher: Watcher, *, hide_usage: bool) -> None:
-        self._inner = response.stream
+    def __init__(self, response: httpx2.Response, watcher: Watcher) -> None:
+        self._inner = cast("httpx2.AsyncByteStream", response.stream)
         self._watcher = watcher
-        self._hide_usage = hide_usage
         self._decompress = _decompressor(response)
-        self.seen = Seen(response.headers.get("content-type", ""))
+        opaque = "content-encoding" in response.headers
+        self.seen = Seen("" if opaque else response.headers.get("content-type", ""))
+        self._hide_usage = watcher.hides_usage and self.seen.is_events
+        self._events = EventSplitter()
         self._at_end = False
 
+    @classmethod
+    def watch(cls, response: httpx2.Response, watcher: Watcher) -> None:
+        """Put a body of ours in place of the response's own."""
+        body = cls(response, watcher)
+        response.stream = body
+        weakref.finalize(body, watcher.dropped, body.seen).atexit = False
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        pending = b""
         try:
-            async for chunk in self._inner:  # type: ignore[union-attr]
+            async for chunk in self._inner:
                 data = self._decompress(chunk) if self._decompress else chunk
-                if not self.seen.is_events:
-                    self.seen.keep(data)
-                    yield data
-                    continue
-                events, pending = _split(pending + data)
-                shown = [event for event in events if self._watch(event)]
-                if self._hide_usage:
-                    if shown:
-                        yield b"".join(shown)
+                if self.seen.is_events:
+                    shown = b"".join([event for event in self._events.feed(data) if self._show(event)])
+                    data = shown if self._hide_usage else data
                 else:
+                    self._show(data)
+                if data:
                     yield data
-            self._watch(pending)
             self._at_end = True
-            if self._hide_usage and pending:
-                yield pending
+            rest = self._events.rest()
+            if self._show(rest) and self._hide_usage:
+                yield rest
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._watcher.body_ended(self.seen, End.BROKEN, error)
+            self._ended(error)
             raise
-        self._watcher.body_ended(self.seen, End.READ, None)
+        self._ended(None)
 
     async def aclose(self) -> None:
         """Close the connection's side. Before the end this means that the reader left."""
         try:
-            await self._inner.aclose()  # type: ignore[union-attr]
+            await self._inner.aclose()
         finally:
-            end = End.READ if self._at_end or self.seen.done_marker else End.LEFT
-            self._watcher.body_ended(self.seen, end, None)
+            self._ended(None)
 
-    def _watch(self, event: bytes) -> bool:
-        """Keep an event; whether the reader should see it."""
+    def _ended(self, error: BaseException | None) -> None:
+        """After the end marker nothing can go wrong any more: the SDK drains the connection, for a while only."""
+        if self._at_end or self.seen.done_marker:
+            self._watcher.body_ended(self.seen, End.READ, None)
+        else:
+            self._watcher.body_ended(self.seen, End.LEFT if error is None else End.BROKEN, error)
+
+    def _show(self, event: bytes) -> bool:
+        """Keep an event (or a piece of a body); whether the reader should see it. Our fault never stops it (I23)."""
         if not event:
             return False
-        self.seen.keep(event)
-        return not (self._hide_usage and _USAGE.search(event) and _is_only_usage(event))
+        try:
+            self.seen.keep(event)
+            return not (self._hide_usage and _USAGE.search(event) and _is_only_usage(event))
+        except Exception as error:  # noqa: BLE001 - whatever went wrong in watching, the reader gets the answer
+            self._watcher.fault(error)
+            return True
+
+
+class EventSplitter:
+    """Cuts a stream of bytes into server-sent events, each with its empty line, however the bytes were chunked."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The events that `data` completes."""
+        searched = max(0, len(self._buffer) - 3)
+        self._buffer += data
+        ends = [match.end() for match in _EVENT_END.finditer(self._buffer, searched)]
+        if not ends:
+            return []
+        events = [bytes(self._buffer[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+        del self._buffer[: ends[-1]]
+        return events
+
+    def rest(self) -> bytes:
+        """What came after the last event's end."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
 
 
 def event_data(event: bytes) -> bytes:
     """The data lines of one server-sent event, joined."""
     lines = event.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
+    return b"\n".join([line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")])
 
 
-def _split(data: bytes) -> tuple[list[bytes], bytes]:
-    """Whole events, each with its blank line, and the unfinished rest."""
-    separator = b"\r\n\r\n" if b"\r\n" in data else b"\n\n"
-    *whole, rest = data.split(separator)
-    return [event + separator for event in whole], rest
-
-
-def _objects(data: bytes) -> Iterator[dict[str, Any]]:
-    try:
-        value = json.loads(data)
-    except ValueError:
-        return
-    if isinstance(value, dict):
-        yield value
+def seen_whole(response: httpx2.Response) -> Seen | None:
+    """A stream of events that was read whole by the transport; None for any other answer."""
+    seen = Seen(response.headers.get("content-type", ""))
+    if not seen.is_events:
+        return None
+    events = EventSplitter()
+    for event in [*events.feed(response.content), events.rest()]:
+        seen.keep(event)
+    return seen
 
 
 def _is_only_usage(event: bytes) -> bool:
-    return any(payload.get("usage") and not payload.get("choices") for payload in _objects(event_data(event)))
+    return any(
+        payload.get("usage") and not payload.get("choices") and not payload.get("error")
+        for payload in json_objects(event_data(event))
+    )
 
 
 def _brings_output(event: bytes) -> bool:
     """Whether an event brings the first of the output: text or arguments, not a role or a notice."""
     if b'"delta"' not in event and b'"text"' not in event:
         return False
-    for payload in _objects(event_data(event)):
+    for payload in json_objects(event_data(event)):
         choices = payload.get("choices")
         if isinstance(choices, list):
             deltas = [c.get("delta") or c for c in choices if isinstance(c, dict)]
@@ -200,12 +264,17 @@ def _brings_output(event: bytes) -> bool:
     return False
 
 
-_OUTPUT_KEYS = ("content", "text", "tool_calls", "refusal", "reasoning_content", "audio")
-
-
 def _decompressor(response: httpx2.Response) -> Any:
-    """Undo gzip or deflate here (and not above us), should a server compress what was asked for plain."""
-    if response.headers.get("content-encoding", "").strip().lower() not in ("gzip", "deflate"):
+    """Undo gzip here (and not above us), should a server compress what was asked for plain."""
+    if response.headers.get("content-encoding", "").strip().lower() not in ("gzip", "x-gzip"):
         return None
     del response.headers["content-encoding"]
-    return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress
+    decompress = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
+
+    def plain(chunk: bytes) -> bytes:
+        try:
+            return decompress(chunk)
+        except zlib.error as error:
+            raise httpx2.DecodingError(str(error), request=response.request) from error
+
+    return plain

@@ -1,19 +1,17 @@
 """The one door: an `AsyncOpenAI` whose every billed request is on the books before it leaves and after it ends."""
 
-import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
-from pydantic import BaseModel
 
 from bot.usage.endpoints import billed_endpoint, request_body, stored_response_id
-from bot.usage.errors import UntrackableCallError
-from bot.usage.metered_body import MeteredBody
-from bot.usage.tracked_call import Retrieval, TrackedCall
+from bot.usage.errors import TriloError, UntrackableCallError
+from bot.usage.exchange import Exchange, note_fault
+from bot.usage.tracked_call import TrackedCall
 
 if TYPE_CHECKING:
     from openai._models import FinalRequestOptions
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
     from bot.usage.tracker import UsageTracker
 
 ResponseT = TypeVar("ResponseT")
-_current_call: ContextVar[TrackedCall | None] = ContextVar("trilo_call", default=None)
-_FACTS = ("model", "id", "service_tier", "status", "size", "quality")
+_current: ContextVar[Exchange | None] = ContextVar("trilo_exchange", default=None)
 
 
 class TrackedOpenAI(AsyncOpenAI):
@@ -31,6 +28,7 @@ class TrackedOpenAI(AsyncOpenAI):
     `stream_http_client` carries streamed answers: the aiohttp transport, cheaper for whole ones, loses what it has
     read when a connection breaks. Without a tracker, calls are made and warned of once.
     Websockets (`realtime.connect`, `responses.connect`, `live`) raise `UntrackableCallError`: they bypass this door.
+    So does a synchronous `http_client`, when the client is made.
     """
 
     def __init__(
@@ -40,6 +38,8 @@ class TrackedOpenAI(AsyncOpenAI):
         stream_http_client: httpx2.AsyncClient | None = None,
         **arguments: Any,
     ) -> None:
+        if not isinstance(arguments.get("http_client"), (httpx2.AsyncClient, type(None))):
+            raise UntrackableCallError("A synchronous client", "Give an httpx2.AsyncClient, or none.")
         self._tracker = tracker
         self._stream_http_client = stream_http_client
         super().__init__(**arguments)
@@ -53,7 +53,7 @@ class TrackedOpenAI(AsyncOpenAI):
     def websocket_base_url(self, _value: object) -> None:
         """The SDK's constructor sets it; there is nothing to keep."""
 
-    def copy(self, *, _extra_kwargs: Mapping[str, Any] = {}, **arguments: Any) -> Self:  # type: ignore[override]
+    def copy(self, *, _extra_kwargs: Mapping[str, Any] = {}, **arguments: Any) -> Self:
         """A copy with other options, tracked by the same tracker. Also known as `with_options`."""
         own_transport = arguments.get("http_client") is not None
         extra = {
@@ -81,40 +81,50 @@ class TrackedOpenAI(AsyncOpenAI):
         stream_cls: type[AsyncStream[Any]] | None = None,
     ) -> Any:
         """Every HTTP call of every resource comes through here, the SDK's retries within it."""
-        tracker = self._tracker or _open_tracker()
-        if tracker is None:
+        exchange = await self._open_exchange(options, streamed=stream)
+        if exchange is None:
             return await super().request(cast_to, options, stream=stream, stream_cls=stream_cls)
-        endpoint = billed_endpoint(options.method, options.url)
-        if endpoint is None:
-            result = await super().request(cast_to, options, stream=stream, stream_cls=stream_cls)
-            if retrieval := tracker.retrieval(stored_response_id(options.url)):
-                _watch(retrieval, result)
-            return result
-        body = request_body(options.json_data, options.extra_json)
-        call = await tracker.admit(endpoint, body, base_url=self.base_url, streamed=stream)
-        token = _current_call.set(call)
+        token = _current.set(exchange)
         try:
-            result = await self._request_with_usage(call, cast_to, options, stream=stream, stream_cls=stream_cls)
+            result = await self._request_with_usage(exchange, cast_to, options, stream=stream, stream_cls=stream_cls)
         except BaseException as error:
-            call.failed(error)
+            exchange.failed(error)
             raise
         finally:
-            _current_call.reset(token)
-        _watch(call, result)
+            _current.reset(token)
+        exchange.returned()
         return result
 
+    async def _open_exchange(self, options: "FinalRequestOptions", *, streamed: bool) -> Exchange | None:
+        """What watches this request: a call put on the books, a retrieval that may settle one, or nothing."""
+        tracker = self._tracker or _open_tracker()
+        if tracker is None:
+            return None
+        endpoint = billed_endpoint(options.method, options.url)
+        if endpoint is None:
+            return tracker.retrieval(stored_response_id(options.url))
+        body = request_body(options.json_data, options.extra_json)
+        try:
+            return await tracker.admit(endpoint, body, base_url=self.base_url, streamed=streamed)
+        except TriloError:
+            raise  # refused on purpose
+        except Exception as error:  # noqa: BLE001 - our fault isn't the caller's (I23); budgets refuse by TriloError
+            note_fault(tracker.ledger, error)
+            tracker.ledger.unrecorded += 1
+            return None
+
     async def _request_with_usage(
-        self, call: TrackedCall, cast_to: type[ResponseT], options: "FinalRequestOptions", **how: Any
+        self, exchange: Exchange, cast_to: type[ResponseT], options: "FinalRequestOptions", **how: Any
     ) -> Any:
         """Send the request, asking for usage where the caller didn't; again without, if the server won't have it."""
-        if not call.hides_usage:
+        if not (isinstance(exchange, TrackedCall) and exchange.hides_usage):
             return await super().request(cast_to, options, **how)
         try:
-            return await super().request(cast_to, _with_usage(options), **how)
-        except openai.BadRequestError as error:
-            if "stream_options" not in str(error.body):
+            return await super().request(cast_to, _with_usage(options, exchange.body), **how)
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if "stream_options" not in error.response.text:
                 raise
-        call.hides_usage = False
+        exchange.hides_usage = False
         return await super().request(cast_to, options, **how)
 
     async def _send_request(self, request: httpx2.Request, *, stream: bool, **arguments: Any) -> httpx2.Response:
@@ -124,8 +134,8 @@ class TrackedOpenAI(AsyncOpenAI):
             client = self._stream_http_client or client
             request.headers["accept-encoding"] = "identity"
         sending = client.send(request, stream=stream, **arguments)
-        call = _current_call.get()
-        return await (call.attempt(sending) if call is not None else sending)
+        exchange = _current.get()
+        return await (sending if exchange is None else exchange.attempt(sending, streamed=stream))
 
 
 def _open_tracker() -> "UsageTracker | None":
@@ -135,51 +145,7 @@ def _open_tracker() -> "UsageTracker | None":
     return open_tracker_or_warn()
 
 
-def _watch(call: TrackedCall | Retrieval, result: Any) -> None:
-    """Take note of the answer: now where it is here, at the end of its body where it is still coming."""
-    response = getattr(result, "http_response", None) or getattr(result, "response", None)
-    if isinstance(response, httpx2.Response) and not response.is_closed and not response.is_stream_consumed:
-        body = MeteredBody(response, call, hide_usage=call.hides_usage)
-        response.stream = body
-        weakref.finalize(body, call.dropped, body.seen).atexit = False
-    elif isinstance(result, BaseModel) or not isinstance(response, httpx2.Response):
-        call.answered(_payload(result))
-    else:
-        call.answered(_payload_of_response(response))
-
-
-def _payload(result: Any) -> Mapping[str, Any]:
-    """What the accounting reads of an answer, as JSON would have it; without the bulk where usage was reported."""
-    if isinstance(result, BaseModel):
-        usage = getattr(result, "usage", None)
-        if not usage:
-            return result.model_dump(mode="json", warnings=False, exclude_unset=True)
-        payload = {name: getattr(result, name, None) for name in _FACTS}
-        payload["usage"] = (
-            usage.model_dump(warnings=False, exclude_unset=True) if isinstance(usage, BaseModel) else usage
-        )
-        payload["output"] = [{"type": getattr(item, "type", None)} for item in getattr(result, "output", None) or ()]
-        payload["choices"] = [] if hasattr(result, "choices") else None
-        error = getattr(result, "error", None)
-        payload["error"] = error.model_dump(warnings=False) if isinstance(error, BaseModel) else error
-        return payload
-    if isinstance(result, Mapping):
-        return cast("Mapping[str, Any]", result)
-    return {"text": result} if isinstance(result, str) else {}
-
-
-def _payload_of_response(response: httpx2.Response) -> Mapping[str, Any]:
-    if not response.headers.get("content-type", "").startswith("application/json"):
-        return {"text": response.text} if response.headers.get("content-type", "").startswith("text/") else {}
-    try:
-        value = response.json()
-    except ValueError:
-        return {}
-    return value if isinstance(value, Mapping) else {}
-
-
-def _with_usage(options: "FinalRequestOptions") -> "FinalRequestOptions":
-    """The same request, asking for usage at the end of the stream."""
-    body = cast("Mapping[str, Any]", options.json_data)
+def _with_usage(options: "FinalRequestOptions", body: Mapping[str, Any]) -> "FinalRequestOptions":
+    """The same request, asking for usage at the end of the stream. Goes over the caller's `extra_body` too."""
     asked = {**(body.get("stream_options") or {}), "include_usage": True}
-    return options.model_copy(update={"json_data": {**body, "stream_options": asked}})
+    return options.model_copy(update={"extra_json": {**(options.extra_json or {}), "stream_options": asked}})

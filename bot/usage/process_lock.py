@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Self
 
-from bot.usage.errors import DatabaseBusyError
+from bot.usage.errors import DatabaseBusyError, DatabaseUnavailableError
 
 POLL_SECONDS = 0.1
 
@@ -23,8 +23,15 @@ class ProcessLock:
 
     @classmethod
     async def acquire(cls, path: Path, wait_seconds: float) -> Self:
-        """Take the lock, waiting at most `wait_seconds`. Raises `DatabaseBusyError` where another process keeps it."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        """Take the lock, waiting at most `wait_seconds`; the folder is made where it is missing.
+
+        Raises `DatabaseBusyError` where another process keeps it, `DatabaseUnavailableError` for no writable place.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise DatabaseUnavailableError(str(path), str(error)) from error
         started = perf_counter()
         try:
             while not _try_lock(descriptor):

@@ -10,11 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal, get_args
-from zoneinfo import ZoneInfo
 
-from bot.usage.database import SqliteDatabase
+from bot.usage.database import Query, SqliteDatabase
 from bot.usage.records import SpendLine
-from bot.usage.rollups import MEASURES
+from bot.usage.rollups import MEASURES, zone_named
 
 PeriodName = Literal["today", "7d", "30d", "month", "all"]
 Split = Literal["operation", "model", "user", "channel", "day", "guild", "agent", "workflow"]
@@ -71,11 +70,12 @@ class Reports:
     async def spend_between(self, guild_id: int | None, days: Days, by: Split, *, limit: int | None = None) -> Report:
         """The same for any range of days."""
         await self._flushed()
-        total = await self._total(guild_id, days)
-        rows = [_line(row) for row in await self._rows(guild_id, days, by, limit)]
-        keys = len(rows)
-        if limit is not None and len(rows) == limit:
-            keys = await self._count_keys(guild_id, days, by)
+        (totals, found) = await self._database.fetch_all(
+            [_total_query(guild_id, days), _rows_query(guild_id, days, by, limit)]
+        )
+        total = _line(totals[0])
+        rows = [_line(row[:-1]) for row in found[:limit]]
+        keys = found[0][-1] if found else 0
         return Report(days, total, rows, _rest(total, rows), keys - len(rows))
 
     async def trend(self, guild_id: int | None, days: Days) -> list[SpendLine]:
@@ -95,54 +95,45 @@ class Reports:
 
     async def projection(self, guild_id: int | None) -> int | None:
         """What the running month costs in the end at its pace so far, in nano-USD. None in its first hour."""
-        days = await self.days(guild_id, "month")
         zone = await self._zone(guild_id)
         now = self._clock()
+        days = _days("month", now.astimezone(zone).date())
         start = datetime.combine(days.first, time(), zone)
         end = datetime.combine(_next_month(days.first), time(), zone)
         elapsed, whole = now.timestamp() - start.timestamp(), end.timestamp() - start.timestamp()
         if elapsed < 3600:
             return None
-        return round((await self.spend(guild_id, "month", "day")).total.cost_nano_usd * whole / elapsed)
+        await self._flushed()
+        return round((await self._total(guild_id, days)).cost_nano_usd * whole / elapsed)
 
     async def days(self, guild_id: int | None, period: PeriodName) -> Days:
         """The dates that a named period covers now, in the server's time zone."""
-        today = self._clock().astimezone(await self._zone(guild_id)).date()
-        if period == "all":
-            return Days(date.min, today)
-        if period == "month":
-            return Days(today.replace(day=1), today)
-        return Days(today - timedelta(days=_LAST_DAYS[period] - 1), today)
+        zone = await self._zone(guild_id)
+        return _days(period, self._clock().astimezone(zone).date())
 
     async def _total(self, guild_id: int | None, days: Days) -> SpendLine:
-        dimension = "guild" if guild_id is None else "total"
-        rows = await self._database.fetch(f"SELECT '', {_SUMS} {_WHERE}", *_scope(guild_id, dimension, days))
-        return _line(rows[0])
-
-    async def _rows(self, guild_id: int | None, days: Days, by: Split, limit: int | None) -> list[tuple[object, ...]]:
-        dimension, key = _dimension(guild_id, by)
-        order = "1" if by == "day" else "10 DESC, 2 DESC, 1"
-        sql = f"SELECT {key}, {_SUMS} {_WHERE} GROUP BY {key} ORDER BY {order}"
-        if limit is not None:
-            sql += f" LIMIT {int(limit)}"
-        return await self._database.fetch(sql, *_scope(guild_id, dimension, days))
-
-    async def _count_keys(self, guild_id: int | None, days: Days, by: Split) -> int:
-        dimension, key = _dimension(guild_id, by)
-        found = await self._database.fetch(f"SELECT count(DISTINCT {key}) {_WHERE}", *_scope(guild_id, dimension, days))
-        return int(found[0][0])
+        sql, parameters = _total_query(guild_id, days)
+        return _line((await self._database.fetch(sql, *parameters))[0])
 
     async def _zone(self, guild_id: int | None) -> tzinfo:
         if not guild_id:
             return UTC
         sql = "SELECT time_zone FROM guild_settings WHERE guild_id = $1"
         found = await self._database.fetch(sql, guild_id)
-        return ZoneInfo(found[0][0]) if found else UTC
+        return zone_named(found[0][0]) if found else UTC
 
     async def _flushed(self) -> None:
         if self._before_reading is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._before_reading(), FLUSH_PATIENCE_SECONDS)
+
+
+def _days(period: PeriodName, today: date) -> Days:
+    if period == "all":
+        return Days(date.min, today)
+    if period == "month":
+        return Days(today.replace(day=1), today)
+    return Days(today - timedelta(days=_LAST_DAYS[period] - 1), today)
 
 
 def earlier_days(period: PeriodName, days: Days) -> Days | None:
@@ -171,6 +162,21 @@ def _dimension(guild_id: int | None, by: Split) -> tuple[str, str]:
     if by == "guild":
         return ("guild", "key") if guild_id is None else ("total", "CAST(guild_id AS TEXT)")
     return (f"bot_{by}" if guild_id is None else by), "key"
+
+
+def _total_query(guild_id: int | None, days: Days) -> Query:
+    dimension = "guild" if guild_id is None else "total"
+    return f"SELECT '', {_SUMS} {_WHERE}", _scope(guild_id, dimension, days)
+
+
+def _rows_query(guild_id: int | None, days: Days, by: Split, limit: int | None) -> Query:
+    """One row a key, dearest first, days in their order; the last column counts the keys, beyond the limit too."""
+    dimension, key = _dimension(guild_id, by)
+    order = "1" if by == "day" else "10 DESC, 2 DESC, 1"
+    sql = f"SELECT {key}, {_SUMS}, count(*) OVER () {_WHERE} GROUP BY {key} ORDER BY {order}"
+    if limit is not None:
+        sql += f" LIMIT {max(1, limit)}"
+    return sql, _scope(guild_id, dimension, days)
 
 
 def _scope(guild_id: int | None, dimension: str, days: Days) -> tuple[int, str, str, str]:

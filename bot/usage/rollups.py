@@ -6,11 +6,18 @@ A call without a user, channel, agent or workflow adds nothing to that dimension
 total as one line, so the lines of every breakdown add up.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from operator import add
+from zoneinfo import ZoneInfo
 
-from bot.usage.database import Statement
+from bot.usage.database import Row
 from bot.usage.records import Kind, Settlement, Status, UsageRecord
+from bot.usage.rows import EPOCH, microseconds
+
+log = logging.getLogger(__name__)
 
 RollupKey = tuple[int, str, str, str]
 """guild_id, dimension, day, key."""
@@ -29,6 +36,7 @@ MEASURES = (
     "duration_ms",
 )
 BREAKDOWNS = ("operation", "model", "user", "channel", "agent", "workflow")
+_BOT_BREAKDOWNS = tuple(f"bot_{name}" for name in BREAKDOWNS)
 
 UPSERT = (
     f"INSERT INTO spend_daily (guild_id, dimension, day, key, {', '.join(MEASURES)}) "
@@ -38,51 +46,54 @@ UPSERT = (
 )
 
 
-class Rollups:
-    """Sums by guild, dimension, day and key, for one batch of finished calls."""
-
-    def __init__(self) -> None:
-        self._sums: dict[RollupKey, list[int]] = {}
-
-    def add(self, record: UsageRecord, zone: tzinfo) -> None:
-        """Add one finished call. `zone` is its server's. Payments have a dimension of their own and no other."""
-        call = record.call
+def upserts(records: Iterable[UsageRecord], zone_of: Callable[[int], tzinfo]) -> Iterator[Row]:
+    """Parameters of `UPSERT` for a batch of finished calls. `zone_of` tells a server's time zone by its id."""
+    sums: dict[RollupKey, tuple[int, ...]] = {}
+    for record in records:
         amounts = _amounts(record.settlement)
-        who = call.attribution
-        utc_day = _day(call.started_at, UTC)
-        if call.kind is Kind.PAYMENT:
-            self._add((who.guild_id, "payment", _day(call.started_at, zone), call.provider), amounts)
-            return
-        day = _day(call.started_at, zone) if who.guild_id else utc_day
-        keys = (
-            ("operation", who.operation),
-            ("model", record.model),
-            ("user", who.user_id),
-            ("channel", who.channel_id),
-            ("agent", who.agent_name),
-            ("workflow", who.workflow_id),
-        )
-        self._add((who.guild_id, "total", day, ""), amounts)
-        self._add((0, "guild", utc_day, str(who.guild_id)), amounts)
-        for dimension, key in keys:
-            if key is not None:
-                self._add((who.guild_id, dimension, day, str(key)), amounts)
-                self._add((0, f"bot_{dimension}", utc_day, str(key)), amounts)
+        for key in _keys(record, zone_of(record.call.attribution.guild_id)):
+            found = sums.get(key)
+            sums[key] = amounts if found is None else tuple(map(add, found, amounts))
+    for key, total in sums.items():
+        yield key + total
 
-    def statement(self) -> Iterable[Statement]:
-        """The upsert for all sums, or nothing."""
-        return [(UPSERT, [(*key, *sums) for key, sums in self._sums.items()])] if self._sums else []
 
-    def _add(self, key: RollupKey, amounts: tuple[int, ...]) -> None:
-        sums = self._sums.get(key)
-        if sums is None:
-            self._sums[key] = list(amounts)
-        else:
-            for index, amount in enumerate(amounts):
-                sums[index] += amount
+def zone_named(name: str) -> tzinfo:
+    """The time zone of an IANA name; UTC, and a word in the log, where this machine knows no such zone."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        log.warning("there is no time zone %r on this machine: using UTC", name)
+        return UTC
+
+
+def local_day(instant: datetime, zone: tzinfo) -> str:
+    """The ISO date of an instant in a time zone. A naive instant is UTC."""
+    return _day_of_minute(microseconds(instant) // 60_000_000, zone)
+
+
+def _keys(record: UsageRecord, zone: tzinfo) -> Iterator[RollupKey]:
+    """The rows that a call adds to. Payments have a dimension of their own and no other."""
+    call = record.call
+    who = call.attribution
+    guild_id = who.guild_id
+    utc_day = local_day(call.started_at, UTC)
+    day = local_day(call.started_at, zone) if guild_id else utc_day
+    if call.kind is Kind.PAYMENT:
+        yield guild_id, "payment", day, call.provider
+        return
+    yield guild_id, "total", day, ""
+    yield 0, "guild", utc_day, str(guild_id)
+    values = (who.operation, record.model, who.user_id, who.channel_id, who.agent_name, who.workflow_id)
+    for dimension, bot_dimension, value in zip(BREAKDOWNS, _BOT_BREAKDOWNS, values, strict=True):
+        if value is not None:
+            key = str(value)
+            yield guild_id, dimension, day, key
+            yield 0, bot_dimension, utc_day, key
 
 
 def _amounts(settled: Settlement) -> tuple[int, ...]:
+    """In the order of `MEASURES`."""
     usage = settled.usage
     cost = settled.price.cost_nano_usd
     return (
@@ -99,5 +110,7 @@ def _amounts(settled: Settlement) -> tuple[int, ...]:
     )
 
 
-def _day(instant: datetime, zone: tzinfo) -> str:
-    return instant.astimezone(zone).date().isoformat()
+@lru_cache(maxsize=4096)
+def _day_of_minute(minute: int, zone: tzinfo) -> str:
+    """Zones are offset from UTC by whole minutes, so all of a minute lies in one day."""
+    return (EPOCH + timedelta(minutes=minute)).astimezone(zone).date().isoformat()

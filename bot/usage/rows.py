@@ -1,15 +1,35 @@
 """Calls as rows of `usage_records`: the SQL and the order of its parameters, in one place for writing and reading."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from bot.usage.database import Row
-from bot.usage.records import TOKEN_FIELDS, Attribution, Kind, OpenCall, Price, Settlement, Status, Usage, UsageRecord
+from bot.usage.records import (
+    TOKEN_FIELDS,
+    UNIT_FIELDS,
+    Attribution,
+    Kind,
+    OpenCall,
+    Price,
+    Settlement,
+    Status,
+    Usage,
+    UsageRecord,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RESERVED_SOURCE = "reserved"
 """Price source of a call whose process died with it: charged at the worst case it was admitted at."""
+LARGEST = 10**15
+"""The most tokens, nano-USD or milliseconds that one call can have: a larger number is a mistake somewhere, and a few
+of them would push a sum over 64 bits, where SQLite goes on with floats."""
 
+_OPEN = Status.OPEN.value
+_TOKENS = attrgetter(*TOKEN_FIELDS)
+_UNITS = attrgetter(*UNIT_FIELDS)
+_MICROSECOND = timedelta(microseconds=1)
 _OPEN_COLUMNS = (
     "id",
     "worker_id",
@@ -63,7 +83,7 @@ UPDATE_SETTLED = (
 SELECT_OPEN = (
     "SELECT id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id, "
     "execution_id, provider, request_model, reserved_nano_usd, input_tokens, output_tokens, metadata "
-    "FROM usage_records WHERE status = 'open' AND worker_id <> $1 ORDER BY id LIMIT 1000"
+    "FROM usage_records WHERE status = 'open' AND worker_id <> $1 ORDER BY worker_id LIMIT 1000"
 )
 
 
@@ -71,7 +91,7 @@ def microseconds(instant: datetime) -> int:
     """An instant as whole microseconds since 1970 in UTC. A naive one is UTC."""
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
-    return (instant - EPOCH) // timedelta(microseconds=1)
+    return (instant - EPOCH) // _MICROSECOND
 
 
 def from_microseconds(value: int) -> datetime:
@@ -80,12 +100,18 @@ def from_microseconds(value: int) -> datetime:
 
 
 def open_row(call: OpenCall, worker_id: str) -> Row:
-    """Parameters of `INSERT_OPEN`. Tokens are the worst case's until the call is settled."""
+    """Parameters of `INSERT_OPEN`. Tokens are the worst case's until the call is settled.
+
+    Raises `OverflowError` for a number beyond `LARGEST`.
+    """
     who = call.attribution
+    usage = call.reserved_usage
+    cost = call.reserved.cost_nano_usd
+    _require_plausible((usage.input_tokens, usage.output_tokens, cost or 0))
     return (
         call.id,
         worker_id,
-        call.kind,
+        call.kind.value,
         call.api,
         microseconds(call.started_at),
         who.guild_id,
@@ -99,23 +125,25 @@ def open_row(call: OpenCall, worker_id: str) -> Row:
         json.dumps(dict(who.metadata)) if who.metadata else None,
         call.provider,
         call.request_model,
-        Status.OPEN,
-        call.reserved.cost_nano_usd,
-        call.reserved_usage.input_tokens,
-        call.reserved_usage.output_tokens,
+        _OPEN,
+        cost,
+        usage.input_tokens,
+        usage.output_tokens,
     )
 
 
 def settled_row(call: OpenCall, settled: Settlement) -> Row:
-    """Parameters of `UPDATE_SETTLED`."""
+    """Parameters of `UPDATE_SETTLED`. Raises `OverflowError` for a number beyond `LARGEST`."""
     usage = settled.usage
-    units = usage.units
+    tokens = _TOKENS(usage)
+    cost = settled.price.cost_nano_usd
+    _require_plausible((*tokens, cost or 0, settled.doubtful_nano_usd, settled.duration_ms))
     return (
         call.id,
-        settled.status,
-        *(getattr(usage, name) for name in TOKEN_FIELDS),
-        json.dumps(units) if units else None,
-        settled.price.cost_nano_usd,
+        settled.status.value,
+        *tokens,
+        json.dumps(usage.units) if any(_UNITS(usage)) else None,
+        cost,
         settled.price.source,
         settled.doubtful_nano_usd,
         settled.response_model,
@@ -129,6 +157,12 @@ def settled_row(call: OpenCall, settled: Settlement) -> Row:
         settled.first_token_ms,
         settled.raw_usage,
     )
+
+
+def _require_plausible(numbers: Iterable[int]) -> None:
+    for number in numbers:
+        if not -LARGEST <= number <= LARGEST:
+            raise OverflowError(f"{number} is no number of tokens, nano-USD or milliseconds")
 
 
 def interrupted(row: Row) -> UsageRecord:

@@ -60,7 +60,7 @@ async def apply(database: SqliteDatabase, now_us: int) -> None:
         raise SchemaTooNewError(unknown)
     for name, statements in STEPS.items():
         if name not in applied:
-            batch: list[Statement] = [(sql, ()) for sql in statements]
+            batch: list[Statement] = [(sql, None) for sql in statements]
             await database.write(
                 [*batch, ("INSERT INTO schema_steps (name, applied_at) VALUES ($1, $2)", [(name, now_us)])]
             )

@@ -1,41 +1,33 @@
 """One call from its leaving to its settlement. However it ends, it is settled exactly once (I2, I14)."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import httpx2
 import openai
 
-from bot.usage.answers import Answer, delivered_text, read_answer
-from bot.usage.endpoints import UNMETERED, speech_usage
+from bot.usage.answers import Answer, delivered_texts, payload_of, read_answer
+from bot.usage.context import storable
+from bot.usage.endpoints import UNMETERED, choices_of, speech_usage
+from bot.usage.exchange import Books, Exchange, spares_the_caller, was_never_sent
 from bot.usage.metered_body import End, Seen
-from bot.usage.prices import PriceList
 from bot.usage.records import OpenCall, Price, Settlement, Status, Usage
 from bot.usage.tokens import count_tokens_async
 
-NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
-"""Failures of a connection that was never made: nothing left, nothing is owed."""
+_NOT_CHARGED = Price(0, "not charged")
+_UNKNOWN = Price(None, "unknown")
+_UNPRICED_APIS = frozenset({UNMETERED, "audio.transcriptions", "audio.translations"})
+"""What a call of these used is in its answer or nowhere: there is nothing to estimate it from."""
+_TEXTLESS_APIS = frozenset({"images", "embeddings"})
+_AT_WORK = frozenset({"queued", "in_progress"})
+_OVER = frozenset({"completed", "failed", "cancelled", "incomplete"})
+_KEPT_IN_BACKGROUND = ("background", "model", "service_tier")
 
 
-class Books(Protocol):
-    """What a call needs of the tracker."""
-
-    prices: PriceList
-
-    def settle(self, call: OpenCall, settled: Settlement) -> None:
-        """Queue how a call ended."""
-
-    def expect_background(self, call: "TrackedCall") -> None:
-        """Keep a call open that goes on at the provider."""
-
-    def settle_later(self, settling: Coroutine[Any, Any, None]) -> None:
-        """Own a settlement that must count tokens first."""
-
-
-class TrackedCall:
+class TrackedCall(Exchange):
     """A call in flight: one logical call, however many attempts the SDK makes of it."""
 
     def __init__(
@@ -48,123 +40,143 @@ class TrackedCall:
         *,
         adds_usage: bool,
     ) -> None:
+        super().__init__(books)
         self.opened = opened
         self.body = body
         self.hides_usage = adds_usage
-        self._price_provider = price_provider
         self.background_id = ""
-        self._attempts = 0
-        self._unanswered = 0
-        self._accepted = False
-        self._books = books
+        self._price_provider = price_provider
         self._input_tokens = input_tokens
+        self._attempts = self._unanswered = 0
+        self._accepted = self._settled = self._handed_over = False
+        self._first_token_ms: int | None = None
         self._began = perf_counter()
-        self._settled = False
-        self._loop = asyncio.get_running_loop()
+        self._duration_ms = 0
 
     @property
     def is_settled(self) -> bool:
         """Whether it is on the books for good."""
         return self._settled
 
-    def answered(self, payload: Mapping[str, Any]) -> None:
-        """A whole answer, as JSON. One that the provider goes on with in the background stays open until retrieved."""
-        answer = read_answer(self.opened.api, payload, self.body)
-        if self.body.get("background") and answer.response_id and answer.status in ("queued", "in_progress"):
-            self._go_on(answer.response_id)
-        elif answer.usage is not None:
-            self._finish(answer, _status_of(answer), answer.usage)
-        elif self.opened.api == "audio.speech":
-            usage = speech_usage(self.body, self._input_tokens)
-            self._finish(answer, Status.OK, usage, estimated=not usage.characters)
-        elif self.opened.api == UNMETERED:
-            self._finish(answer, Status.OK, Usage(), price=Price(None, "unknown"))
-        else:
-            self._estimate(answer, _status_of(answer), list(delivered_text(payload)), held=False)
-
-    async def attempt(self, sending: Awaitable[httpx2.Response]) -> httpx2.Response:
-        """Send one attempt and note whether the provider answered it: one that it didn't may be billed all the same."""
+    async def attempt(self, sending: Awaitable[httpx2.Response], *, streamed: bool) -> httpx2.Response:
+        """Note, besides, whether the provider answered: an attempt that it didn't may be billed all the same."""
         self._attempts += 1
+        self._accepted = False
         try:
-            response = await sending
-        except NEVER_SENT:
-            raise
-        except BaseException:
-            self._unanswered += 1
+            response = await super().attempt(sending, streamed=streamed)
+        except BaseException as error:
+            self._unanswered += not was_never_sent(error)
             raise
         self._accepted = response.is_success
         return response
 
+    @spares_the_caller
+    def answered(self, payload: Mapping[str, Any], error: BaseException | None = None) -> None:
+        """A whole answer. One that the provider goes on with in the background stays open until it is retrieved.
+
+        `error` is what became of it here: a structured answer cut short, say, is billed and raises all the same.
+        """
+        answer = read_answer(self.opened.api, payload, self.body)
+        if self.body.get("background") and answer.response_id and answer.status in _AT_WORK:
+            self._go_on(answer.response_id)
+            return
+        if error is not None:
+            answer = replace(answer, error_type=answer.error_type or _error_type(error))
+        status = _status_of(answer) if error is None else _status_after(error)
+        if answer.usage is not None and self.opened.api != UNMETERED:
+            self._book(answer, status, answer.usage)
+        else:
+            self._estimate(answer, status, [payload], held=False)
+
+    @spares_the_caller
     def failed(self, error: BaseException) -> None:
         """The request raised: an error answer or a connection never made costs nothing, any other end may have."""
-        status = Status.ABORTED if isinstance(error, asyncio.CancelledError) else Status.ERROR
-        answer = Answer(error_type=_error_type(error))
+        response, self._response = self._response, None
+        status, answer = _status_after(error), Answer(error_type=_error_type(error))
         if isinstance(error, openai.APIStatusError) or not (self._accepted or self._unanswered):
-            self._finish(answer, status, Usage(), price=Price(0, "not charged"))
-            return
-        if not self._accepted:
-            self._unanswered -= 1  # the last attempt is the one estimated here, not one besides it
-        self._estimate(answer, status, [], held=True)
+            self._book(answer, status, Usage(), price=_NOT_CHARGED)
+        elif response is not None:
+            self.answered(payload_of(response), error)
+        else:
+            if not self._accepted:
+                self._unanswered -= 1  # the last attempt is the one estimated here, not one besides it
+            self._estimate(answer, status, (), held=True)
 
+    @spares_the_caller
     def body_ended(self, seen: Seen, end: End, error: BaseException | None) -> None:
-        """A streamed body ended (see `MeteredBody`)."""
+        """A streamed body ended."""
         if self._settled:
             return
-        first = seen.first_token_at
-        first_token_ms = round((first - self._began) * 1000) if first else None
+        if seen.first_token_at is not None:
+            self._first_token_ms = round((seen.first_token_at - self._began) * 1000)
         payload = seen.answer()
+        if seen.is_json and payload:
+            self.answered(payload, error)
+            return
         answer = read_answer(self.opened.api, payload, self.body)
-        if answer.error_type is None and error is not None:
-            answer = replace(answer, error_type=_error_type(error))
-        if answer.usage is not None:
-            self._finish(answer, _status_of(answer), answer.usage, first_token_ms=first_token_ms)
+        finished = seen.is_finished(choices_of(self.body)) if seen.is_events else end is End.READ and not seen.is_json
+        if self.body.get("background") and answer.response_id and not (answer.usage or finished):
+            self._go_on(answer.response_id)
             return
-        if self.body.get("background") and (response_id := seen.response_id()):
-            self._go_on(response_id)
-            return
-        complete = end is not End.BROKEN and seen.is_complete() and (end is End.READ or seen.is_events)
-        if complete and not seen.is_events and not seen.is_json:
-            self.answered({})
-            return
-        status = _status_of(answer) if complete else Status.ABORTED
-        if not complete and (end is End.READ or (error is not None and not isinstance(error, asyncio.CancelledError))):
-            status = Status.ERROR
-            answer = replace(answer, error_type=answer.error_type or "truncated")
-        texts = [text for item in seen.payloads() for text in delivered_text(item)]
-        held = not (complete and end is End.READ)
-        self._estimate(answer, status, texts, held=held, first_token_ms=first_token_ms)
+        status, answer = _ending(answer, end, error, finished=finished)
+        if answer.usage is not None and self.opened.api != UNMETERED:
+            self._book(answer, status, answer.usage, estimated=not finished, held=not finished)
+        else:
+            self._estimate(answer, status, seen.payloads(), held=not finished or end is not End.READ)
 
-    def dropped(self, seen: Seen) -> None:
-        """The stream was garbage-collected, perhaps in another thread: nobody is left to read it."""
-        if not self._settled and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.body_ended, seen, End.LEFT, None)
+    def give_up(self) -> None:
+        """Book what couldn't be worked out as a crash would have left it: at the reserved worst case (I21)."""
+        self._settled = True
+        if self._handed_over:
+            return
+        self._handed_over = True
+        settlement = Settlement(
+            Status.ERROR,
+            self.opened.reserved_usage,
+            self.opened.reserved,
+            duration_ms=self._elapsed_ms(),
+            estimated=True,
+            flagged="accounting failed",
+            attempts=max(1, self._attempts),
+        )
+        try:
+            self.books.settle(self.opened, settlement)
+        except Exception as error:  # noqa: BLE001 - it stays open, and is booked so at the next opening
+            self.fault(error)
 
     def _go_on(self, response_id: str) -> None:
-        """It goes on at the provider, whatever became of our connection."""
+        """It goes on at the provider, whatever became of our connection. Of its request only the facts are kept."""
         self.background_id = response_id
-        self._books.expect_background(self)
+        self.body = {name: self.body[name] for name in _KEPT_IN_BACKGROUND if name in self.body}
+        self.books.expect_background(self)
 
-    def _estimate(
-        self, answer: Answer, status: Status, texts: list[str], *, held: bool, first_token_ms: int | None = None
-    ) -> None:
+    def _estimate(self, answer: Answer, status: Status, payloads: Iterable[Mapping[str, Any]], *, held: bool) -> None:
         """Book input as counted and output as delivered; `held`: the rest of the worst case may be owed too."""
-        if self._settled:
-            return
-        self._settled = True
-        duration_ms = self._elapsed_ms()
+        api = self.opened.api
+        if api in _UNPRICED_APIS:
+            self._book(answer, status, Usage(), price=_UNKNOWN, estimated=held, held=held)
+        elif api == "audio.speech":  # the sound carries no count: it costs what was asked for
+            usage = speech_usage(self.body, self._input_tokens)
+            self._book(answer, status, usage, estimated=not usage.characters, held=held)
+        elif api in _TEXTLESS_APIS or not self._accepted:
+            self._book(answer, status, Usage(input_tokens=self._input_tokens), estimated=True, held=held)
+        elif self._claim():
+            self.books.settle_later(self._count_and_book(answer, status, payloads, held))
 
-        async def settle() -> None:
-            output = await count_tokens_async("".join(texts), answer.model or self.opened.request_model) if texts else 0
+    async def _count_and_book(
+        self, answer: Answer, status: Status, payloads: Iterable[Mapping[str, Any]], held: bool
+    ) -> None:
+        try:
+            texts = await asyncio.to_thread(delivered_texts, payloads)
+            model = answer.model or self.opened.request_model
+            output = sum([await count_tokens_async(text, model) for text in texts])
             usage = Usage(input_tokens=self._input_tokens, output_tokens=output)
-            if self.opened.api.startswith(("images", "audio.")):
-                usage, price = Usage(), Price(None, "unknown")
-            else:
-                price = self._price(usage, answer)
-            self._book(answer, status, usage, price, duration_ms, True, first_token_ms, held)
+            self._hand_over(answer, status, usage, self._price(usage, answer), True, held)
+        except Exception as error:  # noqa: BLE001 - as in `spares_the_caller`; in a task nobody would hear of it
+            self.fault(error)
+            self.give_up()
 
-        self._books.settle_later(settle())
-
-    def _finish(
+    def _book(
         self,
         answer: Answer,
         status: Status,
@@ -172,57 +184,54 @@ class TrackedCall:
         *,
         price: Price | None = None,
         estimated: bool = False,
-        first_token_ms: int | None = None,
+        held: bool = False,
     ) -> None:
-        if self._settled:
-            return
-        self._settled = True
-        price = price or self._price(usage, answer)
-        self._book(answer, status, usage, price, self._elapsed_ms(), estimated, first_token_ms, False)
+        if self._claim():
+            self._hand_over(answer, status, usage, price or self._price(usage, answer), estimated, held)
 
-    def _book(
-        self,
-        answer: Answer,
-        status: Status,
-        usage: Usage,
-        price: Price,
-        duration_ms: int,
-        estimated: bool,
-        first_token_ms: int | None,
-        held: bool,
+    def _claim(self) -> bool:
+        """Whether the call is the asker's to settle: true once."""
+        if self._settled:
+            return False
+        self._settled = True
+        self._duration_ms = self._elapsed_ms()
+        return True
+
+    def _hand_over(
+        self, answer: Answer, status: Status, usage: Usage, price: Price, estimated: bool, held: bool
     ) -> None:
         reserved = self.opened.reserved.cost_nano_usd or 0
         doubtful = reserved * self._unanswered
         if held:
             doubtful += max(0, reserved - (price.cost_nano_usd or 0))
-        self._books.settle(
-            self.opened,
-            Settlement(
-                status=status,
-                usage=usage,
-                price=price,
-                duration_ms=duration_ms,
-                response_model=answer.model,
-                response_id=answer.response_id,
-                service_tier=answer.service_tier,
-                estimated=estimated,
-                flagged=", ".join(usage.contradictions()) or None,
-                error_type=answer.error_type,
-                attempts=max(1, self._attempts),
-                first_token_ms=first_token_ms,
-                doubtful_nano_usd=doubtful,
-                raw_usage=answer.raw_usage,
-            ),
+        settlement = Settlement(
+            status=status,
+            usage=usage,
+            price=price,
+            duration_ms=self._duration_ms,
+            response_model=answer.model,
+            response_id=answer.response_id,
+            service_tier=answer.service_tier,
+            estimated=estimated,
+            flagged=answer.flagged,
+            error_type=answer.error_type,
+            attempts=max(1, self._attempts),
+            first_token_ms=self._first_token_ms,
+            doubtful_nano_usd=doubtful,
+            raw_usage=answer.raw_usage,
         )
+        self._handed_over = True
+        self.books.settle(self.opened, settlement)
 
     def _price(self, usage: Usage, answer: Answer) -> Price:
         """At the time it was made (I10), for the model and tier that served it (I11)."""
-        return self._books.prices.price(
+        tier = answer.service_tier or self.body.get("service_tier")
+        return self.books.prices.price(
             usage,
             answer.model or self.opened.request_model,
             at=self.opened.started_at,
             provider=self._price_provider,
-            service_tier=answer.service_tier or self.body.get("service_tier"),
+            service_tier=str(tier) if tier else None,
             kind=self.opened.kind,
         )
 
@@ -230,33 +239,46 @@ class TrackedCall:
         return round((perf_counter() - self._began) * 1000)
 
 
-class Retrieval:
+class Retrieval(Exchange):
     """Watches the retrieval of a response made in the background: what first shows its usage settles its call."""
 
-    hides_usage = False
-
     def __init__(self, call: TrackedCall) -> None:
+        super().__init__(call.books)
         self._call = call
 
     def answered(self, payload: Mapping[str, Any]) -> None:
-        """A whole answer: settles the call unless the provider is still at it."""
-        self._call.answered(payload)
-
-    def body_ended(self, seen: Seen, _end: End, _error: BaseException | None) -> None:
-        """A streamed retrieval ended; one without usage says nothing."""
-        payload = seen.answer()
-        if payload.get("usage"):
+        """Settles the call if the response is over; anything else, a failed retrieval too, says nothing."""
+        if payload.get("usage") or str(payload.get("status")) in _OVER:
             self._call.answered(payload)
 
-    def dropped(self, seen: Seen) -> None:
-        """A retrieval nobody read."""
+    @spares_the_caller
+    def body_ended(self, seen: Seen, _end: End, _error: BaseException | None) -> None:
+        """A streamed retrieval ended."""
+        self.answered(seen.answer())
+
+
+def _ending(answer: Answer, end: End, error: BaseException | None, *, finished: bool) -> tuple[Status, Answer]:
+    """How a streamed call ended, and the answer with what went wrong."""
+    if end is End.BROKEN and error is not None:
+        return _status_after(error), replace(answer, error_type=answer.error_type or _error_type(error))
+    if finished or answer.error_type:
+        return _status_of(answer), answer
+    if end is End.LEFT:
+        return Status.ABORTED, answer
+    return Status.ERROR, replace(answer, error_type="truncated")
 
 
 def _status_of(answer: Answer) -> Status:
+    if answer.status == "cancelled":
+        return Status.ABORTED
     return Status.ERROR if answer.error_type or answer.status == "failed" else Status.OK
+
+
+def _status_after(error: BaseException) -> Status:
+    return Status.ABORTED if isinstance(error, asyncio.CancelledError) else Status.ERROR
 
 
 def _error_type(error: BaseException) -> str:
     """The provider's code where it gave one, else the exception's name. Never a message, which may quote a prompt."""
     code = getattr(error, "code", None)
-    return str(code)[:80] if code else type(error).__name__
+    return storable(code)[:80] if code else type(error).__name__

@@ -18,7 +18,8 @@ from bot.usage.console import Console
 from bot.usage.context import current_attribution
 from bot.usage.database import SqliteDatabase, sqlite_path
 from bot.usage.endpoints import UNMETERED, Endpoint, output_cap, worst_case_usage
-from bot.usage.errors import NoTrackerError, UntrackableCallError
+from bot.usage.errors import DatabaseUnavailableError, NoTrackerError, UntrackableCallError
+from bot.usage.hand_tracking import Buffering, HandTracking
 from bot.usage.ids import new_id
 from bot.usage.ledger import Ledger
 from bot.usage.openai_client import TrackedOpenAI
@@ -58,7 +59,9 @@ class Operation:
 class UsageTracker:
     """The open books. Made by `open_tracker`; `openai()` makes clients whose every call is booked."""
 
-    def __init__(self, database: SqliteDatabase, prices: PriceList, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: SqliteDatabase, prices: PriceList, clock: Callable[[], datetime], buffering: Buffering
+    ) -> None:
         self.prices = prices
         self.clock = clock
         self.ledger = Ledger(database, clock, self._booked)
@@ -67,6 +70,8 @@ class UsageTracker:
         self.operations: dict[str, Operation] = {}
         self._subscribers: list[Subscriber] = []
         self._sums = RunningSums()
+        self._by_hand = HandTracking(self.ledger, prices, clock, buffering, self._sums.add)
+        self.track_usage = self._by_hand.track_usage
         self._clients: list[TrackedOpenAI] = []
         self._in_flight: set[str] = set()
         self._landed = asyncio.Event()
@@ -82,8 +87,9 @@ class UsageTracker:
         if http_client is not None and not isinstance(http_client, httpx2.AsyncClient):
             raise UntrackableCallError("A synchronous client", "Give an httpx2.AsyncClient, or none.")
         if http_client is None:
-            arguments["http_client"] = openai.DefaultAioHttpClient()
-            arguments["stream_http_client"] = openai.DefaultAsyncHttpxClient()
+            with suppress(RuntimeError):  # without aiohttp the SDK's own transport carries everything
+                arguments["http_client"] = openai.DefaultAioHttpClient()
+                arguments["stream_http_client"] = openai.DefaultAsyncHttpxClient()
         client = TrackedOpenAI(tracker=self, **arguments)
         self._clients.append(client)
         return client
@@ -117,6 +123,7 @@ class UsageTracker:
 
     async def force_flush(self) -> None:
         """Return when everything booked so far is durable."""
+        self._by_hand.hand_over()
         while self._settling:
             await asyncio.gather(*self._settling)
         await self.ledger.flush()
@@ -186,6 +193,7 @@ class UsageTracker:
             await client.close()
         if self._settling:
             await asyncio.wait(self._settling, timeout=CLOSE_PATIENCE_SECONDS)
+        self._by_hand.hand_over()
         await self.ledger.close()
 
     def _has_landed(self, call: OpenCall) -> None:
@@ -251,12 +259,14 @@ async def open_tracker(
     console: bool = True,
     clock: Callable[[], datetime] = utc_now,
     synchronous: str = "NORMAL",
+    buffering: Buffering = Buffering(),  # noqa: B008 - frozen
     lock_wait_seconds: float = LOCK_WAIT_SECONDS,
 ) -> AsyncIterator[UsageTracker]:
     """Open the books of `database_url`, first booking what a dead process left open. Prints nothing by itself.
 
-    `console=False` turns the `[Token Usage]` lines off. Raises `DatabaseUrlError`, `DatabaseUnavailableError`,
-    `SchemaTooNewError`, and `DatabaseBusyError` where another process keeps the SQLite file.
+    `buffering` is for calls tracked by hand. `console=False` turns the `[Token Usage]` lines off. Raises
+    `DatabaseUrlError`, `DatabaseUnavailableError`, `SchemaTooNewError`, and `DatabaseBusyError` where another process
+    keeps the SQLite file.
     """
     path = sqlite_path(database_url)
     lock = await _locked(path, lock_wait_seconds) if path else None
@@ -264,7 +274,7 @@ async def open_tracker(
         database = await SqliteDatabase.open(database_url, synchronous=synchronous)
         try:
             await schema.apply(database, rows.microseconds(clock()))
-            tracker = UsageTracker(database, prices or PriceList.load(), clock)
+            tracker = UsageTracker(database, prices or PriceList.load(), clock, buffering)
             printer = Console() if console else None
             if printer is not None:
                 tracker.subscribe(printer.show)
@@ -286,5 +296,8 @@ async def open_tracker(
 
 
 async def _locked(path: Path, wait_seconds: float) -> ProcessLock:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailableError(str(path), error.strerror or str(error)) from error
     return await ProcessLock.acquire(path.with_name(path.name + ".lock"), wait_seconds)

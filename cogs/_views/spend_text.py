@@ -8,14 +8,14 @@ import discord
 from bot.usage.money import format_cost
 from bot.usage.records import SpendLine
 from bot.usage.reports import PeriodName
-from cogs._views.figures import NBSP, compact, compared, cost_of, counted, day_words, percent, span_words
+from cogs._views.figures import compact, compared, cost_of, counted, day_words, percent, span_words
 from cogs._views.spend import SPLITS, Spend
-from cogs._views.tables import code_block, display_width, plain, shorten, sparkline, table
+from cogs._views.tables import code_block, display_width, left_to_right, plain, shorten, sparkline, table
 
-NAME_COLUMNS = 16
-"""The widest name that stands beside its figures on a phone."""
-LONG_NAME_COLUMNS = 34
-"""The widest name on a line of its own."""
+ROW_COLUMNS = 34
+"""The widest row that most phones show unbroken."""
+NAME_COLUMNS = 40
+"""The widest name on a line of its own: Discord's names have up to 32 characters, operations and models more."""
 MAX_DAYS = 14
 MAX_BARS = 31
 """Bars of the trend: the days of the longest month."""
@@ -39,16 +39,16 @@ def headline(spend: Spend) -> str:
     """The number, and what to make of it."""
     total, period = spend.report.total, spend.choice.period
     if total.calls == 0:
-        return f"## No calls {_PHRASES[period].replace('in all', 'yet')}\n-# Choose another period below."
+        return f"## No calls {_PHRASES[period]}\n-# Choose another period below."
     cost = cost_of(total)
     lines = [f"## {'Cost unknown' if cost == 'unknown' else cost} {_PHRASES[period]}"]
     remarks = []
     if spend.before is not None and (verdict := compared(total, spend.before, _COMPARED_WITH[period])):
-        remarks.append(verdict[0].upper() + verdict[1:])
+        remarks.append(verdict)
     if spend.projection:
         remarks.append(f"on course for {format_cost(spend.projection)}")
     if remarks:
-        lines.append(" · ".join(remarks))
+        lines.append(_sentence(" · ".join(remarks)))
     tokens = f"{counted(total.total_tokens, 'token')} ({total.input_tokens:,} in, {total.output_tokens:,} out)"
     lines.append(f"-# {counted(total.calls, 'call')} · {tokens}")
     return "\n".join(lines)
@@ -67,15 +67,18 @@ def breakdown(spend: Spend, names: Mapping[str, str]) -> str:
 
 
 def figures_table(rows: Sequence[SpendLine], names: Mapping[str, str], total: SpendLine, heading: str) -> str:
-    """Cost, share, calls and name of each row; every name on a line of its own where one is too long for a phone."""
-    labels = [plain(names.get(row.key, row.key)) for row in rows]
-    if heading in ("operation", "model", "server") and any(display_width(name) > NAME_COLUMNS for name in labels):
-        return _stacked(rows, labels, total)
-    body = [
-        (cost_of(row), percent(row.cost_nano_usd, total.cost_nano_usd), compact(row.calls), shorten(label, _room(label)))
-        for row, label in zip(rows, labels, strict=True)
-    ]
-    return code_block(table([("cost", "%", "calls", heading), *body], right={1, 2}, points={0}))
+    """Cost, share, calls and name of each row, on one line each; on two where one wouldn't fit a phone."""
+    labels = [shorten(plain(names.get(row.key, row.key)), NAME_COLUMNS) for row in rows]
+    costs = [cost_of(row) for row in rows]
+    shares = [percent(row.cost_nano_usd, total.cost_nano_usd) for row in rows]
+    body = zip(costs, shares, [compact(row.calls) for row in rows], labels, strict=True)
+    header, *lines = table([("cost", "%", "calls", heading), *body], right={1, 2}, points={0})
+    if display_width(header) <= ROW_COLUMNS:
+        return code_block([_from_the_left(header), *lines])
+    calls = [counted(row.calls, "call") for row in rows]
+    figures = table(list(zip(costs, [f"{share} %" for share in shares], calls, strict=True)), right={1, 2}, points={0})
+    pairs = zip(labels, figures, strict=True)
+    return code_block(line for name, row in pairs for line in (left_to_right(name), f"  {row}"))
 
 
 def trend(spend: Spend) -> str:
@@ -87,11 +90,8 @@ def trend(spend: Spend) -> str:
     values = [sum(line.cost_nano_usd for line in chunk) for chunk in chunks]
     year = _today(spend).year
     first, last = date.fromisoformat(days[0].key), date.fromisoformat(days[-1].key)
-    title = f"**Trend** · {span_words(first, last, this_year=year)}"
-    if spend.report.days.first == spend.report.days.last:
-        title += ", the week up to it"
-    if per_bar > 1:
-        title += f", {per_bar} days a bar"
+    title = "**Trend** · " + ("last 7 days, " if spend.report.days.first == spend.report.days.last else "")
+    title += span_words(first, last, this_year=year) + (f", {per_bar} days a bar" if per_bar > 1 else "")
     dearest = max(days, key=lambda line: line.cost_nano_usd)
     if dearest.cost_nano_usd == 0:
         return f"{title}\n-# No day with a cost."
@@ -134,19 +134,14 @@ def invitation(mention: str) -> str:
     )
 
 
-def _stacked(rows: Sequence[SpendLine], labels: Sequence[str], total: SpendLine) -> str:
-    body = [
-        (cost_of(row), percent(row.cost_nano_usd, total.cost_nano_usd) + NBSP + "%", counted(row.calls, "call"))
-        for row in rows
-    ]
-    figures = table(body, right={1, 2}, points={0}, gap=3)
-    pairs = zip(labels, figures, strict=True)
-    return code_block(line for name, figure in pairs for line in (shorten(name, LONG_NAME_COLUMNS), f"  {figure}"))
+def _from_the_left(header: str) -> str:
+    """The header with its first word at the edge: some of Discord's clients drop spaces that begin a code block."""
+    words = header.lstrip()
+    return words.replace("cost", "cost" + " " * (len(header) - len(words)), 1)
 
 
-def _room(label: str) -> int:
-    """What we say ourselves of those who are gone isn't cut."""
-    return max(NAME_COLUMNS, 20 if label.startswith(("former member ", "deleted channel ")) else 0)
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _others(spend: Spend) -> str:

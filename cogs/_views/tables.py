@@ -16,8 +16,8 @@ _MAX_MARKS = 2
 """Accents that one letter may carry: real languages need two, towers of them need a limit."""
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800")
 """Characters that show nothing and that Unicode calls letters, symbols or accents."""
-_VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_MODIFIERS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0), range(0x1F3FB, 0x1F400))
+"""Variation selectors and skin tones: they change the character before them."""
 _EMOJI = range(0x1F300, 0x1FB00)
 """Drawn two columns wide, also those too new for this Python's tables."""
 
@@ -96,9 +96,9 @@ def code_block(lines: Iterable[str]) -> str:
 def sparkline(values: Sequence[int], columns: int) -> str:
     """One bar for each value, as wide as fits into `columns`. Only zero has the lowest bar."""
     highest = max(values, default=0)
-    each = min(4, max(1, columns // max(1, len(values))))
+    each = min(3, max(1, columns // max(1, len(values))))
     bars = [BARS[-(-value * 7 // highest) if value > 0 else 0] for value in values]
-    return " ".join(bar * (each - 1) for bar in bars) if each > 2 else "".join(bar * each for bar in bars)
+    return " ".join(bar * (each - 1) for bar in bars) if each > 1 else "".join(bars)
 
 
 def _visible(text: str) -> Iterable[str]:
@@ -108,9 +108,7 @@ def _visible(text: str) -> Iterable[str]:
         code = ord(character)
         if character.isspace() or category in ("Cc", "Zl", "Zp"):
             yield " "
-        elif category in ("Cf", "Cs", "Me") or character in _INVISIBLE or code in _SKIN_TONES:
-            continue
-        elif any(code in selectors for selectors in _VARIATION_SELECTORS):
+        elif category in ("Cf", "Cs", "Me") or character in _INVISIBLE or any(code in range_ for range_ in _MODIFIERS):
             continue
         elif category == "Co" or (category == "Cn" and code not in _EMOJI):
             yield "\ufffd"

@@ -46,9 +46,7 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 @pytest.fixture
 async def services(settings: Settings, model: StandInModel, tmp_path: Any) -> AsyncIterator[Services]:
     url = f"sqlite:///{tmp_path}/trilo.db"
-    async with open_services(
-        settings, database_url=url, base_url=model.base_url, api_key="k", console=False
-    ) as opened:
+    async with open_services(settings, database_url=url, base_url=model.base_url, api_key="k", console=False) as opened:
         yield opened
 
 

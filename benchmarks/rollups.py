@@ -1,0 +1,51 @@
+"""P11: what keeping the daily rollups costs an insert, in transactions as the ledger makes them."""
+
+import asyncio
+from datetime import UTC
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from benchmarks.ledger import new_database
+from benchmarks.made_up import open_calls, settled
+from benchmarks.measure import Effort, Row, in_turns, ratios
+from bot.usage import rows
+from bot.usage.database import Statement
+from bot.usage.rollups import UPSERT, upserts
+
+
+def run(effort: Effort) -> list[Row]:
+    """All rows of this file."""
+    with TemporaryDirectory() as folder:
+        return asyncio.run(_run(Path(folder), effort))
+
+
+async def _run(folder: Path, effort: Effort) -> list[Row]:
+    return [
+        await _rollups(folder / "64.db", effort, 64, effort.some(100), 4),
+        await _rollups(folder / "1.db", effort, 1, effort.some(600), None),
+    ]
+
+
+async def _rollups(path: Path, effort: Effort, size: int, batches: int, target: float | None) -> Row:
+    """The same batches inserted with their rollups and without."""
+    made = open_calls()
+    async with new_database(path) as database:
+
+        async def insert(*, keep: bool) -> float:
+            calls = [[next(made) for _ in range(size)] for _ in range(batches)]
+            records = [[settled(call) for call in batch] for batch in calls]
+            began = perf_counter()
+            for batch, finished in zip(calls, records, strict=True):
+                statements: list[Statement] = [(rows.INSERT_OPEN, [rows.open_row(call, "w") for call in batch])]
+                if keep:
+                    statements.append((UPSERT, upserts(finished, lambda _: UTC)))
+                await database.write(statements)
+            return (perf_counter() - began) / batches / size
+
+        sides = {"with": lambda: insert(keep=True), "without": lambda: insert(keep=False)}
+        found = await in_turns(sides, effort.rounds)
+    what = f"an insert with its rollups / row and index alone, {size} a transaction"
+    words = f"{median(found['with']) * 1e6:.0f} µs on {median(found['without']) * 1e6:.0f} µs"
+    return Row("P11", what, ratios(found["with"], found["without"]), target, note=words)

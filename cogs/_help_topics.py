@@ -1,0 +1,63 @@
+"""What `/help` says. Every command named here must exist: a test compares the names with the command tree."""
+
+from dataclasses import dataclass
+
+ONE_LINE_HELP = "Mention me with a question and I'll answer. `/help` shows what I can do."
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One page of help. `title` is what the list and the autocomplete show."""
+
+    title: str
+    text: str
+
+
+START = "start"
+COMMANDS = "commands"
+
+TOPICS: dict[str, Topic] = {
+    START: Topic(
+        "Three things to try",
+        "1. Mention me with a question: “{mention} what makes a fair trade?”\n"
+        "2. Reply to my answer to go on from there, with the reply's ping on.\n"
+        "3. If you manage this server, open `/token-stats` and see what that cost, to the last cent.",
+    ),
+    "asking": Topic(
+        "Asking: mentions, replies, threads, pictures",
+        "- **Mention me** anywhere I can write, or **reply** to one of my messages with the ping on.\n"
+        "- In a **thread** I take its last messages into account, elsewhere the chain of replies.\n"
+        "- **Pictures**: attach up to {pictures} (PNG, JPEG, WebP or GIF, up to 8 MB each) to your question.\n"
+        "- {reading}\n"
+        "- Long answers come in several messages. If one stops at my length limit, ask me to go on.\n"
+        "- I never answer other bots, and nothing I write can ping anybody but the person who asked.",
+    ),
+    "costs": Topic(
+        "What it costs, and who can see that",
+        "Every answer costs a little, and whoever runs this bot pays the AI provider for it. Each call is put on the "
+        "books with its tokens and its price.\n"
+        "- `/token-stats` shows what this server's answers cost: by operation, model, member, channel or day.\n"
+        "- Only people with the **Manage Server** permission can see it, for their own server alone, and whoever runs "
+        "this bot.\n"
+        "- A price nobody knows is shown as unknown, never as free.",
+    ),
+    "privacy": Topic(
+        "What is stored, and what isn't",
+        "- **Stored for each answer**: the ids of the server, channel, thread and member, which model answered, how "
+        "many tokens that took, what it cost, and when. Also the id of each message I answered, so that none "
+        "is answered twice.\n"
+        "- **Never stored by me**: what you wrote, what I answered, or your pictures.\n"
+        "- **Sent to the AI provider**: your question with its pictures, the messages before it that I take into "
+        "account, the display names of those who wrote them, and this server's name. Without them there is no answer.",
+    ),
+    COMMANDS: Topic("All commands", "{commands}"),
+}
+
+READS_MENTIONS = (
+    "I only read what is addressed to me: Discord shows me the text of messages that mention me or reply to me, "
+    "and my own."
+)
+READS_MESSAGES = (
+    "I only answer what is addressed to me, but then I can also read the messages before it in the thread or the "
+    "chain of replies."
+)

@@ -1,0 +1,41 @@
+"""`/token-stats`: what this server's AI use costs, for those who may see it, and for their eyes only."""
+
+from typing import cast
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import Trilo, answer_privately
+from bot.usage.reports import PeriodName
+from cogs._access import NOT_FOR_YOU, may_see_usage
+from cogs._views.spend import PERIODS, SPLITS, Choice, SplitName
+from cogs._views.token_stats import TokenStatsView
+
+
+class TokenStatsCog(commands.Cog):
+    """The command; everything after it happens in its view."""
+
+    @app_commands.command(name="token-stats", description="What this server's AI use costs, and what it was spent on")
+    @app_commands.describe(period="How far back", by="What to break the cost down by")
+    @app_commands.choices(
+        period=[app_commands.Choice(name=PERIODS[p], value=p) for p in PERIODS],
+        by=[app_commands.Choice(name=SPLITS[s].removeprefix("By ").capitalize(), value=s) for s in SPLITS],
+    )
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def token_stats(
+        self, interaction: discord.Interaction[Trilo], period: str = "month", by: str = "operation"
+    ) -> None:
+        """Defer, check for ourselves who asks, and open the view."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        if interaction.guild is None or not await may_see_usage(interaction):
+            await answer_privately(interaction, NOT_FOR_YOU)
+            return
+        choice = Choice(cast("PeriodName", period), cast("SplitName", by))
+        await TokenStatsView(interaction.guild, interaction.user.id, interaction.client, choice).open(interaction)
+
+
+async def setup(bot: Trilo) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(TokenStatsCog())

@@ -1,0 +1,61 @@
+"""The real bot with its real books on a temporary file, inside simcord. Only the model is missing: nothing asks it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+import simcord
+
+from bot.assistant.conversation import Conversation
+from bot.client import Services, Trilo
+from bot.settings import Settings
+from bot.usage.prices import PriceList
+from bot.usage.tracker import UsageTracker, open_tracker
+from tests.cogs.helpers import Books, Clock, Server, make_server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def prices() -> PriceList:
+    return PriceList.load()
+
+
+@pytest.fixture
+async def tracker(tmp_path: Path, clock: Clock, prices: PriceList) -> AsyncIterator[UsageTracker]:
+    async with open_tracker(f"sqlite:///{tmp_path}/t.db", prices=prices, console=False, clock=clock) as tracker:
+        yield tracker
+
+
+@pytest.fixture
+def books(tracker: UsageTracker, clock: Clock) -> Books:
+    return Books(tracker, clock)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return Settings(_env_file=None)
+
+
+@pytest.fixture
+def simcord_bot(settings: Settings, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch) -> Trilo:
+    monkeypatch.setattr("bot.client.EXTENSIONS", ("cogs.token_stats", "cogs.owner", "cogs.help"))
+    return Trilo(Services(settings, tracker, cast("Conversation", None)), shard_count=1)
+
+
+@pytest.fixture
+def bot(simcord_env: simcord.Env) -> Trilo:
+    """The bot, logged in."""
+    assert isinstance(simcord_env.bot, Trilo)
+    return simcord_env.bot
+
+
+@pytest.fixture
+def server(simcord_env: simcord.Env) -> Server:
+    return make_server(simcord_env, "league")

@@ -1,0 +1,111 @@
+"""What the tests of the cogs share: a clock, the books, a server, and what a message says."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import discord
+import simcord
+
+from bot.usage.ids import new_id
+from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage
+from bot.usage.tracker import UsageTracker
+
+NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
+"""A Sunday noon in the middle of a month of 31 days: 14.5 days of it are over."""
+
+
+class Clock:
+    """The books' clock, which tests may set."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Books:
+    """Puts calls on the books as the door does: admitted, then settled."""
+
+    def __init__(self, tracker: UsageTracker, clock: Clock) -> None:
+        self.tracker = tracker
+        self.clock = clock
+
+    async def book(
+        self,
+        guild_id: int,
+        cost: int | None,
+        *,
+        days_ago: int = 0,
+        operation: str = "general_conversation",
+        model: str = "gpt-4o-mini",
+        user: object = None,
+        channel: int | None = None,
+        status: Status = Status.OK,
+        estimated: bool = False,
+        tokens: tuple[int, int] = (100, 20),
+    ) -> None:
+        usage = Usage(input_tokens=tokens[0], output_tokens=tokens[1])
+        price = Price(cost, "test" if cost is not None else "unknown")
+        who = Attribution(operation, guild_id, channel, str(user) if user is not None else None)
+        started_at = self.clock.now - timedelta(days=days_ago)
+        call = OpenCall(new_id(), Kind.LLM, "chat", started_at, who, "openai", model, usage, price)
+        await self.tracker.ledger.admit(call)
+        self.tracker.ledger.settle(call, Settlement(status, usage, price, 900, model, estimated=estimated))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server with somebody who may manage it and somebody who may not, though both are shown its commands."""
+
+    guild: simcord.GuildHandle
+    channel: simcord.ChannelHandle
+    managers: simcord.RoleHandle
+    owner: simcord.MemberActor
+    manager: simcord.MemberActor
+    member: simcord.MemberActor
+
+
+def make_server(env: simcord.Env, name: str) -> Server:
+    owner_user = env.create_user(f"{name}_owner")
+    guild = env.create_guild(name, owner=owner_user)
+    channel = guild.create_text_channel("general")
+    managers = guild.create_role("Managers", permissions=discord.Permissions(manage_guild=True))
+    owner = guild.add_member(owner_user)
+    manager = guild.add_member(env.create_user(f"{name}_manager"), roles=[managers])
+    member = guild.add_member(env.create_user(f"{name}_member"))
+    command = env.backend.find_command("token-stats", guild.id, type=1)
+    assert command is not None
+    guild.set_command_permissions(int(command["id"]), {guild.default_role: True})
+    return Server(guild, channel, managers, owner, manager, member)
+
+
+def texts(message: simcord.ResponseMessage | None) -> list[str]:
+    """The texts of a message, whether it has components or only content."""
+    assert message is not None
+    if not message.components:
+        return [message.content]
+    view = discord.ui.LayoutView.from_message(message.message)
+    return [item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay)]
+
+
+async def a_month(books: Books, server: Server) -> None:
+    """$0.00512 and $0.01 this month, $0.02 in February."""
+    guild, channel, user = server.guild.id, server.channel.id, server.member.id
+    await books.book(guild, 5_120_000, channel=channel, user=user, tokens=(1024, 256), model="gpt-4o")
+    await books.book(guild, 10_000_000, days_ago=3, operation="setup_full_guide", channel=channel, user=user)
+    await books.book(guild, 20_000_000, days_ago=28, channel=channel, user=user)
+
+
+def selected(message: simcord.ResponseMessage) -> list[str]:
+    view = discord.ui.LayoutView.from_message(message.message)
+    selects = [item for item in view.walk_children() if isinstance(item, discord.ui.Select)]
+    return [option.value for select in selects for option in select.options if option.default]
+
+
+async def refusal(press: simcord.InteractionResult) -> str:
+    """What a refused press was answered with, for the presser alone."""
+    assert press.acknowledged
+    (answer,) = press.followups
+    assert answer.ephemeral
+    return answer.content

@@ -1,0 +1,122 @@
+"""`/token-stats` with many members, and with names that are made to break it."""
+
+import asyncio
+
+import discord
+import pytest
+import simcord
+
+from bot.client import Trilo
+from bot.usage.records import Status
+from cogs._views.tables import display_width
+from tests.cogs.helpers import Books, Server, texts
+
+HOSTILE = (
+    "*Blitz* __McGee__ ~~99~~ ||x||",
+    "```\n# pwned",
+    "Sam `QB1`",
+    "陈伟陈伟陈伟陈伟陈伟陈伟陈伟陈伟",
+    "👩‍👩‍👧🏈👍🏽",
+    "שלום עולם",
+    "\u202egnp.exe",
+    "Z\u0301\u0302\u0303\u0304\u0305algo",
+    "<@1> @everyone",
+    "W" * 32,
+)
+
+
+async def test_names_that_are_markdown_emoji_or_right_to_left_break_nothing(
+    server: Server, books: Books, simcord_env: simcord.Env
+):
+    """I27."""
+    for number, name in enumerate(HOSTILE):
+        member = server.guild.add_member(simcord_env.create_user(f"user{number}"), nick=name)
+        await books.book(server.guild.id, (number + 1) * 1_000_000_000, user=member.id)
+    result = await server.manager.slash(server.channel, "token-stats", by="member")
+    block = texts(result.response)[1]
+    assert block.count("```") == 2
+    lines = block.splitlines()[2:-1]
+    assert lines[0::2] == [
+        "W" * 32,
+        "<@1> @everyone",
+        "Ź\u0302\u0303algo",
+        "gnp.exe",
+        "\u200eשלום עולם",
+        "👩👩👧🏈👍",
+        "陈伟陈伟陈伟陈伟陈伟陈伟陈伟陈伟",
+        "Sam 'QB1'",
+        "''' # pwned",
+        "*Blitz* __McGee__ ~~99~~ ||x||",
+    ]
+    assert len({display_width(line) for line in lines[1::2]}) == 1
+    assert {line.index(".") for line in lines[1::2]} == {5}
+    assert not result.response.message.mentions
+    assert not result.response.message.mention_everyone
+
+
+async def test_those_who_left_and_channels_that_are_gone(server: Server, books: Books, simcord_env: simcord.Env):
+    gone = server.guild.create_text_channel("gone")
+    await books.book(server.guild.id, 10**9, user=server.member.id, channel=gone.id)
+    server.guild.remove_member(server.member)
+    simcord_env.backend.delete_channel(gone.id)
+    shown = texts((await server.manager.slash(server.channel, "token-stats", by="member")).response)
+    assert f"former member {str(server.member.id)[-4:]}" in shown[1]
+    shown = texts((await server.manager.slash(server.channel, "token-stats", by="channel")).response)
+    assert f"deleted channel {str(gone.id)[-4:]}" in shown[1]
+
+
+async def test_where_discord_gives_no_names_nobody_is_said_to_have_left(
+    server: Server, books: Books, monkeypatch: pytest.MonkeyPatch
+):
+    async def silent(*_args, **_options):
+        raise TimeoutError
+
+    monkeypatch.setattr(discord.Guild, "query_members", silent)
+    await books.book(server.guild.id, 10**9, user=server.member.id)
+    shown = texts((await server.manager.slash(server.channel, "token-stats", by="member")).response)
+    assert f"$1.00  100      1  member {str(server.member.id)[-4:]}\n" in shown[1]
+
+
+async def test_ids_of_other_programs_are_shown_as_they_are(server: Server, books: Books):
+    await books.book(server.guild.id, 10**9, user="api-client")
+    shown = texts((await server.manager.slash(server.channel, "token-stats", by="member")).response)
+    assert "$1.00  100      1  api-client\n" in shown[1]
+
+
+async def test_ten_thousand_members_are_ten_rows_and_one_line(server: Server, books: Books):
+    guild = server.guild.id
+    await asyncio.gather(*(books.book(guild, 1_000_000, user=10**17 + n) for n in range(9_990)))
+    await asyncio.gather(*(books.book(guild, 2_000_000_000 + n, user=10**16 + n) for n in range(10)))
+    result = await server.manager.slash(server.channel, "token-stats", by="member")
+    shown = texts(result.response)
+    assert shown[0].startswith("## $29.99 this month\n")
+    lines = shown[1].splitlines()
+    assert lines[2:4] == ["former member 0009", "  $2.00  7 %  1 call"]
+    assert len(lines) == 1 + 2 + 20 + 1
+    assert lines[-1] == "and 9,990 others: $9.99 in 9,990\u00a0calls"
+
+
+async def test_what_a_split_does_not_name_is_one_line(server: Server, books: Books):
+    await books.book(server.guild.id, 1_000_000, user=server.member.id)
+    await books.book(server.guild.id, 3_000_000)
+    shown = texts((await server.manager.slash(server.channel, "token-stats", by="member")).response)
+    assert shown[1] == (
+        "**By member**\n```\ncost      %  calls  member       \n$0.0010  25      1  league_member\n```\n"
+        "not attributed: $0.0030 in 1\u00a0call"
+    )
+
+
+async def test_it_stays_within_discords_limits_at_its_fullest(server: Server, books: Books, bot: Trilo):
+    for number in range(20):
+        await books.book(
+            server.guild.id,
+            10**15 + number,
+            operation=f"{number}" + "e\u0301\u0302" * 100,
+            estimated=True,
+            status=Status.ABORTED,
+        )
+        await books.book(server.guild.id, None, status=Status.ERROR)
+    result = await server.manager.slash(server.channel, "token-stats")
+    view = discord.ui.LayoutView.from_message(result.response.message)
+    assert view.content_length() < 4_000
+    assert view.total_children_count < 40

@@ -1,0 +1,95 @@
+"""Nano-USD as words."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.usage.money import format_console_cost, format_cost, usd, usd_text
+
+AMOUNTS = st.integers(min_value=-(10**19), max_value=10**19)
+
+
+@pytest.mark.parametrize(
+    ("nano_usd", "text"),
+    [
+        (5_120_000, "$0.00512"),
+        (0, "$0.00000"),
+        (1, "<$0.00001"),
+        (4_999, "<$0.00001"),
+        (5_000, "$0.00000"),  # exactly half a unit goes to the even neighbour
+        (5_001, "$0.00001"),
+        (15_000, "$0.00002"),
+        (25_000, "$0.00002"),
+        (24_999, "$0.00002"),
+        (25_001, "$0.00003"),
+        (103_800, "$0.00010"),
+        (48_600, "$0.00005"),
+        (12_982_500, "$0.01298"),
+        (999_995_000, "$1.00000"),
+        (999_985_000, "$0.99998"),
+        (1_234_567_890_123, "$1234.56789"),
+        (None, "unknown"),
+    ],
+)
+def test_console_cost(nano_usd: int | None, text: str) -> None:
+    """I8: five decimals, half-even; above zero and below half a unit is never shown as zero; unpriced is unknown."""
+    assert format_console_cost(nano_usd) == text
+
+
+@given(st.integers(min_value=5_000, max_value=10**18))
+def test_console_cost_equals_decimal_rounding(nano_usd: int) -> None:
+    """I8: the integer arithmetic is exactly half-even."""
+    assert format_console_cost(nano_usd) == f"${(Decimal(nano_usd) / 10**9).quantize(Decimal('0.00001')):f}"
+
+
+@given(AMOUNTS)
+def test_usd_text_is_exact(nano_usd: int) -> None:
+    """I8: no exponent, no trailing zeros, nothing lost on the way there and back."""
+    text = usd_text(nano_usd)
+    assert text is not None
+    assert set(text) <= set("-0123456789.")
+    assert not ("." in text and text.endswith(("0", ".")))
+    assert Decimal(text) * 10**9 == nano_usd
+    assert usd(nano_usd) == Decimal(text)
+
+
+def test_usd_text_literals() -> None:
+    """I8: one nano-dollar is shown as it is; unknown stays unknown."""
+    assert usd_text(1) == "0.000000001"
+    assert usd_text(-1_500_000_000) == "-1.5"
+    assert usd_text(0) == "0"
+    assert usd_text(10**20) == "100000000000"
+    assert usd_text(None) is None
+
+
+@pytest.mark.parametrize(
+    ("nano_usd", "text"),
+    [
+        (None, "unknown"),
+        (0, "$0.00"),
+        (4_120_000_000, "$4.12"),
+        (1_234_567_000_000_000, "$1,234,567.00"),
+        (10_000_000, "$0.01"),
+        (9_990_000, "$0.0100"),
+        (5_120_000, "$0.0051"),
+        (120_000, "$0.00012"),
+        (1, "$0.000000001"),
+        (12, "$0.000000012"),
+    ],
+)
+def test_format_cost(nano_usd: int | None, text: str) -> None:
+    """I9: for people, two figures at least; unknown is a word, not a zero."""
+    assert format_cost(nano_usd) == text
+
+
+@given(st.integers(min_value=1, max_value=10**15))
+def test_something_never_looks_like_nothing(nano_usd: int) -> None:
+    """I9: a cost above zero never prints as zero to people."""
+    assert set(format_cost(nano_usd)) & set("123456789")
+
+
+def test_a_million_of_the_cheapest_calls() -> None:
+    """I8: integers don't drift, where floats would."""
+    assert usd_text(sum([3] * 1_000_000)) == "0.003"
