@@ -6,8 +6,8 @@
             await client.chat.completions.create(model="gpt-4o-mini", messages=[...])
         get_tracker().get_summary()
 
-Reading order: records, context, openai_client, metered_body, tracked_call, answers, prices, tokens, tracker, ledger,
-rollups, database, reports.
+Reading order: records, context, openai_client, exchange, metered_body, tracked_call, answers, intent, prices, tokens,
+tracker, ledger, rollups, database, reports.
 """
 
 from bot.usage.context import token_tracking_context

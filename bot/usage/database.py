@@ -157,7 +157,12 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
 
 
 async def _connect(address: str, *, read_only: bool) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(address, uri=address.startswith("file:"), isolation_level=None)
+    connection = aiosqlite.connect(address, uri=address.startswith("file:"), isolation_level=None)
+    try:
+        await connection
+    except BaseException:
+        connection._thread.join(timeout=1)  # noqa: SLF001 - else it ends after the event loop, with a traceback
+        raise
     try:
         await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         if read_only:

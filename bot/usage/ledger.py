@@ -123,11 +123,11 @@ class Ledger:
 
     def record(self, record: UsageRecord) -> None:
         """Queue a call that is over already, one that was tracked by hand. Never blocks and never raises."""
-        if self._has_room():
-            self._pending.intents.append(record.call)
-            self._queued += 1
-        elif not self._stopped:
-            self._lose(record.call, "the queue is full")
+        if self._stopped or not self._has_room():
+            self._drop(record.call, "the books are closed" if self._stopped else "the queue is full")
+            return
+        self._pending.intents.append(record.call)
+        self._queued += 1
         self.settle(record.call, record.settlement)
 
     async def flush(self) -> None:

@@ -67,23 +67,24 @@ class Seen:
         self.done_marker = False
         self._kept_bytes = 0
 
-    def keep(self, event: bytes) -> None:
-        """Keep one event (or a piece of a JSON body) for the accounting."""
+    def keep(self, event: bytes) -> bool:
+        """Keep one event (or a piece of a JSON body) for the accounting. Whether it brings usage."""
         has_usage = False
         if self.is_events:
             if b"[DONE]" in event and event_data(event).startswith(b"[DONE]"):
                 self.done_marker = True
-                return
+                return False
             has_usage = _USAGE.search(event) is not None
             if len(event) > KEPT_EVENT_BYTES and b"b64" in event and not has_usage:
-                return
+                return False
             if self.first_token_at is None and _brings_output(event):
                 self.first_token_at = perf_counter()
         elif not self.is_json:
-            return
+            return False
         self._kept_bytes += len(event)
         if has_usage or self._kept_bytes <= KEPT_BODY_BYTES:
             self.events.append(event)
+        return has_usage
 
     def payloads(self) -> Iterator[dict[str, Any]]:
         """The JSON objects among what was kept, in order; garbled ones are passed over."""
@@ -196,8 +197,7 @@ class MeteredBody(httpx2.AsyncByteStream):
         if not event:
             return False
         try:
-            self.seen.keep(event)
-            return not (self._hide_usage and _USAGE.search(event) and _is_only_usage(event))
+            return not (self.seen.keep(event) and self._hide_usage and _is_only_usage(event))
         except Exception as error:  # noqa: BLE001 - whatever went wrong in watching, the reader gets the answer
             self._watcher.fault(error)
             return True

@@ -124,7 +124,6 @@ class TrackedOpenAI(AsyncOpenAI):
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             if "stream_options" not in error.response.text:
                 raise
-        exchange.hides_usage = False
         return await super().request(cast_to, options, **how)
 
     async def _send_request(self, request: httpx2.Request, *, stream: bool, **arguments: Any) -> httpx2.Response:

@@ -15,18 +15,17 @@ import openai
 from bot.usage import rows, schema
 from bot.usage.claims import Claims
 from bot.usage.console import Console
-from bot.usage.context import current_attribution
 from bot.usage.database import SqliteDatabase, sqlite_path
-from bot.usage.endpoints import UNMETERED, Endpoint, output_cap, worst_case_usage
-from bot.usage.errors import DatabaseUnavailableError, NoTrackerError, UntrackableCallError
+from bot.usage.endpoints import Endpoint
+from bot.usage.errors import DatabaseUnavailableError, NoTrackerError
 from bot.usage.hand_tracking import Buffering, HandTracking
-from bot.usage.ids import new_id
+from bot.usage.intent import adds_usage, open_call
 from bot.usage.ledger import Ledger
 from bot.usage.openai_client import TrackedOpenAI
 from bot.usage.prices import PriceList
 from bot.usage.process_lock import ProcessLock
 from bot.usage.providers import provider_of
-from bot.usage.records import OpenCall, Price, Settlement, Usage, UsageRecord, utc_now
+from bot.usage.records import OpenCall, Settlement, UsageRecord, utc_now
 from bot.usage.reports import Reports
 from bot.usage.request_tokens import estimate_request_async
 from bot.usage.summary import RunningSums, Summary
@@ -83,10 +82,7 @@ class UsageTracker:
 
         Raises `UntrackableCallError` for a synchronous transport, which would go past the books.
         """
-        http_client = arguments.get("http_client")
-        if http_client is not None and not isinstance(http_client, httpx2.AsyncClient):
-            raise UntrackableCallError("A synchronous client", "Give an httpx2.AsyncClient, or none.")
-        if http_client is None:
+        if arguments.get("http_client") is None:
             with suppress(RuntimeError):  # without aiohttp the SDK's own transport carries everything
                 arguments["http_client"] = openai.DefaultAioHttpClient()
                 arguments["stream_http_client"] = openai.DefaultAsyncHttpxClient()
@@ -133,29 +129,13 @@ class UsageTracker:
     ) -> TrackedCall:
         """Put a call on the books at its worst case. When this returns it may leave."""
         estimate = await estimate_request_async(endpoint.api, body)
-        model = str(body.get("model") or "unknown")
         provider = provider_of(base_url)
-        started_at = self.clock()
-        cap = output_cap(endpoint.api, body)
-        model_cap = self.prices.max_output_tokens(model) if cap is None else None
-        usage = worst_case_usage(endpoint.api, body, estimate, model_cap)
-        opened = OpenCall(
-            id=new_id(),
-            kind=endpoint.kind,
-            api=endpoint.api,
-            started_at=started_at,
-            attribution=current_attribution(),
-            provider=provider.label,
-            request_model=model,
-            reserved_usage=usage,
-            reserved=self._worst_price(endpoint, usage, model, provider.price_id, started_at, body),
-        )
+        opened = open_call(endpoint, body, estimate, prices=self.prices, provider=provider, at=self.clock())
         await self.ledger.admit(opened)
         self._in_flight.add(opened.id)
         self._landed.clear()
-        asks = isinstance(body.get("stream_options"), Mapping) and "include_usage" in body["stream_options"]
-        adds_usage = streamed and endpoint.api in ("chat", "completions") and not asks
-        return TrackedCall(self, opened, body, estimate.input_tokens, provider.price_id, adds_usage=adds_usage)
+        asks = adds_usage(endpoint, body, streamed=streamed)
+        return TrackedCall(self, opened, body, estimate.input_tokens, provider.price_id, adds_usage=asks)
 
     def settle(self, call: OpenCall, settled: Settlement) -> None:
         """Queue how a call ended, and count it in the summary."""
@@ -200,29 +180,6 @@ class UsageTracker:
         self._in_flight.discard(call.id)
         if not self._in_flight:
             self._landed.set()
-
-    def _worst_price(
-        self,
-        endpoint: Endpoint,
-        usage: Usage,
-        model: str,
-        provider: str | None,
-        at: datetime,
-        body: Mapping[str, Any],
-    ) -> Price:
-        if endpoint.api == UNMETERED or endpoint.api in ("audio.transcriptions", "audio.translations"):
-            return Price(None, "unknown")
-        tier = body.get("service_tier")
-        if endpoint.api in ("images", "audio.speech"):
-            return self.prices.price(usage, model, at=at, provider=provider, service_tier=tier, kind=endpoint.kind)
-        return self.prices.worst_case(
-            model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            at=at,
-            provider=provider,
-            service_tier=tier,
-        )
 
     def _booked(self, records: Sequence[UsageRecord]) -> None:
         for subscriber in self._subscribers:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.usage import TrackedOpenAI, UsageTracker, open_tracker, token_tracking_context
+from bot.usage import PriceList, TrackedOpenAI, UsageTracker, open_tracker, token_tracking_context
 from bot.usage.context import current_attribution
 from tests.usage.conftest import Records
 from tests.usage.shapes import COST_OF_USAGE, MODEL, QUESTION, chat, chunks
@@ -105,9 +105,14 @@ async def test_metadata_is_stored(stub: Stub, client: TrackedOpenAI, tracker: Us
     assert "league" not in str({**row, "metadata": None})
 
 
-async def test_a_call_belongs_to_its_start(stub: Stub, database_url: str, prices, records: Records) -> None:
+async def test_a_call_belongs_to_its_start(
+    stub: Stub, database_url: str, prices: PriceList, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """I17, I10: begun a minute before midnight, answered after it: recorded, and priced, at its start."""
-    now = [datetime(2026, 3, 31, 23, 59, tzinfo=UTC)]
+    start = datetime(2026, 3, 31, 23, 59, tzinfo=UTC)
+    now, priced_at = [start], []
+    price = PriceList.price
+    monkeypatch.setattr(PriceList, "price", lambda *a, **k: (priced_at.append(k["at"]), price(*a, **k))[1])
     async with open_tracker(database_url, console=False, prices=prices, clock=lambda: now[0]) as tracker:
         stub.answers(answer(chat(), delay=0.1))
         client = tracker.openai(base_url=stub.url, api_key="k")
@@ -116,7 +121,8 @@ async def test_a_call_belongs_to_its_start(stub: Stub, database_url: str, prices
         now[0] += timedelta(minutes=5)
         await task
         [row] = await records(tracker)
-    assert row["started_at"] == int(datetime(2026, 3, 31, 23, 59, tzinfo=UTC).timestamp()) * 1_000_000
+    assert row["started_at"] == int(start.timestamp()) * 1_000_000
+    assert set(priced_at) == {start}
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -180,7 +181,7 @@ async def test_memory_is_one_database(tmp_path: Path) -> None:
     await opened.close()
 
 
-async def test_locked_by_another_process(database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_locked_by_another_process(database: SqliteDatabase) -> None:
     """I23: another writer holds up a write for the busy time-out, then it is told; afterwards all is well."""
     await database.execute("PRAGMA busy_timeout = 200")
     other = sqlite3.connect(database.path, isolation_level=None)
@@ -193,7 +194,13 @@ async def test_locked_by_another_process(database: SqliteDatabase, monkeypatch: 
     other.execute("COMMIT")
     other.close()
     await database.write([(INSERT, [("a", 1)])])
-    assert database_module.BUSY_TIMEOUT_MS == 2_000
+
+
+async def test_both_connections_wait_as_long_as_stated(database: SqliteDatabase) -> None:
+    """I23: two seconds, below the three that a call waits at most."""
+    await database.write([(INSERT, [("a", 1)])])
+    for ask in (database.execute, database.fetch):
+        assert await ask("PRAGMA busy_timeout") == [(database_module.BUSY_TIMEOUT_MS,)] == [(2_000,)]
 
 
 async def test_disk_full(database: SqliteDatabase) -> None:
@@ -264,6 +271,23 @@ async def test_a_closed_database_says_so(tmp_path: Path) -> None:
     for connection in (opened._writer, opened._reader):
         connection._thread.join(2)
         assert not connection._thread.is_alive()
+
+
+def test_a_database_that_cannot_be_opened_leaves_no_traceback(tmp_path: Path) -> None:
+    """I30: a program that stops because of a wrong DATABASE_URL prints our words and nothing of its threads."""
+    script = """
+import asyncio, sys
+from bot.usage.database import SqliteDatabase
+from bot.usage.errors import DatabaseUnavailableError
+for _ in range(30):
+    try:
+        asyncio.run(SqliteDatabase.open(sys.argv[1], read_only=True))
+    except DatabaseUnavailableError:
+        pass
+"""
+    command = [sys.executable, "-c", script, f"sqlite:///{tmp_path}/nothing.db"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path.cwd(), check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_another_directory_is_no_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,7 @@ async def test_an_intent_that_no_database_takes(database, poison, caplog: pytest
         {"response_model": "\udfff"},
         {"usage": Usage(input_tokens="many")},
     ],
-    ids=str,
+    ids=["cost", "large cost", "tokens", "duration", "raw usage", "model", "usage"],
 )
 async def test_a_settlement_that_no_database_takes(database, poison, caplog: pytest.LogCaptureFixture) -> None:
     """I21, I23: the others get in; the call stays open and is charged at its worst case at the next start."""
@@ -339,6 +339,26 @@ async def test_a_full_queue_without_a_database_lets_calls_go_and_counts_them(dat
         await ledger.flush()
         assert not ledger._lost
     assert await database.fetch("SELECT status, count(*) FROM usage_records GROUP BY 1") == [("ok", 10)]
+    assert await the_books(database) == await recount(database)
+
+
+async def test_a_flood_told_by_hand_stays_bounded(database, monkeypatch, caplog) -> None:
+    """I24: calls tracked by hand don't wait; beyond the limit, or after closing, each is counted and named."""
+    monkeypatch.setattr(ledger_module, "QUEUE_LIMIT", 10)
+    async with ledger_on(database) as ledger:
+        database.gone = True
+        calls = [a_call() for _ in range(100)]
+        for call in calls:
+            ledger.record(UsageRecord(call, a_settlement()))
+        assert len(ledger._pending) == 10
+        assert ledger.dropped == 95
+        database.gone = False
+        await ledger.flush()
+        await ledger.close()
+        ledger.record(UsageRecord(late := a_call(), a_settlement()))
+        assert ledger.dropped == 96
+        assert late.id in caplog.text
+    assert await total_calls(database) == 5
     assert await the_books(database) == await recount(database)
 
 

@@ -2,12 +2,21 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 import httpx2
 import openai
 import pytest
 
-from bot.usage import LedgerClosedError, TrackedOpenAI, UntrackableCallError, UsageTracker, open_tracker
+from bot.usage import (
+    LedgerClosedError,
+    PriceList,
+    TrackedOpenAI,
+    UntrackableCallError,
+    UsageTracker,
+    open_tracker,
+    openai_client,
+)
 from bot.usage import tracker as module
 from bot.usage.tokens import count_tokens
 from tests.usage.conftest import Records
@@ -125,7 +134,12 @@ async def test_a_stream_asked_for_behind_the_sdks_back(
 async def test_copies_are_tracked(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records) -> None:
     """I1: `with_options` and `copy`, with a transport of their own too, stay on the books."""
     stub.default = lambda _request: answer(chat())
-    async with httpx2.AsyncClient() as transport:
+    sent: list[httpx2.Request] = []
+
+    async def note(request: httpx2.Request) -> None:
+        sent.append(request)
+
+    async with httpx2.AsyncClient(event_hooks={"request": [note]}) as transport:
         for copy in (
             client.with_options(timeout=3),
             client.copy(api_key="other"),
@@ -134,7 +148,11 @@ async def test_copies_are_tracked(stub: Stub, client: TrackedOpenAI, tracker: Us
         ):
             assert isinstance(copy, TrackedOpenAI)
             await copy.chat.completions.create(model=MODEL, messages=QUESTION)
-    assert [row["cost_nano_usd"] for row in await records(tracker)] == [COST_OF_USAGE] * 4
+        stub.answers(sse(chunks()))
+        async for _ in await copy.chat.completions.create(model=MODEL, messages=QUESTION, stream=True):
+            pass
+    assert len(sent) == 2  # the whole one and the streamed one
+    assert [row["cost_nano_usd"] for row in await records(tracker)] == [COST_OF_USAGE] * 5
 
 
 async def test_a_transport_of_ones_own(stub: Stub, tracker: UsageTracker, records: Records) -> None:
@@ -248,11 +266,32 @@ async def test_the_tier_asked_for_counts_where_the_answer_names_none(
     stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records
 ) -> None:
     """I11: gpt-5-mini on flex costs half; an answer that says nothing of its tier was served as asked."""
-    stub.answers(answer(chat(model="gpt-5-mini")), answer(chat(model="gpt-5-mini")))
-    await client.chat.completions.create(model="gpt-5-mini", messages=QUESTION, service_tier="flex")
-    await client.chat.completions.create(model="gpt-5-mini", messages=QUESTION)
-    flex, standard = [row["cost_nano_usd"] for row in await records(tracker)]
-    assert flex * 2 == standard
+    said = {"model": "gpt-5-mini"}
+    stub.answers(answer(chat(**said)), answer(chat(**said)), answer(chat(**said, service_tier="default")))
+    for tier in ("flex", "default", "flex"):
+        await client.chat.completions.create(model="gpt-5-mini", messages=QUESTION, service_tier=tier)
+    flex, standard, not_served_as_asked = [row["cost_nano_usd"] for row in await records(tracker)]
+    assert flex * 2 == standard == not_served_as_asked
+
+
+async def test_a_client_stays_with_its_tracker(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records, tmp_path: Path, prices: PriceList
+) -> None:
+    """I7: with two books open, clients and their copies write into their own."""
+    stub.default = lambda _request: answer(chat())
+    async with open_tracker(f"sqlite:///{tmp_path}/other.db", console=False, prices=prices) as other:
+        await client.with_options(timeout=5).chat.completions.create(model=MODEL, messages=QUESTION)
+        assert await records(other) == []
+    assert len(await records(tracker)) == 1
+
+
+async def test_a_call_leaves_nothing_behind(stub: Stub, client: TrackedOpenAI) -> None:
+    """I2: what is sent after a call, in the same task, is no attempt of it."""
+    stub.answers(answer(chat()), answer({}, 400))
+    await client.chat.completions.create(model=MODEL, messages=QUESTION)
+    with pytest.raises(openai.BadRequestError):
+        await client.chat.completions.create(model=MODEL, messages=QUESTION)
+    assert openai_client._current.get() is None
 
 
 async def test_the_sdk_still_calls_the_methods_we_override() -> None:

@@ -205,7 +205,7 @@ async def test_what_is_billed_elsewhere_is_booked_with_an_unknown_cost(
     zeros = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     stub.answers(
         answer({"id": "video_1", "model": "sora-2", "status": "queued"}),
-        answer({"id": "batch_1", "status": "validating", "usage": zeros}),
+        answer({"id": "batch_1", "model": MODEL, "status": "validating", "usage": zeros}),
         answer({"id": "ft_1", "model": MODEL, "status": "queued", "error": None}),
         error(400),
     )

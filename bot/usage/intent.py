@@ -1,0 +1,75 @@
+"""A call before it leaves: who it is for, what it asks for, and the worst it can cost."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.usage.context import current_attribution, storable
+from bot.usage.endpoints import UNMETERED, Endpoint, output_cap, worst_case_usage
+from bot.usage.ids import new_id
+from bot.usage.prices import PriceList
+from bot.usage.providers import Provider
+from bot.usage.records import OpenCall, Price, Usage
+from bot.usage.request_tokens import InputEstimate
+
+MODEL_CHARACTERS = 200
+_UNPRICED_APIS = frozenset({UNMETERED, "audio.transcriptions", "audio.translations"})
+"""How long a recording is, and what an unmetered call does, is not known before the answer."""
+_PRICED_BY_USAGE = frozenset({"images", "audio.speech"})
+
+
+def open_call(
+    endpoint: Endpoint,
+    body: Mapping[str, Any],
+    estimate: InputEstimate,
+    *,
+    prices: PriceList,
+    provider: Provider,
+    at: datetime,
+) -> OpenCall:
+    """The call as it is stored before it leaves, at its worst case, under the attribution of here and now."""
+    model = storable(body.get("model") or "unknown")[:MODEL_CHARACTERS]
+    model_cap = prices.max_output_tokens(model) if output_cap(endpoint.api, body) is None else None
+    usage = worst_case_usage(endpoint.api, body, estimate, model_cap)
+    tier = body.get("service_tier")
+    return OpenCall(
+        id=new_id(),
+        kind=endpoint.kind,
+        api=endpoint.api,
+        started_at=at,
+        attribution=current_attribution(),
+        provider=provider.label,
+        request_model=model,
+        reserved_usage=usage,
+        reserved=_worst_price(endpoint, usage, model, prices, provider.price_id, at, str(tier) if tier else None),
+    )
+
+
+def adds_usage(endpoint: Endpoint, body: Mapping[str, Any], *, streamed: bool) -> bool:
+    """Whether a streamed chat must be asked for its usage: its caller said neither yes nor no."""
+    options = body.get("stream_options")
+    asked = isinstance(options, Mapping) and "include_usage" in options
+    return streamed and endpoint.api in ("chat", "completions") and not asked
+
+
+def _worst_price(
+    endpoint: Endpoint,
+    usage: Usage,
+    model: str,
+    prices: PriceList,
+    provider: str | None,
+    at: datetime,
+    tier: str | None,
+) -> Price:
+    if endpoint.api in _UNPRICED_APIS:
+        return Price(None, "unknown")
+    if endpoint.api in _PRICED_BY_USAGE:
+        return prices.price(usage, model, at=at, provider=provider, service_tier=tier, kind=endpoint.kind)
+    return prices.worst_case(
+        model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        at=at,
+        provider=provider,
+        service_tier=tier,
+    )
