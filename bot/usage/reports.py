@@ -95,7 +95,7 @@ class Reports:
 
     async def projection(self, guild_id: int | None) -> int | None:
         """What the running month costs in the end at its pace so far, in nano-USD. None in its first hour."""
-        zone = await self._zone(guild_id)
+        zone = await self.zone(guild_id)
         now = self._clock()
         days = _days("month", now.astimezone(zone).date())
         start = datetime.combine(days.first, time(), zone)
@@ -108,14 +108,15 @@ class Reports:
 
     async def days(self, guild_id: int | None, period: PeriodName) -> Days:
         """The dates that a named period covers now, in the server's time zone."""
-        zone = await self._zone(guild_id)
+        zone = await self.zone(guild_id)
         return _days(period, self._clock().astimezone(zone).date())
 
     async def _total(self, guild_id: int | None, days: Days) -> SpendLine:
         sql, parameters = _total_query(guild_id, days)
         return _line((await self._database.fetch(sql, *parameters))[0])
 
-    async def _zone(self, guild_id: int | None) -> tzinfo:
+    async def zone(self, guild_id: int | None) -> tzinfo:
+        """The time zone that a server's days are in: UTC until it is set, and for the whole bot."""
         if not guild_id:
             return UTC
         sql = "SELECT time_zone FROM guild_settings WHERE guild_id = $1"

@@ -67,9 +67,14 @@ async def apply(database: SqliteDatabase, now_us: int) -> None:
 
 
 async def is_current(database: SqliteDatabase) -> bool:
-    """Whether a reader finds the tables it needs: False for an empty file or one from an earlier version."""
+    """Whether a reader finds the tables it needs: False for an empty file or one from an earlier version.
+
+    Raises `DatabaseUnavailableError` where the file can't be read at all.
+    """
     try:
         applied = {name for (name,) in await database.fetch("SELECT name FROM schema_steps")}
-    except DatabaseUnavailableError:
+    except DatabaseUnavailableError as error:
+        if "no such table" not in error.problem:
+            raise
         return False
     return set(STEPS) <= applied

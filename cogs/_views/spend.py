@@ -70,7 +70,7 @@ async def read_spend(tracker: UsageTracker, guild_id: int, choice: Choice) -> Sp
         projection=await reports.projection(guild_id) if choice.period == "month" else None,
         has_history=report.total.calls > 0 or await _has_history(reports, guild_id),
         prices=tracker.prices.described(),
-        zone=str(tracker.ledger.zone(guild_id)),
+        zone=str(await tracker.reports.zone(guild_id)),
         read_at=tracker.clock(),
     )
 
