@@ -24,7 +24,6 @@ from bot.errors import SettingsError, TriloError
 from bot.settings import Settings, ephemeral_host
 from bot.usage import open_tracker
 from bot.usage.database import sqlite_path
-from bot.usage.tokens import count_tokens_async
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +41,6 @@ async def open_services(
     ) as tracker:
         models = Models(fast=settings.fast_model, smart=settings.smart_model)
         declare(tracker, models)
-        # Building an encoding holds the interpreter for a tenth of a second: now, not under a gateway's heartbeat.
-        await count_tokens_async("", settings.fast_model)
         conversation = Conversation(
             tracker.openai(api_key=api_key, base_url=base_url),
             models,

@@ -7,7 +7,7 @@
         get_tracker().get_summary()
 
 Reading order: records, context, openai_client, exchange, metered_body, tracked_call, answers, intent, prices, tokens,
-tracker, ledger, rollups, database, reports.
+tracker, ledger, batch, rollups, database, reports.
 """
 
 from bot.usage.context import token_tracking_context

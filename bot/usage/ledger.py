@@ -1,7 +1,8 @@
 """The writer of the books: `admit` before a call leaves, `settle` when it has ended. One task, group commit.
 
-Whatever waits when a transaction starts goes into it, so 64 callers share one commit. An intent is awaited until it
-is durable; a settlement follows behind the answer, in the next intent's transaction or after `SETTLE_DELAY_SECONDS`.
+Whatever intents wait when a transaction starts go into it, so 64 callers share one commit. An intent is awaited until
+it is durable; settlements follow behind the answers, gathered for `SETTLE_DELAY_SECONDS`, because one transaction with
+many costs a fraction of many with one.
 Each transaction carries its number into `workers.last_batch`, so that one whose reply was lost is not written twice.
 """
 
@@ -21,8 +22,10 @@ from bot.usage.records import OpenCall, Price, Settlement, Status, Usage, UsageR
 
 log = logging.getLogger(__name__)
 
-SETTLE_DELAY_SECONDS = 0.02
-"""How long a settlement waits for an intent to share its transaction with."""
+SETTLE_DELAY_SECONDS = 0.05
+"""How long a settlement waits for others to share its transaction with."""
+SETTLE_AT_ONCE = 500
+"""So many settlements wait for no more."""
 ADMIT_PATIENCE_SECONDS = 3.0
 """The longest a call waits for its intent to be durable; after that it goes ahead and is written later (I23)."""
 QUEUE_LIMIT = 10_000
@@ -62,7 +65,9 @@ class Ledger:
         self._lost: set[str] = set()
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
+        self._settled: list[UsageRecord] = []
         self._settle_timer: asyncio.TimerHandle | None = None
+        self._settle_due = False
         self._batch_number = 0
         self._queued = self._written = 0
         self._degraded = self._closing = self._stopped = False
@@ -115,11 +120,12 @@ class Ledger:
         if self._stopped:
             log.error("call %s ended after the books were closed: booked at its worst case at the next start", call.id)
             return
-        self._pending.records.append(UsageRecord(call, settled))
+        self._settled.append(UsageRecord(call, settled))
         self._queued += 1
-        if self._settle_timer is None and not self._wake.is_set():
-            loop = asyncio.get_running_loop()
-            self._settle_timer = loop.call_later(SETTLE_DELAY_SECONDS, self._wake.set)
+        if self._settle_timer is None:
+            self._settle_timer = asyncio.get_running_loop().call_later(SETTLE_DELAY_SECONDS, self._settle_now)
+        if len(self._settled) >= SETTLE_AT_ONCE:
+            self._settle_now()
 
     def record(self, record: UsageRecord) -> None:
         """Queue a call that is over already, one that was tracked by hand. Never blocks and never raises."""
@@ -136,7 +142,7 @@ class Ledger:
         After `close` there is nothing left to wait for.
         """
         target = self._queued
-        self._wake.set()
+        self._settle_now()
         await self._until(lambda: self._written >= target)
 
     async def close(self, patience_seconds: float = 10.0) -> None:
@@ -145,7 +151,7 @@ class Ledger:
         task = self._task
         if task is None:
             return
-        self._wake.set()
+        self._settle_now()
         try:
             await asyncio.wait({task}, timeout=patience_seconds)
         finally:
@@ -168,7 +174,11 @@ class Ledger:
         await waiter
 
     def _has_room(self) -> bool:
-        return len(self._pending) < QUEUE_LIMIT
+        return len(self._pending) + len(self._settled) < QUEUE_LIMIT
+
+    def _settle_now(self) -> None:
+        self._settle_due = True
+        self._wake.set()
 
     async def _until(self, done: Callable[[], bool]) -> None:
         while not (done() or self._stopped):
@@ -176,13 +186,12 @@ class Ledger:
 
     async def _write_forever(self) -> None:
         try:
-            while not (self._closing and not len(self._pending)):
+            while not self._closing or len(self._pending) or self._settled:
                 await self._wake.wait()
                 self._wake.clear()
-                if self._settle_timer is not None:
-                    self._settle_timer.cancel()
-                    self._settle_timer = None
                 self._writing, self._pending = self._pending, Batch()
+                if self._settle_due or self._closing:
+                    self._take_settled()
                 entries = len(self._writing)
                 if entries:
                     await self._write(self._writing)
@@ -197,6 +206,14 @@ class Ledger:
             self._writing.release()
             self._pending.release()
             self._progress.set()
+
+    def _take_settled(self) -> None:
+        """Put the settlements into the batch being written: after its intents, so that none overtakes its own."""
+        self._settle_due = False
+        if self._settle_timer is not None:
+            self._settle_timer.cancel()
+            self._settle_timer = None
+        self._writing.records, self._settled = self._settled, []
 
     async def _write(self, batch: Batch) -> None:
         """Write a batch exactly once, however long the database stays away."""

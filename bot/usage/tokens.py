@@ -92,8 +92,8 @@ def estimate_tokens(text: str, model: str = "gpt-4o") -> int:
 async def count_tokens_async(text: str, model: str) -> int:
     """`count_tokens` beside the event loop, but for a short text once the encoding is loaded.
 
-    Await this with an empty text before the gateway connects: it loads the model's encoding, and even in a thread
-    tiktoken's constructor holds up everything for some 110 ms, because it keeps the GIL.
+    The first use loads the model's encoding, some 0.3 s and 75 MB, of which tiktoken's constructor holds up
+    everything for 110 ms once, because it keeps the GIL: a start that nobody speaks to does without.
     """
     if len(text) <= INLINE_CHARACTERS and is_loaded(model):
         return count_tokens(text, model)

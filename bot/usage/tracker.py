@@ -121,7 +121,8 @@ class UsageTracker:
         """Return when everything booked so far is durable."""
         self._by_hand.hand_over()
         while self._settling:
-            await asyncio.gather(*self._settling)
+            # Not gather: whoever gives up waiting must not cancel the settlements with it.
+            await asyncio.wait(self._settling)
         await self.ledger.flush()
 
     async def admit(
@@ -183,7 +184,10 @@ class UsageTracker:
 
     def _booked(self, records: Sequence[UsageRecord]) -> None:
         for subscriber in self._subscribers:
-            subscriber(records)
+            try:
+                subscriber(records)
+            except Exception:
+                log.exception("a subscriber failed on %d booked calls", len(records))
 
 
 _open: list[UsageTracker] = []
@@ -232,11 +236,11 @@ async def open_tracker(
         try:
             await schema.apply(database, rows.microseconds(clock()))
             tracker = UsageTracker(database, prices or PriceList.load(), clock, buffering)
+            if recovered := await tracker.ledger.start():
+                log.warning("%d calls were interrupted by a crash; booked at their reserved worst case", recovered)
             printer = Console() if console else None
             if printer is not None:
                 tracker.subscribe(printer.show)
-            if recovered := await tracker.ledger.start():
-                log.warning("%d calls were interrupted by a crash; booked at their reserved worst case", recovered)
             _open.append(tracker)
             try:
                 yield tracker
@@ -253,6 +257,7 @@ async def open_tracker(
 
 
 async def _locked(path: Path, wait_seconds: float) -> ProcessLock:
+    path = path.resolve()  # noqa: ASYNC240 - once, at opening; two names of one file share one lock
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -106,17 +106,34 @@ async def test_concurrent_callers_share_transactions(database, callers: int) -> 
     assert (await the_books(database))[1, "total", "2026-03-31", ""][0] == callers
 
 
-async def test_a_settlement_rides_with_the_next_intent(database) -> None:
-    """I21: a settlement costs no transaction of its own where another call follows."""
+async def test_settlements_of_one_call_after_another_share_a_transaction(database) -> None:
+    """I21: an intent isn't held up by settlements; they gather behind it and go in together."""
     async with ledger_on(database) as ledger:
-        first, second = a_call(), a_call()
-        await ledger.admit(first)
         before = database.writes
-        ledger.settle(first, a_settlement())
-        await ledger.admit(second)
-        assert database.writes == before + 1
+        for _ in range(3):
+            await ledger.admit(call := a_call())
+            ledger.settle(call, a_settlement())
+        assert database.writes == before + 3
         found = await database.fetch("SELECT status FROM usage_records ORDER BY id")
-        assert found == [("ok",), ("open",)]
+        assert found == [("open",), ("open",), ("open",)]
+        await ledger.flush()
+        assert database.writes == before + 4
+        found = await database.fetch("SELECT status FROM usage_records ORDER BY id")
+        assert found == [("ok",), ("ok",), ("ok",)]
+
+
+async def test_many_settlements_wait_for_no_more(database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I24: under load they go in as they come, not only after the delay."""
+    monkeypatch.setattr(ledger_module, "SETTLE_DELAY_SECONDS", 3600)
+    monkeypatch.setattr(ledger_module, "SETTLE_AT_ONCE", 5)
+    async with ledger_on(database) as ledger:
+        calls = [a_call() for _ in range(5)]
+        await asyncio.gather(*(ledger.admit(call) for call in calls))
+        for call in calls:
+            ledger.settle(call, a_settlement())
+        async with asyncio.timeout(5):
+            while await database.fetch("SELECT 1 FROM usage_records WHERE status = 'open'"):
+                await asyncio.sleep(0.01)
 
 
 async def test_a_lone_settlement_is_written_soon(database, seen_from_outside) -> None:
