@@ -65,6 +65,7 @@ _RULES: dict[str, TileRule | PatchRule] = {
 }
 
 
+@lru_cache(maxsize=512)
 def base_model(model: str) -> str:
     """The model a name stands for: without `openai/` or `azure/` before it, `ft:` and `:organisation` around it."""
     name = model.strip().lower()

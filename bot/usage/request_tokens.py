@@ -107,8 +107,10 @@ def _model_of(body: Mapping[str, Any]) -> str:
 
 
 def _mapping(value: object) -> Mapping[str, Any] | None:
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):  # a dict is found out ten times faster than any other mapping
         return value
+    if isinstance(value, str):
+        return None
     dump = None if isinstance(value, type) else getattr(value, "model_dump", None)
     if not callable(dump):
         return None
@@ -167,6 +169,8 @@ class _Tally:
         self.opaque.update(dict.fromkeys(things))
 
     def items(self, value: object) -> tuple[Any, ...]:
+        if isinstance(value, (list, tuple)):
+            return tuple(value)
         if isinstance(value, Collection) and not isinstance(value, (str, bytes, bytearray, Mapping)):
             return tuple(value)
         if isinstance(value, Iterable) and not isinstance(value, Collection):
