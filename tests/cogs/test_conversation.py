@@ -8,6 +8,7 @@ import discord
 import pytest
 import simcord
 from aiohttp import web
+from simcord.backend.models.message import AllowedMentions
 
 from bot.application import open_services
 from bot.client import Services, Trilo
@@ -241,3 +242,38 @@ async def test_other_bots_are_never_answered(simcord_env: simcord.Env, place: An
     assert isinstance(channel.last_message, discord.Message)
     assert channel.last_message.author.id == robot.id
     assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
+
+
+async def test_a_reply_whose_ping_is_off_gets_a_line_on_why(
+    simcord_env: simcord.Env, place: Any, services: Any
+) -> None:
+    """Without the message content intent Discord doesn't give us its text: say so, and ask no model."""
+    guild, channel, alice = place
+    await alice.send(channel, f"{mention(simcord_env)} hello")
+    reference = {"channel_id": str(channel.id), "message_id": str(channel.last_message.id)}
+    simcord_env.backend.create_message(
+        channel.id, alice.id, "and you?", reference=reference, allowed_mentions=AllowedMentions(replied_user=False)
+    )
+    await simcord_env.settle()
+    assert channel.last_message.content.startswith("-# I only see a reply if its ping is on")
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 1
+
+
+async def test_without_permission_to_write_nothing_is_asked(
+    simcord_env: simcord.Env, place: Any, services: Any
+) -> None:
+    """An answer nobody could read would be paid for all the same."""
+    guild, _, alice = place
+    ours = guild.roles[simcord_env.bot.user.name]
+    closed = guild.create_text_channel("read-only", overwrites={ours: discord.PermissionOverwrite(send_messages=False)})
+    await alice.send(closed, f"{mention(simcord_env)} hello")
+    assert closed.last_message.author.id == alice.id
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
+
+
+async def test_an_answer_cut_at_its_cap_says_so(simcord_env: simcord.Env, place: Any, services: Any) -> None:
+    """The length limit is told, not hidden."""
+    _, channel, alice = place
+    services.conversation._max_output_tokens = 20
+    await alice.send(channel, f"{mention(simcord_env)} give me a long answer")
+    assert channel.last_message.content.endswith("-# I stopped here: answers have a length limit. Ask me to go on.")
