@@ -57,7 +57,7 @@ def as_text(report: Report, by: Split) -> str:
     """The same for people."""
     total = report.total
     tokens = f"{total.input_tokens:,} tokens in and {total.output_tokens:,} out"
-    lines = [f"{format_cost(total.cost_nano_usd)} in {total.calls:,} calls, {tokens}"]
+    lines = [f"{format_cost(total.cost_nano_usd)} in {total.calls:,} {_calls(total.calls)}, {tokens}"]
     doubts = [
         f"{count:,} {name}"
         for count, name in (
@@ -74,13 +74,19 @@ def as_text(report: Report, by: Split) -> str:
     width = max(map(len, names), default=0)
     for name, row in zip(names, rows, strict=True):
         cost = format_cost(row.cost_nano_usd)
-        lines.append(f"  {name.ljust(width)}  {cost:>12}  {row.calls:>8,} calls  {row.total_tokens:>12,} tokens")
+        lines.append(
+            f"  {name.ljust(width)}  {cost:>12}  {row.calls:>8,} {_calls(row.calls):<5}  {row.total_tokens:>12,} tokens"
+        )
     return "\n".join(lines)
 
 
 def _printable(key: str) -> str:
     """A name as a terminal may have it: callers choose names, and some characters command a terminal."""
     return "".join(c if c.isprintable() else "?" for c in key)
+
+
+def _calls(count: int) -> str:
+    return "call" if count == 1 else "calls"
 
 
 def _all_rows(report: Report) -> list[SpendLine]:

@@ -3,6 +3,7 @@
 import base64
 import logging
 import re
+from contextlib import aclosing
 
 import discord
 from discord.ext import commands
@@ -53,6 +54,10 @@ class ConversationCog(commands.Cog):
         literal = any(mark in message.content for mark in (f"<@{self._me.id}>", f"<@!{self._me.id}>"))
         return literal or (_replies_to(message, self._me.id) and self._me in message.mentions)
 
+    def _addresses_us(self, message: discord.Message) -> bool:
+        """Whether it is a question to us. A reply without a ping has a text only where we may read all messages."""
+        return self._mentions_us(message) or (_replies_to(message, self._me.id) and bool(message.content))
+
     def _mentions_our_role(self, message: discord.Message) -> bool:
         return any(
             (role.is_bot_managed() and role.tags and role.tags.bot_id == self._me.id) or role.name == self._me.name
@@ -79,7 +84,7 @@ class ConversationCog(commands.Cog):
         text = self._question_text(message)
         if message.guild is None and not self.bot.services.settings.allow_dms:
             await reply.finish(_NO_DMS)
-        elif not self._mentions_us(message) and message.guild is not None:
+        elif message.guild is not None and not self._addresses_us(message):
             await reply.finish(ONE_LINE_HELP if message.role_mentions else _PING_OFF)
         elif not text and not _pictures(message):
             await reply.finish(ONE_LINE_HELP)
@@ -101,13 +106,17 @@ class ConversationCog(commands.Cog):
                 ),
             ):
                 question = await self._question(message, text)
-                async for piece in self.bot.services.conversation.answer(question, ending):
-                    await reply.add(piece)
+                async with aclosing(self.bot.services.conversation.answer(question, ending)) as pieces:
+                    async for piece in pieces:
+                        await reply.add(piece)
             note = _note(ending, reply)
         except Exception as error:  # noqa: BLE001 - whatever failed, the person gets words (I30)
             log.warning("answering message %d failed: %s", message.id, where(error))
             note = words_for(error)
-        await reply.finish(note)
+        try:
+            await reply.finish(note)
+        except discord.HTTPException as error:
+            log.warning("the answer to message %d can't be shown: %s", message.id, where(error))
 
     async def _question(self, message: discord.Message, text: str) -> Question:
         pictures = []
@@ -139,12 +148,16 @@ class ConversationCog(commands.Cog):
         return Turn(message.author.display_name, self._question_text(message), ours=message.author.id == self._me.id)
 
     def _question_text(self, message: discord.Message) -> str:
-        """The message without our own mention; other mentions as names."""
+        """The message without our own mention; other people, roles and channels by their names."""
         own = re.compile(rf"<@!?{self._me.id}>")
         content = message.content
         for user in message.mentions:
             if user.id != self._me.id:
                 content = re.sub(rf"<@!?{user.id}>", f"@{user.display_name}", content)
+        for role in message.role_mentions:
+            content = content.replace(role.mention, f"@{role.name}")
+        for channel in message.channel_mentions:
+            content = content.replace(channel.mention, f"#{channel.name}")
         return own.sub("", content).strip()
 
     @property

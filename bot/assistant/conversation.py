@@ -1,7 +1,7 @@
 """`general_conversation`: a question with its context goes to the model, and the answer comes back as it is written."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from openai import AsyncOpenAI
@@ -87,7 +87,7 @@ class Conversation:
         smart = len(text) >= SMART_CHARACTERS or "```" in text or _SMART_WORDS.search(text) is not None
         return self._models.smart if smart else self._models.fast
 
-    async def answer(self, question: Question, ending: Ending) -> AsyncIterator[str]:
+    async def answer(self, question: Question, ending: Ending) -> AsyncGenerator[str, None]:
         """The answer, piece by piece. Raises the SDK's errors; leaving early closes the connection and is booked."""
         model = self.model_for(question)
         messages = await self._messages(question, model)

@@ -277,3 +277,22 @@ async def test_an_answer_cut_at_its_cap_says_so(simcord_env: simcord.Env, place:
     services.conversation._max_output_tokens = 20
     await alice.send(channel, f"{mention(simcord_env)} give me a long answer")
     assert channel.last_message.content.endswith("-# I stopped here: answers have a length limit. Ask me to go on.")
+
+
+async def test_an_answer_that_is_deleted_meanwhile_ends_quietly(
+    simcord_env: simcord.Env, place: Any, services: Any
+) -> None:
+    """I23: a moderator removes the answer while it is written; the call is booked, and nothing fails."""
+    guild, channel, alice = place
+    simcord_env.inject_error("POST", "/channels/*/messages", status=403)
+    await alice.send(channel, f"{mention(simcord_env)} hello")
+    assert channel.last_message.author.id == alice.id
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 1
+
+
+async def test_people_roles_and_channels_go_along_by_name(simcord_env: simcord.Env, place: Any, model: Any) -> None:
+    guild, channel, alice = place
+    bob = guild.add_member(simcord_env.create_user("bob"))
+    role = guild.create_role("Coaches", mentionable=True)
+    await alice.send(channel, f"{mention(simcord_env)} tell <@{bob.id}> and <@&{role.id}> to look at <#{channel.id}>")
+    assert model.requests[-1]["messages"][-1]["content"] == "alice: tell @bob and @Coaches to look at #general"
