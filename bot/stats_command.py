@@ -73,7 +73,7 @@ def as_text(report: Report, by: Split) -> str:
     names = [_printable(row.key) or f"no {by}" for row in rows]
     width = max(map(len, names), default=0)
     for name, row in zip(names, rows, strict=True):
-        cost = format_cost(row.cost_nano_usd)
+        cost = format_cost(row.known_cost_nano_usd)
         lines.append(
             f"  {name.ljust(width)}  {cost:>12}  {row.calls:>8,} {_calls(row.calls):<5}  {row.total_tokens:>12,} tokens"
         )

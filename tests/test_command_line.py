@@ -305,7 +305,7 @@ def test_stats_whole(books):
         "of these 2 failed, 2 estimated, 1 without a known price, not in the sum",
         "  gpt-4o            $0.0051         2 calls         1,282 tokens",
         "  gpt-4o-mini     $0.000021         2 calls           110 tokens",
-        "  mystery             $0.00         1 calls            15 tokens",
+        "  mystery           unknown         1 call             15 tokens",
     ]
 
 

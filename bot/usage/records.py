@@ -225,6 +225,11 @@ class SpendLine:
     duration_ms: int = 0
 
     @property
+    def known_cost_nano_usd(self) -> int | None:
+        """The cost to show: None where none of the calls has a price, because unknown is not free (I9)."""
+        return None if self.calls and self.unpriced_calls == self.calls else self.cost_nano_usd
+
+    @property
     def total_tokens(self) -> int:
         """Input and output tokens."""
         return self.input_tokens + self.output_tokens

@@ -40,8 +40,7 @@ def percent(part: int, whole: int) -> str:
 
 def cost_of(line: SpendLine) -> str:
     """What a line cost; `unknown` where none of its calls has a price (I9)."""
-    unknown = line.calls > 0 and line.unpriced_calls == line.calls
-    return format_cost(None if unknown else line.cost_nano_usd)
+    return format_cost(line.known_cost_nano_usd)
 
 
 def compared(now: SpendLine, before: SpendLine, with_what: str) -> str | None:
