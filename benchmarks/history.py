@@ -1,4 +1,4 @@
-"""A year of made-up history written straight into a database, its daily rollups summed from its records.
+"""A year of made-up history written straight into a database, its rollups summed from its records.
 
 The biggest of 200 servers has a third of the calls; within a server some members, channels and operations call far
 more than others.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot.usage import rows, schema
 from bot.usage.database import SqliteDatabase
-from bot.usage.rollups import BREAKDOWNS, MEASURES
+from bot.usage.rollups import BREAKDOWNS, BY_MONTH, MEASURES
 
 NOW = datetime(2026, 6, 20, 18, tzinfo=UTC)
 BIGGEST = 1000
@@ -44,6 +44,7 @@ _MEASURED = {
 SUMS = ", ".join(_MEASURED.get(name, f"sum({name})") for name in MEASURES)
 """Every measure of the rollups, computed from the records."""
 DAY = "date(started_at / 1000000, 'unixepoch')"
+_MONTH = "date(started_at / 1000000, 'unixepoch', 'start of month')"
 KEYS = {
     "operation": "operation",
     "model": "coalesce(response_model, request_model)",
@@ -81,6 +82,8 @@ def _rollups() -> Iterator[str]:
     yield f"{into} guild_id, 'total', {DAY} AS day, '', {SUMS} FROM usage_records GROUP BY 1, 3"
     yield f"{into} 0, 'guild', {DAY} AS day, CAST(guild_id AS TEXT), {SUMS} FROM usage_records GROUP BY 3, 4"
     for name in BREAKDOWNS:
-        found = f"FROM usage_records WHERE {KEYS[name]} IS NOT NULL"
-        yield f"{into} guild_id, '{name}', {DAY} AS day, {KEYS[name]} AS key, {SUMS} {found} GROUP BY 1, 3, 4"
-        yield f"{into} 0, 'bot_{name}', {DAY} AS day, {KEYS[name]} AS key, {SUMS} {found} GROUP BY 3, 4"
+        found = f"{KEYS[name]} AS key, {SUMS} FROM usage_records WHERE {KEYS[name]} IS NOT NULL"
+        yield f"{into} guild_id, '{name}', {DAY} AS day, {found} GROUP BY 1, 3, 4"
+        yield f"{into} 0, 'bot_{name}', {DAY} AS day, {found} GROUP BY 3, 4"
+        if name in BY_MONTH:
+            yield f"{into} guild_id, '{name}/month', {_MONTH} AS day, {found} GROUP BY 1, 3, 4"

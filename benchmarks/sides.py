@@ -28,7 +28,7 @@ MESSAGES = [
     {"role": "assistant", "content": "The second division opens on Saturday; on Friday it is the first one's turn."},
 ]
 QUESTIONS = count()
-"""Each question is another, as in life: nothing about it can be remembered from the call before."""
+"""Each conversation is another, as in life: only the instructions at its start are those of the call before."""
 Call = Callable[[], Awaitable[None]]
 Ask = Callable[[openai.AsyncOpenAI], Awaitable[None]]
 
@@ -116,8 +116,10 @@ async def attributed(clients: Clients, ask: Ask) -> None:
 
 
 def _request() -> dict[str, Any]:
-    question = {"role": "user", "content": f"And where can I see table {next(QUESTIONS)} after the first evening?"}
-    return {"model": MODEL, "messages": [*MESSAGES, question], "max_completion_tokens": 300}
+    number = next(QUESTIONS)
+    question = {"role": "user", "content": f"And where can I see table {number} after the first evening?"}
+    before = [{**message, "content": f"{message['content']} ({number})"} for message in MESSAGES[1:]]
+    return {"model": MODEL, "messages": [MESSAGES[0], *before, question], "max_completion_tokens": 300}
 
 
 async def ask_whole(client: openai.AsyncOpenAI) -> None:

@@ -102,7 +102,7 @@ def model_key(settings: Settings) -> str:
 def check_disk(settings: Settings) -> None:
     """Refuse a SQLite file on a host that loses its disk at each deploy. Raises `SettingsError`."""
     host = ephemeral_host()
-    if host is None or settings.ephemeral_ok or settings.database_url.startswith("postgres"):
+    if host is None or settings.ephemeral_ok:
         return
     path = sqlite_path(settings.database_url)
     if host == "Heroku" or path is None or not _on_mounted_volume(path):  # Heroku has no volumes

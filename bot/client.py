@@ -4,9 +4,11 @@ import asyncio
 import hashlib
 import json
 import logging
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -23,7 +25,11 @@ log = logging.getLogger(__name__)
 EXTENSIONS = ("cogs.conversation", "cogs.token_stats", "cogs.owner", "cogs.help")
 FINISH_PATIENCE_SECONDS = 3.5
 """How long shutting down waits for answers that are being written."""
+LAST_WORDS_SECONDS = 1.0
+"""How long answers that didn't finish have to say so."""
+_GOODBYE = "Thanks for the invitation, but I only work on servers my operator has chosen. Goodbye!"
 _SYNCED = "synced commands"
+_OWNER_GUILD = "owner guild"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,8 @@ class Trilo(commands.AutoShardedBot):
         )
         self.services = services
         self._always_sync = always_sync
-        self._working = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self.is_leaving = False
+        self._work: set[asyncio.Task[Any]] = set()
 
     async def setup_hook(self) -> None:
         """Load the cogs; tell Discord of the commands where they have changed since the last start."""
@@ -84,7 +89,8 @@ class Trilo(commands.AutoShardedBot):
         log.info("leaving server %d: not among ALLOWED_GUILDS", guild.id)
         channel = guild.system_channel
         if channel is not None and channel.permissions_for(guild.me).send_messages:
-            await channel.send("Thanks for the invitation, but I only work on servers my operator has chosen. Goodbye!")
+            with suppress(discord.HTTPException):
+                await channel.send(_GOODBYE)
         await guild.leave()
 
     def is_allowed(self, guild_id: int) -> bool:
@@ -101,30 +107,41 @@ class Trilo(commands.AutoShardedBot):
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Around work that shutting down should wait for."""
-        self._working += 1
-        self._idle.clear()
+        """Around work that shutting down should wait for, and may cancel in the end."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        self._work.add(task)
         try:
             yield
         finally:
-            self._working -= 1
-            if not self._working:
-                self._idle.set()
+            self._work.discard(task)
 
     async def close(self) -> None:
-        """Let answers being written finish, for a few seconds, then leave Discord."""
+        """Take nothing new, let answers being written finish for a few seconds, cancel the others, leave Discord."""
+        self.is_leaving = True
         self._keep_house.cancel()
-        try:
-            await asyncio.wait_for(self._idle.wait(), FINISH_PATIENCE_SECONDS)
-        except TimeoutError:
-            log.warning("closing with %d answers unfinished", self._working)
+        if self._work:
+            await asyncio.wait(self._work, timeout=FINISH_PATIENCE_SECONDS)
+        if unfinished := set(self._work):
+            log.warning("closing with %d answers unfinished", len(unfinished))
+            for task in unfinished:
+                task.cancel()
+            await asyncio.wait(unfinished, timeout=LAST_WORDS_SECONDS)
         await super().close()
+
+    async def on_error(self, event_method: str, /, *_arguments: Any, **_named: Any) -> None:
+        """An event handler failed: kind and place for the log, never the message, which may quote a prompt (I33)."""
+        error = sys.exception()
+        log.error("%s failed: %s", event_method, where(error) if error else "for an unknown reason")
 
     async def _sync_commands(self) -> None:
         """Commands are synced when the tree has changed, not at each start: Discord limits how often."""
-        owner_guild_id = self.services.settings.owner_guild_id
-        scopes = [None, *([discord.Object(owner_guild_id)] if owner_guild_id else [])]
         claims = self.services.tracker.claims
+        owner_guild = str(self.services.settings.owner_guild_id or "")
+        before = await claims.recall(_OWNER_GUILD) or ""
+        await claims.remember(_OWNER_GUILD, owner_guild)
+        # The server that was the owner's before has no commands in the tree any more: syncing takes them away there.
+        scopes = [None, *(discord.Object(int(guild)) for guild in {owner_guild, before} if guild)]
         for scope in scopes:
             payload = [command.to_dict(self.tree) for command in self.tree.get_commands(guild=scope)]
             digest = hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
@@ -134,7 +151,7 @@ class Trilo(commands.AutoShardedBot):
             try:
                 await self.tree.sync(guild=scope)
             except discord.Forbidden:
-                log.error("OWNER_GUILD_ID %s: the bot isn't on that server, so /owner isn't there", owner_guild_id)  # noqa: TRY400
+                log.error("OWNER_GUILD_ID %s: the bot isn't on that server, so /owner isn't there", scope and scope.id)  # noqa: TRY400
                 continue
             await claims.remember(name, digest)
 
@@ -161,7 +178,10 @@ class Tree(app_commands.CommandTree[Trilo]):
 
 async def answer_privately(interaction: discord.Interaction[Trilo], text: str) -> None:
     """Answer an interaction ephemerally, whether or not it was deferred or answered before."""
-    if interaction.response.is_done():
-        await interaction.followup.send(text, ephemeral=True)
-    else:
-        await interaction.response.send_message(text, ephemeral=True)
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(text, ephemeral=True)
+        else:
+            await interaction.response.send_message(text, ephemeral=True)
+    except discord.HTTPException as error:
+        log.warning("words for a person came too late: %s", where(error))

@@ -57,7 +57,7 @@ def as_text(report: Report, by: Split) -> str:
     """The same for people."""
     total = report.total
     tokens = f"{total.input_tokens:,} tokens in and {total.output_tokens:,} out"
-    lines = [f"{format_cost(total.cost_nano_usd)} in {total.calls:,} {_calls(total.calls)}, {tokens}"]
+    lines = [f"{format_cost(total.known_cost_nano_usd)} in {total.calls:,} {_calls(total.calls)}, {tokens}"]
     doubts = [
         f"{count:,} {name}"
         for count, name in (

@@ -10,6 +10,7 @@ from discord import app_commands
 
 from bot.usage.errors import DatabaseUnavailableError, LedgerClosedError
 
+RESTARTING = "I'm restarting. Please ask again in a minute."
 FALLBACK = "Something went wrong on my side. It has been logged; please try again in a moment."
 
 
@@ -20,7 +21,7 @@ def words_for(error: BaseException) -> str:
     if isinstance(error, json.JSONDecodeError):  # what the SDK raises at a garbled piece of a stream
         return _NONSENSE
     if isinstance(error, LedgerClosedError):
-        return "I'm restarting. Please ask again in a minute."
+        return RESTARTING
     if isinstance(error, DatabaseUnavailableError):
         return "My database is out of reach just now, so I can't look that up. Please try again in a minute."
     if isinstance(error, discord.Forbidden):
@@ -65,20 +66,25 @@ _REFUSED = "The AI provider refused that request under its rules. Please put it 
 _PAYLOAD_TOO_LARGE = 413
 _KEY = "The AI provider refused my key. The bot's operator has to check OPENAI_API_KEY."
 _MODEL = "The AI model I'm set to use isn't available. The bot's operator has to check FAST_MODEL and SMART_MODEL."
+_BUSY = "The AI provider is busy right now. Please try again in a minute."
+_TROUBLE = "The AI provider has trouble of its own right now. Please try again in a minute."
 _NONSENSE = "The AI provider's answer made no sense. Please try again."
 _BY_CODE = {
     "insufficient_quota": "The AI account is out of credit. The bot's operator has to top it up before I can answer.",
     "context_length_exceeded": _TOO_LONG,
     "content_policy_violation": _REFUSED,
     "content_filter": _REFUSED,
+    # Inside a stream these come without an HTTP status.
+    "rate_limit_exceeded": _BUSY,
+    "server_error": _TROUBLE,
 }
 _BY_KIND: tuple[tuple[type[openai.OpenAIError], str], ...] = (
-    (openai.RateLimitError, "The AI provider is busy right now. Please try again in a minute."),
+    (openai.RateLimitError, _BUSY),
     (openai.AuthenticationError, _KEY),
     (openai.PermissionDeniedError, _KEY),
     (openai.NotFoundError, _MODEL),
     (openai.APITimeoutError, "The AI provider took too long to answer. Please try again."),
     (openai.APIConnectionError, "I can't reach the AI provider right now. Please try again in a minute."),
-    (openai.InternalServerError, "The AI provider has trouble of its own right now. Please try again in a minute."),
+    (openai.InternalServerError, _TROUBLE),
     (openai.APIStatusError, "The AI provider didn't accept that request. Please put it differently."),
 )

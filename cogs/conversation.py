@@ -1,29 +1,26 @@
 """Mentions and replies: who is speaking to us, what about, and the answer as it is written."""
 
-import base64
+import asyncio
 import logging
-import re
-from contextlib import aclosing
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
 
 import discord
 from discord.ext import commands
 
-from bot.assistant.conversation import MAX_PICTURES, Ending, Question, Turn
+from bot.assistant.conversation import MAX_PICTURES, Ending, Question
 from bot.client import Trilo
 from bot.usage import UsageError, token_tracking_context
-from bot.words import where, words_for
+from bot.words import RESTARTING, where, words_for
 from cogs._messages import StreamedReply
+from cogs._reading import PICTURE_BYTES, pictures_of, place_of, replies_to, text_of, turns_before
 from cogs.help import ONE_LINE_HELP
 
 log = logging.getLogger(__name__)
 
-REPLY_DEPTH = 8
-"""How far back a chain of replies is followed."""
-THREAD_MESSAGES = 20
-PICTURE_BYTES = 8 * 1024 * 1024
-PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 _PING_OFF = "-# I only see a reply if its ping is on: turn on the @ beside your reply, or mention me."
 _NO_DMS = "I answer on servers only. Mention me in a channel there."
+_LIMITS = f"PNG, JPEG, WebP or GIF, up to {PICTURE_BYTES // 1024**2} MB, at most {MAX_PICTURES}"
 
 
 class ConversationCog(commands.Cog):
@@ -35,11 +32,11 @@ class ConversationCog(commands.Cog):
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Answer, if the message speaks to us and no other process has claimed it."""
-        if message.author.bot or message.webhook_id is not None or message.is_system():
+        if self.bot.is_leaving or message.author.bot or message.webhook_id is not None or message.is_system():
             return
         if message.guild is not None and not self.bot.is_allowed(message.guild.id):
             return
-        if not self._speaks_to_us(message) or not self._may_answer(message):
+        if not self._speaks_to_us(message) or not _may_answer(message):
             return
         async with self.bot.working():
             if await self._claimed(message):
@@ -48,28 +45,21 @@ class ConversationCog(commands.Cog):
     def _speaks_to_us(self, message: discord.Message) -> bool:
         if message.guild is None:
             return True
-        return self._mentions_us(message) or self._mentions_our_role(message) or _replies_to(message, self._me.id)
+        return self._mentions_us(message) or self._mentions_our_role(message) or replies_to(message, self._me.id)
 
     def _mentions_us(self, message: discord.Message) -> bool:
         literal = any(mark in message.content for mark in (f"<@{self._me.id}>", f"<@!{self._me.id}>"))
-        return literal or (_replies_to(message, self._me.id) and self._me in message.mentions)
+        return literal or (replies_to(message, self._me.id) and self._me in message.mentions)
 
     def _addresses_us(self, message: discord.Message) -> bool:
         """Whether it is a question to us. A reply without a ping has a text only where we may read all messages."""
-        return self._mentions_us(message) or (_replies_to(message, self._me.id) and bool(message.content))
+        return self._mentions_us(message) or (replies_to(message, self._me.id) and bool(message.content))
 
     def _mentions_our_role(self, message: discord.Message) -> bool:
         return any(
             (role.is_bot_managed() and role.tags and role.tags.bot_id == self._me.id) or role.name == self._me.name
             for role in message.role_mentions
         )
-
-    def _may_answer(self, message: discord.Message) -> bool:
-        if message.guild is None:
-            return True
-        permissions = message.channel.permissions_for(message.guild.me)
-        in_thread = isinstance(message.channel, discord.Thread)
-        return permissions.send_messages_in_threads if in_thread else permissions.send_messages
 
     async def _claimed(self, message: discord.Message) -> bool:
         """Whether answering is ours. With the books out of reach the person still gets an answer (I23)."""
@@ -80,37 +70,15 @@ class ConversationCog(commands.Cog):
             return True
 
     async def _respond(self, message: discord.Message) -> None:
+        """Whatever happens, the person gets an answer or words (I30), as far as Discord lets us write."""
         reply = StreamedReply(message)
-        text = self._question_text(message)
-        if message.guild is None and not self.bot.services.settings.allow_dms:
-            await reply.finish(_NO_DMS)
-        elif message.guild is not None and not self._addresses_us(message):
-            await reply.finish(ONE_LINE_HELP if message.role_mentions else _PING_OFF)
-        elif not text and not _pictures(message):
-            await reply.finish(ONE_LINE_HELP)
-        else:
-            await self._answer(message, text, reply)
-
-    async def _answer(self, message: discord.Message, text: str, reply: StreamedReply) -> None:
-        ending = Ending()
-        channel, thread = _place(message)
         try:
-            async with (
-                message.channel.typing(),
-                token_tracking_context(
-                    guild_id=message.guild.id if message.guild else 0,
-                    channel_id=channel,
-                    session_id=thread,
-                    user_id=message.author.id,
-                    role_ids=[role.id for role in getattr(message.author, "roles", ())],
-                ),
-            ):
-                question = await self._question(message, text)
-                async with aclosing(self.bot.services.conversation.answer(question, ending)) as pieces:
-                    async for piece in pieces:
-                        await reply.add(piece)
-            note = _note(ending, reply)
-        except Exception as error:  # noqa: BLE001 - whatever failed, the person gets words (I30)
+            note = await self._answer(message, reply)
+        except asyncio.CancelledError:
+            with suppress(discord.HTTPException):
+                await reply.finish(RESTARTING)
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
             log.warning("answering message %d failed: %s", message.id, where(error))
             note = words_for(error)
         try:
@@ -118,47 +86,43 @@ class ConversationCog(commands.Cog):
         except discord.HTTPException as error:
             log.warning("the answer to message %d can't be shown: %s", message.id, where(error))
 
-    async def _question(self, message: discord.Message, text: str) -> Question:
-        pictures = []
-        for attachment in _pictures(message)[:MAX_PICTURES]:
-            data = base64.b64encode(await attachment.read()).decode()
-            pictures.append(f"data:{attachment.content_type};base64,{data}")
-        return Question(
+    async def _answer(self, message: discord.Message, reply: StreamedReply) -> str:
+        """Write the answer, or nothing where the question is none; returns the note to put below it."""
+        if message.guild is None and not self.bot.services.settings.allow_dms:
+            return _NO_DMS
+        if message.guild is not None and not self._addresses_us(message):
+            return ONE_LINE_HELP if message.role_mentions else _PING_OFF
+        text, pictures = text_of(message, self._me.id), await pictures_of(message)
+        unseen = _unseen(message, pictures)
+        if not text and not pictures:
+            return unseen or ONE_LINE_HELP
+        question = Question(
             author=message.author.display_name,
             text=text or "What is in this picture?",
             server=message.guild.name if message.guild else "direct messages",
-            turns=await self._turns(message),
+            turns=await turns_before(message, self._me.id),
             pictures=pictures,
         )
+        return await self._ask(message, question, reply) or unseen
 
-    async def _turns(self, message: discord.Message) -> list[Turn]:
-        """The thread so far, else the chain of replies; as far as Discord gives the text. Oldest first."""
-        found: list[discord.Message] = []
-        if isinstance(message.channel, discord.Thread):
-            found = [earlier async for earlier in message.channel.history(limit=THREAD_MESSAGES, before=message)]
-        else:
-            current = message
-            while len(found) < REPLY_DEPTH and (earlier := await _replied_to(current)) is not None:
-                found.append(earlier)
-                current = earlier
-        turns = [self._turn(earlier) for earlier in reversed(found)]
-        return [turn for turn in turns if turn.text]
-
-    def _turn(self, message: discord.Message) -> Turn:
-        return Turn(message.author.display_name, self._question_text(message), ours=message.author.id == self._me.id)
-
-    def _question_text(self, message: discord.Message) -> str:
-        """The message without our own mention; other people, roles and channels by their names."""
-        own = re.compile(rf"<@!?{self._me.id}>")
-        content = message.content
-        for user in message.mentions:
-            if user.id != self._me.id:
-                content = re.sub(rf"<@!?{user.id}>", f"@{user.display_name}", content)
-        for role in message.role_mentions:
-            content = content.replace(role.mention, f"@{role.name}")
-        for channel in message.channel_mentions:
-            content = content.replace(channel.mention, f"#{channel.name}")
-        return own.sub("", content).strip()
+    async def _ask(self, message: discord.Message, question: Question, reply: StreamedReply) -> str:
+        ending = Ending()
+        channel, thread = place_of(message)
+        async with AsyncExitStack() as stack:
+            with suppress(discord.HTTPException):  # a server that forbids it loses only the indicator
+                await stack.enter_async_context(message.channel.typing())
+            await stack.enter_async_context(
+                token_tracking_context(
+                    guild_id=message.guild.id if message.guild else 0,
+                    channel_id=channel,
+                    session_id=thread,
+                    user_id=message.author.id,
+                )
+            )
+            answer = self.bot.services.conversation.answer(question, ending)
+            async for piece in await stack.enter_async_context(aclosing(answer)):
+                await reply.add(piece)
+        return _note(ending, reply)
 
     @property
     def _me(self) -> discord.ClientUser:
@@ -166,35 +130,21 @@ class ConversationCog(commands.Cog):
         return self.bot.user
 
 
-def _replies_to(message: discord.Message, user_id: int) -> bool:
-    resolved = message.reference.resolved if message.reference else None
-    return isinstance(resolved, discord.Message) and resolved.author.id == user_id
+def _may_answer(message: discord.Message) -> bool:
+    """Whether we may write where it stands: an answer that nobody can read would be paid for all the same."""
+    if message.guild is None:
+        return True
+    permissions = message.channel.permissions_for(message.guild.me)
+    in_thread = isinstance(message.channel, discord.Thread)
+    return permissions.send_messages_in_threads if in_thread else permissions.send_messages
 
 
-async def _replied_to(message: discord.Message) -> discord.Message | None:
-    """The message that this one answers, from the cache or from Discord; None where there is none to be had."""
-    reference = message.reference
-    if reference is None or reference.type is not discord.MessageReferenceType.default or reference.message_id is None:
-        return None
-    if isinstance(reference.resolved, discord.Message):
-        return reference.resolved
-    if isinstance(reference.resolved, discord.DeletedReferencedMessage):
-        return None
-    try:
-        return await message.channel.fetch_message(reference.message_id)
-    except discord.HTTPException:
-        return None
-
-
-def _place(message: discord.Message) -> tuple[int, int | None]:
-    """The channel a message is booked under and, in a thread, the thread: its calls carry the parent's channel."""
-    if isinstance(message.channel, discord.Thread):
-        return message.channel.parent_id, message.channel.id
-    return message.channel.id, None
-
-
-def _pictures(message: discord.Message) -> list[discord.Attachment]:
-    return [a for a in message.attachments if a.content_type in PICTURE_TYPES and a.size <= PICTURE_BYTES]
+def _unseen(message: discord.Message, pictures: Sequence[str]) -> str:
+    """Words for attachments that didn't go along."""
+    given = len(message.attachments)
+    if given == len(pictures):
+        return ""
+    return f"I could look at {len(pictures)} of {given} attachments ({_LIMITS})."
 
 
 def _note(ending: Ending, reply: StreamedReply) -> str:

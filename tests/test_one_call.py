@@ -144,7 +144,7 @@ async def test_one_call(tmp_path, capfd, monkeypatch):
     # The daily sums: the server's own, and the operator's under guild 0.
     measures = (1, 0, 0, 0, 1024, 24, 256, 56, COST, 2345)
     assert daily == [
-        (guild, dimension, "2026-03-31", key, *measures)
+        (guild, dimension, "2026-03-01" if dimension == "user/month" else "2026-03-31", key, *measures)
         for guild, dimension, key in (
             (0, "bot_agent", "scout"),
             (0, "bot_channel", "5"),
@@ -159,6 +159,7 @@ async def test_one_call(tmp_path, capfd, monkeypatch):
             (42, "operation", "general_conversation"),
             (42, "total", ""),
             (42, "user", "7"),
+            (42, "user/month", "7"),
             (42, "workflow", "week-7"),
         )
     ]

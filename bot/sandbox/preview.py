@@ -25,7 +25,8 @@ Things to try on the page:
   @{BOT_NAME} what can you do?            also: a joke, a trade idea, rules, scheduling, code
   @{BOT_NAME} give me a long answer       longer than one message may be
   @{BOT_NAME} please fail                 the model fails; also: please be busy, please hang up, out of credit
-  /token-stats                        choose a period and a split; then again as Jordan ("Viewing as")
+  /token-stats                       choose a period and a split
+  then as Jordan ("Viewing as"):     without Manage Server, Discord doesn't offer /token-stats
 """
 
 _WELCOME = "Week 7 is up: six games, advance on Sunday 20:00. Ask @{bot} if anything is unclear."

@@ -26,20 +26,22 @@ async def run_sandbox(settings: Settings, port: int | None) -> None:
             stand_in = await stack.enter_async_context(StandInModel())
             base_url: str | None = stand_in.base_url
             api_key = "sandbox"
+            answers = "the offline stand-in, free"
         else:
             base_url = settings.openai_base_url
             api_key = model_key(settings)
+            answers = f"{base_url or 'OpenAI'}, which may cost money (OPENAI_API_KEY or OPENAI_BASE_URL is set)"
         console = Console()  # closed after the books: what is booked while they close is printed too
         stack.callback(console.close)
         services = await stack.enter_async_context(
             open_services(settings, database_url=database_url, base_url=base_url, api_key=api_key, console=False)
         )
-        await services.tracker.claims.forget_all()
         bot = await stack.enter_async_context(Trilo(services, always_sync=True, shard_count=1))
         sandbox = await stack.enter_async_context(open_sandbox(bot, port=port))
         await write_history(services.tracker, sandbox.world)
         services.tracker.subscribe(console.show)
         print(f"Sandbox: {sandbox.url}", flush=True)
         print(THINGS_TO_TRY, file=sys.stderr, flush=True)
-        print(f"The books: DATABASE_URL={database_url} python -m bot stats", file=sys.stderr, flush=True)
+        print(f"Answers come from {answers}.", file=sys.stderr)
+        print(f"The books: DATABASE_URL={database_url} {sys.executable} -m bot stats", file=sys.stderr, flush=True)
         await sandbox.wait_closed()

@@ -1,4 +1,4 @@
-"""The books: every model call counted, priced and stored. The public face; needs neither Discord nor the web parts.
+"""The books: every model call counted, priced and stored. The public face; needs no Discord.
 
     async with open_tracker("sqlite:///usage.db") as tracker:
         client = tracker.openai(api_key=...)

@@ -90,7 +90,7 @@ def read_usage(raw: Mapping[str, Any], api: str) -> Usage | None:
     given = _total(raw, "prompt_tokens", "input_tokens"), _total(raw, "completion_tokens", "output_tokens")
     if given == (None, None) or not all(count is None or _is_count(count) for count in given):
         return None
-    total_input, output = (int(count or 0) for count in given)
+    total_input, output = int(given[0] or 0), int(given[1] or 0)
     into, out = _detail(raw, "input"), _detail(raw, "output")
     cached_details = into.get("cached_tokens_details")
     cached_parts = cached_details if isinstance(cached_details, Mapping) else {}
@@ -152,8 +152,10 @@ def _delivered(payload: Mapping[str, Any]) -> Iterator[tuple[Hashable, str]]:
 
 
 def _with_tool_calls(usage: Usage, api: str, payload: Mapping[str, Any], body: Mapping[str, Any]) -> Usage:
-    kinds = [item.get("type") for item in _mappings(payload.get("output"))]
-    searches, files = kinds.count("web_search_call"), kinds.count("file_search_call")
+    searches = files = 0
+    if output := payload.get("output"):
+        kinds = [item.get("type") for item in _mappings(output)]
+        searches, files = kinds.count("web_search_call"), kinds.count("file_search_call")
     if api == "chat" and ("web_search_options" in body or "-search" in str(body.get("model"))):
         searches = 1  # a chat model with search built in bills one search a call
     return replace(usage, web_search_calls=searches, file_search_calls=files) if searches or files else usage
@@ -166,14 +168,19 @@ def _flags(raw: object, usage: Usage | None) -> str | None:
         name
         for part in (raw, *[value for value in raw.values() if isinstance(value, dict)])
         for name, value in part.items()
-        if value is not None and str(name).endswith("_tokens") and not _is_count(value)
+        if not (value is None or (type(value) is int and 0 <= value <= MAX_COUNT))
+        and str(name).endswith("_tokens")
+        and not _is_count(value)
     ]
     wrong += usage.contradictions()
     return storable(", ".join(wrong))[:MAX_TEXT] if wrong else None
 
 
 def _total(raw: Mapping[str, Any], *names: str) -> Any:
-    return next((raw[name] for name in names if raw.get(name) is not None), None)
+    for name in names:
+        if (found := raw.get(name)) is not None:
+            return found
+    return None
 
 
 def _part(raw: Mapping[str, Any], name: str) -> int:

@@ -27,10 +27,6 @@ class Claims:
         """Delete claims that nobody can make again."""
         await self._database.execute("DELETE FROM claims WHERE claimed_at < $1", microseconds(self._clock() - KEPT))
 
-    async def forget_all(self) -> None:
-        """Delete every claim: for the sandbox, whose made-up message ids start anew with each run."""
-        await self._database.execute("DELETE FROM claims")
-
     async def recall(self, name: str) -> str | None:
         """What was remembered under a name."""
         found = await self._database.fetch("SELECT value FROM bot_state WHERE name = $1", name)

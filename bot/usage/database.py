@@ -128,7 +128,7 @@ class SqliteDatabase:
         return await self._on_thread(self._reader, partial(_snapshot, translated))
 
     async def close(self) -> None:
-        """Close both connections."""
+        """Close every connection, once the log isn't being moved."""
         if self._cleaning is not None:
             await self._cleaning
         self._closed = True

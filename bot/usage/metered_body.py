@@ -148,13 +148,15 @@ class MeteredBody(httpx2.AsyncByteStream):
         self._hide_usage = watcher.hides_usage and self.seen.is_events
         self._events = EventSplitter()
         self._at_end = False
+        self._drop: weakref.finalize[..., Any] | None = None
 
     @classmethod
     def watch(cls, response: httpx2.Response, watcher: Watcher) -> None:
         """Put a body of ours in place of the response's own."""
         body = cls(response, watcher)
         response.stream = body
-        weakref.finalize(body, watcher.dropped, body.seen).atexit = False
+        body._drop = weakref.finalize(body, watcher.dropped, body.seen)
+        body._drop.atexit = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -191,6 +193,8 @@ class MeteredBody(httpx2.AsyncByteStream):
             self._watcher.body_ended(self.seen, End.READ, None)
         else:
             self._watcher.body_ended(self.seen, End.LEFT if error is None else End.BROKEN, error)
+        if self._drop is not None:
+            self._drop.detach()
 
     def _show(self, event: bytes) -> bool:
         """Keep an event (or a piece of a body); whether the reader should see it. Our fault never stops it (I23)."""
@@ -235,7 +239,10 @@ def event_data(event: bytes) -> bytes:
 
 def seen_whole(response: httpx2.Response) -> Seen | None:
     """A stream of events that was read whole by the transport; None for any other answer."""
-    seen = Seen(response.headers.get("content-type", ""))
+    content_type = response.headers.get("content-type", "")
+    if content_type.startswith("application/json"):  # by far the commonest
+        return None
+    seen = Seen(content_type)
     if not seen.is_events:
         return None
     events = EventSplitter()

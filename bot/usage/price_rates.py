@@ -10,7 +10,7 @@ out by `bot.usage.price_units` first. Both give the same to the nano.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from math import lcm
@@ -45,6 +45,7 @@ class RateCard:
         "_their_source",
         "_threshold",
         "_thresholds",
+        "_worst_text",
         "known",
         "since",
         "until",
@@ -65,6 +66,7 @@ class RateCard:
             {unit: int(_rate_above(steps, above) * scale) for unit, steps in table.rates.items()}
             for above in self._thresholds
         ]
+        self._worst_text = [_dearest(self._bands[:upto]) for upto in range(1, len(self._bands) + 1)]
         base = self._bands[0]
         self._text = _text_weights(base)
         self._threshold = self._thresholds[1] if len(self._thresholds) > 1 else _NEVER
@@ -115,14 +117,13 @@ class RateCard:
             return Price(0, self._source)
         if not self.known or ("input" not in self._bands[0] and "output" not in self._bands[0]):
             return UNKNOWN
-        modalities = ("_audio",) * audio + ("_image",) * image
-        of_input = ("input", "cached", "write", *(f"input{name}" for name in modalities))
-        of_output = ("output", "reasoning", *(f"output{name}" for name in modalities))
-        bands = self._bands[: max(1, bisect_left(self._thresholds, tokens))]
-        dearest_input = max(band.get(unit, 0) for band in bands for unit in of_input)
-        dearest_output = max(band.get(unit, 0) for band in bands for unit in of_output)
-        total = max(tokens, 0) * dearest_input + max(output, 0) * dearest_output + self._bands[0].get("request", 0)
-        return Price(round(Fraction(total, self._scale)), self._source)
+        upto = max(1, bisect_left(self._thresholds, tokens))
+        if audio or image:
+            of_input, of_output = _dearest(self._bands[:upto], ("_audio",) * audio + ("_image",) * image)
+        else:
+            of_input, of_output = self._worst_text[upto - 1]
+        total = max(tokens, 0) * of_input + max(output, 0) * of_output + self._bands[0].get("request", 0)
+        return Price(total if self._scale == 1 else round(Fraction(total, self._scale)), self._source)
 
     def _band(self, tokens: int) -> Mapping[str, int]:
         return self._bands[max(1, bisect_left(self._thresholds, tokens)) - 1]
@@ -195,6 +196,16 @@ class RateCard:
 
 def _rate_above(steps: Steps, above: int) -> Fraction:
     return [rate for threshold, rate in steps if threshold <= above][-1]
+
+
+def _dearest(bands: Sequence[Mapping[str, int]], modalities: tuple[str, ...] = ()) -> tuple[int, int]:
+    """The dearest that one input and one output token can be in any of these bands."""
+    of_input = ("input", "cached", "write", *(f"input{name}" for name in modalities))
+    of_output = ("output", "reasoning", *(f"output{name}" for name in modalities))
+    return (
+        max(band.get(unit, 0) for band in bands for unit in of_input),
+        max(band.get(unit, 0) for band in bands for unit in of_output),
+    )
 
 
 def _text_weights(band: Mapping[str, int]) -> tuple[int, int, int, int, int]:

@@ -4,6 +4,7 @@ Holding it proves that every other worker of the file is dead.
 """
 
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from time import perf_counter
 from typing import Self
 
 from bot.usage.errors import DatabaseBusyError, DatabaseUnavailableError
+
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 
@@ -32,9 +35,12 @@ class ProcessLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise DatabaseUnavailableError(str(path), str(error)) from error
-        started = perf_counter()
+        started, waiting = perf_counter(), False
         try:
             while not _try_lock(descriptor):
+                if not waiting:
+                    waiting = True
+                    log.warning("waiting for another process to let go of %s (at most %g s)", path, wait_seconds)
                 if perf_counter() - started >= wait_seconds:
                     raise DatabaseBusyError(str(path), wait_seconds)  # noqa: TRY301 - the descriptor must be closed
                 await asyncio.sleep(POLL_SECONDS)

@@ -5,10 +5,11 @@ Money is an integer number of nano-USD (1 USD = 1,000,000,000). Token counts fol
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Self
 
 NANO_USD_PER_USD = 1_000_000_000
@@ -83,6 +84,9 @@ class Usage:
 
     def contradictions(self) -> list[str]:
         """Names of the counts that are negative or larger than the count they should lie within."""
+        total_input, cached, written, output, *parts = _TOKENS(self)
+        if 0 <= cached <= total_input and 0 <= written <= total_input and output >= 0 and not any(parts):
+            return []
         wrong = [name for name in TOKEN_FIELDS if getattr(self, name) < 0]
         return wrong + [part for part, whole in SUBSETS if getattr(self, part) > max(getattr(self, whole), 0)]
 
@@ -93,10 +97,6 @@ class Usage:
         if unknown:
             raise ValueError(f"unknown usage key {unknown[0]!r}; known: {', '.join(sorted(_NAMES))}")
         return cls(**{name: _read(name, value) for name, value in values.items() if value is not None})
-
-    def as_dict(self) -> dict[str, Any]:
-        """Every field by its public key."""
-        return asdict(self)
 
 
 def _read(name: str, value: Any) -> Any:
@@ -113,6 +113,7 @@ def _read(name: str, value: Any) -> Any:
 
 _NAMES = frozenset(f.name for f in fields(Usage))
 TOKEN_FIELDS = tuple(f.name for f in fields(Usage))[:11]
+_TOKENS = attrgetter(*TOKEN_FIELDS)
 UNIT_FIELDS = tuple(f.name for f in fields(Usage))[11:]
 SUBSETS = (
     ("cached_input_tokens", "input_tokens"),

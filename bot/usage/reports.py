@@ -1,7 +1,8 @@
 """The reader: every number that anybody sees comes from here, so that no two views can disagree.
 
-Everything is summed from `spend_daily`, whose cost grows with what is shown and not with the history. A server's days
-are its own local dates; the whole bot's (`guild_id=None`) are UTC. A call belongs to the day on which it started.
+Everything is summed from `spend_daily`, whose cost grows with what is shown and not with the history: a member's months
+in the middle of a period are a row each. A server's days are its own local dates; the whole bot's (`guild_id=None`) are
+UTC. A call belongs to the day on which it started.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Literal, get_args
 
 from bot.usage.database import Query, SqliteDatabase
 from bot.usage.records import SpendLine
-from bot.usage.rollups import MEASURES, zone_named
+from bot.usage.rollups import MEASURES, spans, zone_named
 
 PeriodName = Literal["today", "7d", "30d", "month", "all"]
 Split = Literal["operation", "model", "user", "channel", "day", "guild", "agent", "workflow"]
@@ -24,6 +25,7 @@ FLUSH_PATIENCE_SECONDS = 2.0
 """How long a report waits for what is still queued; with the database in trouble it shows what is on the books."""
 _LAST_DAYS: dict[str, int] = {"today": 1, "7d": 7, "30d": 30}
 _SUMS = ", ".join(f"CAST(COALESCE(sum({name}), 0) AS BIGINT)" for name in MEASURES)
+_SIGNED_SUMS = ", ".join(f"CAST(sum(sign * {name}) AS BIGINT)" for name in MEASURES)
 _WHERE = "FROM spend_daily WHERE guild_id = $1 AND dimension = $2 AND day >= $3 AND day <= $4"
 
 
@@ -70,8 +72,9 @@ class Reports:
     async def spend_between(self, guild_id: int | None, days: Days, by: Split, *, limit: int | None = None) -> Report:
         """The same for any range of days."""
         await self._flushed()
+        today = self._clock().date()
         (totals, found) = await self._database.fetch_all(
-            [_total_query(guild_id, days), _rows_query(guild_id, days, by, limit)]
+            [_total_query(guild_id, days), _rows_query(guild_id, days, by, limit, today)]
         )
         total = _line(totals[0])
         rows = [_line(row[:-1]) for row in found[:limit]]
@@ -170,14 +173,24 @@ def _total_query(guild_id: int | None, days: Days) -> Query:
     return f"SELECT '', {_SUMS} {_WHERE}", _scope(guild_id, dimension, days)
 
 
-def _rows_query(guild_id: int | None, days: Days, by: Split, limit: int | None) -> Query:
-    """One row a key, dearest first, days in their order; the last column counts the keys, beyond the limit too."""
+def _rows_query(guild_id: int | None, days: Days, by: Split, limit: int | None, today: date) -> Query:
+    """One row a key, dearest first, days in their order; the last column counts the keys, beyond the limit too.
+
+    `CROSS JOIN` keeps SQLite to this order: a search for each span. A key all of whose calls were taken off is none.
+    """
     dimension, key = _dimension(guild_id, by)
+    found = spans(dimension, days.first, days.last, today)
+    values = ", ".join(f"({sign}, ${3 * n + 2}, ${3 * n + 3}, ${3 * n + 4})" for n, (sign, *_) in enumerate(found))
     order = "1" if by == "day" else "10 DESC, 2 DESC, 1"
-    sql = f"SELECT {key}, {_SUMS}, count(*) OVER () {_WHERE} GROUP BY {key} ORDER BY {order}"
+    sql = (
+        f"WITH spans (sign, dimension, first_day, last_day) AS (VALUES {values}) "
+        f"SELECT {key}, {_SIGNED_SUMS}, count(*) OVER () FROM spans CROSS JOIN spend_daily AS s WHERE s.guild_id = $1 "
+        "AND s.dimension = spans.dimension AND s.day >= first_day AND s.day <= last_day "
+        f"GROUP BY {key} HAVING sum(sign * calls) > 0 ORDER BY {order}"
+    )
     if limit is not None:
         sql += f" LIMIT {max(1, limit)}"
-    return sql, _scope(guild_id, dimension, days)
+    return sql, (guild_id or 0, *(name for _, *names in found for name in names))
 
 
 def _scope(guild_id: int | None, dimension: str, days: Days) -> tuple[int, str, str, str]:

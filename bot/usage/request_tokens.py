@@ -256,7 +256,10 @@ class _Tally:
 
     def field(self, key: object, content: object) -> None:
         if key == "content":
-            self.content(content)
+            if isinstance(content, str):  # by far the commonest
+                self.tokens += self.count(content)
+            else:
+                self.content(content)
         elif key == "role" and isinstance(content, str) and content in _ROLES:
             self.tokens += 1
         elif key == "name":

@@ -4,11 +4,15 @@ A server's rows carry the server's own dimensions and its local date. The operat
 dimension `guild` (key: the guild's id, 0 for calls outside servers) and the same breakdowns with `bot_` before them.
 A call without a user, channel, agent or workflow adds nothing to that dimension; the reader shows the rest of the
 total as one line, so the lines of every breakdown add up.
+
+A server's members are too many for a row each a day to be quick to sum, so they have a row a month besides: dimension
+`user/month`, whose `day` is the month's first. `spans` tells the reader which rows make up a range of days.
 """
 
 import logging
+from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from operator import add
 from zoneinfo import ZoneInfo
@@ -21,6 +25,8 @@ log = logging.getLogger(__name__)
 
 RollupKey = tuple[int, str, str, str]
 """guild_id, dimension, day, key."""
+Span = tuple[int, str, str, str]
+"""Rows that count once (1) or are taken off (-1): sign, dimension, first and last day."""
 
 FAILED = frozenset({Status.ERROR, Status.ABORTED})
 MEASURES = (
@@ -37,6 +43,12 @@ MEASURES = (
 )
 BREAKDOWNS = ("operation", "model", "user", "channel", "agent", "workflow")
 _BOT_BREAKDOWNS = tuple(f"bot_{name}" for name in BREAKDOWNS)
+BY_MONTH = ("user",)
+"""Dimensions kept by month too. Another upsert a call is too dear for channels, of which there are few (8 ms of the
+largest server's year), and for `bot_user`, which only the operator's command line reads."""
+MONTH_IN_DAYS = 5
+"""What reading a month's row of each key costs, in days of the daily rows."""
+_ONE_DAY = timedelta(days=1)
 
 UPSERT = (
     f"INSERT INTO spend_daily (guild_id, dimension, day, key, {', '.join(MEASURES)}) "
@@ -56,6 +68,34 @@ def upserts(records: Iterable[UsageRecord], zone_of: Callable[[int], tzinfo]) ->
             sums[key] = amounts if found is None else tuple(map(add, found, amounts))
     for key, total in sums.items():
         yield key + total
+
+
+def spans(dimension: str, first: date, last: date, today: date) -> list[Span]:
+    """The rows that add up to a range of days, both ends included: whole months, and the daily rows at either end.
+
+    An edge month that lies in the range for the most part is read whole, and its days outside are taken off. Days after
+    today have no rows, as a rule, so a range that ends today takes off nothing. Exact for every range, whatever day
+    `today` says it is.
+    """
+    opening, closing = first.replace(day=1), last.replace(day=1)
+    first_end, last_end = _month_end(first), _month_end(last)
+    before, after = first.day - 1, max(0, (min(last_end, today) - last).days)
+    opens = before + MONTH_IN_DAYS < first_end.day - before
+    closes = after + MONTH_IN_DAYS < last.day
+    if opening >= closing:
+        opens = closes = before + after + MONTH_IN_DAYS <= (last - first).days
+    if dimension not in BY_MONTH or (opening >= closing and not opens):
+        return [_span(1, dimension, first, last)]
+    found = [_span(1, f"{dimension}/month", opening if opens else first, last if closes else closing - _ONE_DAY)]
+    if not opens:
+        found.append(_span(1, dimension, first, first_end))
+    elif first > opening:
+        found.append(_span(-1, dimension, opening, first - _ONE_DAY))
+    if not closes:
+        found.append(_span(1, dimension, closing, last))
+    elif last < last_end:
+        found.append(_span(-1, dimension, last + _ONE_DAY, last_end))
+    return found
 
 
 def zone_named(name: str) -> tzinfo:
@@ -90,6 +130,16 @@ def _keys(record: UsageRecord, zone: tzinfo) -> Iterator[RollupKey]:
             key = str(value)
             yield guild_id, dimension, day, key
             yield 0, bot_dimension, utc_day, key
+            if dimension in BY_MONTH:
+                yield guild_id, f"{dimension}/month", f"{day[:8]}01", key
+
+
+def _month_end(day: date) -> date:
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def _span(sign: int, dimension: str, first: date, last: date) -> Span:
+    return sign, dimension, first.isoformat(), last.isoformat()
 
 
 def _amounts(settled: Settlement) -> tuple[int, ...]:

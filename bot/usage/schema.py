@@ -25,9 +25,6 @@ STEPS: dict[str, tuple[str, ...]] = {
             response_model TEXT, response_id TEXT, service_tier TEXT,
             estimated SMALLINT NOT NULL DEFAULT 0, flagged TEXT, error_type TEXT, attempts INTEGER NOT NULL DEFAULT 0,
             duration_ms BIGINT NOT NULL DEFAULT 0, first_token_ms BIGINT, raw_usage TEXT)""",
-        "CREATE INDEX usage_records_guild ON usage_records (guild_id, started_at)",
-        "CREATE INDEX usage_records_user ON usage_records (user_id, started_at) WHERE user_id IS NOT NULL",
-        "CREATE INDEX usage_records_session ON usage_records (session_id, started_at) WHERE session_id IS NOT NULL",
         "CREATE INDEX usage_records_open ON usage_records (worker_id) WHERE status = 'open'",
     ),
     "002 daily spend": (
@@ -46,6 +43,12 @@ STEPS: dict[str, tuple[str, ...]] = {
         "CREATE TABLE claims (id TEXT PRIMARY KEY, claimed_at BIGINT NOT NULL)",
         "CREATE INDEX claims_age ON claims (claimed_at)",
         "CREATE TABLE bot_state (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    ),
+    "004 members' spend by month": (
+        """INSERT INTO spend_daily SELECT guild_id, 'user/month', substr(day, 1, 8) || '01', key, sum(calls),
+            sum(failed_calls), sum(estimated_calls), sum(unpriced_calls), sum(input_tokens), sum(cached_input_tokens),
+            sum(output_tokens), sum(reasoning_output_tokens), sum(cost_nano_usd), sum(duration_ms)
+            FROM spend_daily WHERE dimension = 'user' GROUP BY 1, 3, 4""",
     ),
 }
 

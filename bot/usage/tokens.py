@@ -28,6 +28,8 @@ FALLBACK_BYTES_PER_TOKEN = 2
 """Without an encoding, one token for every 2 UTF-8 bytes: above prose in any script (English takes half as many), but
 dense JSON and random codes can take up to twice as many. `approximate` is set."""
 
+_KNOWN_AT_MOST = 4096
+"""Counts remembered by a text's hash and length: the same instructions and history are sent again and again."""
 _PIECE = 20_000
 """Characters encoded at once: tiktoken's regex engine panics on a million spaces, and its lists take memory."""
 _WORD_END = re.compile(r"[A-Za-z](?= [A-Za-z])")
@@ -140,8 +142,17 @@ def _load(encoding: str) -> Counter:
         encoding, pat_str=_PATTERN[encoding], mergeable_ranks=ranks, special_tokens={}
     ).encode_ordinary
 
+    known: dict[tuple[int, int], int] = {}
+
     def count(text: str) -> int:
-        return len(encode(text)) if len(text) <= _PIECE else sum(len(encode(piece)) for piece in _pieces(text))
+        key = hash(text), len(text)
+        tokens = known.get(key)
+        if tokens is None:
+            tokens = len(encode(text)) if len(text) <= _PIECE else sum(len(encode(piece)) for piece in _pieces(text))
+            if len(known) >= _KNOWN_AT_MOST:
+                known.clear()
+            known[key] = tokens
+        return tokens
 
     return Counter(count, exact=True)
 

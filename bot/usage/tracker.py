@@ -223,7 +223,7 @@ async def open_tracker(
     buffering: Buffering = Buffering(),  # noqa: B008 - frozen
     lock_wait_seconds: float = LOCK_WAIT_SECONDS,
 ) -> AsyncIterator[UsageTracker]:
-    """Open the books of `database_url`, first booking what a dead process left open. Prints nothing by itself.
+    """Open the books of `database_url`, first booking what a dead process left open. Opening prints nothing.
 
     `buffering` is for calls tracked by hand. `console=False` turns the `[Token Usage]` lines off. Raises
     `DatabaseUrlError`, `DatabaseUnavailableError`, `SchemaTooNewError`, and `DatabaseBusyError` where another process
@@ -237,7 +237,7 @@ async def open_tracker(
             await schema.apply(database, rows.microseconds(clock()))
             tracker = UsageTracker(database, prices or PriceList.load(), clock, buffering)
             if recovered := await tracker.ledger.start():
-                log.warning("%d calls were interrupted by a crash; booked at their reserved worst case", recovered)
+                log.warning("interrupted by a crash and booked at their reserved worst case: %d", recovered)
             printer = Console() if console else None
             if printer is not None:
                 tracker.subscribe(printer.show)

@@ -135,12 +135,14 @@ class TokenStatsView(discord.ui.LayoutView):
         self.add_item(discord.ui.ActionRow(RefreshButton(disabled=expired)))
 
 
+# The controls have component ids of their own: automatic ones shift with the number of sections above them, and a
+# client that remembers a select's choice by its id would show the wrong one.
 class PeriodSelect(discord.ui.Select[TokenStatsView]):
     """Chooses the period."""
 
     def __init__(self, chosen: PeriodName, *, disabled: bool) -> None:
         options = [discord.SelectOption(label=PERIODS[p], value=p, default=p == chosen) for p in PERIODS]
-        super().__init__(custom_id="token-stats:period", options=options, disabled=disabled)
+        super().__init__(id=101, custom_id="token-stats:period", options=options, disabled=disabled)
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Show the period that was chosen."""
@@ -152,7 +154,7 @@ class SplitSelect(discord.ui.Select[TokenStatsView]):
 
     def __init__(self, chosen: SplitName, *, disabled: bool) -> None:
         options = [discord.SelectOption(label=SPLITS[s], value=s, default=s == chosen) for s in SPLITS]
-        super().__init__(custom_id="token-stats:split", options=options, disabled=disabled)
+        super().__init__(id=102, custom_id="token-stats:split", options=options, disabled=disabled)
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Show the split that was chosen."""
@@ -163,7 +165,7 @@ class RefreshButton(discord.ui.Button[TokenStatsView]):
     """Reads the same anew."""
 
     def __init__(self, *, disabled: bool) -> None:
-        super().__init__(custom_id="token-stats:refresh", label="Refresh", disabled=disabled)
+        super().__init__(id=103, custom_id="token-stats:refresh", label="Refresh", disabled=disabled)
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Show what is on the books by now."""

@@ -83,7 +83,7 @@ class Page:
 
     async def wait_for(self, text: str) -> None:
         async with asyncio.timeout(5):
-            while not any(text in shown for shown in await self.look()):  # noqa: ASYNC110
+            while not any(text in shown for shown in await self.look()):
                 await asyncio.sleep(0.05)
 
 

@@ -154,6 +154,8 @@ async def recount(database: Any, zones: Mapping[int, tzinfo] | None = None) -> L
             for name, value in zip(("operation", "model", "user", "channel", "agent", "workflow"), names, strict=True):
                 if value is not None:
                     keys += [(guild_id, name, local, str(value)), (0, f"bot_{name}", utc, str(value))]
+                if value is not None and name == "user":
+                    keys += [(guild_id, "user/month", local[:7] + "-01", value)]
         for key in keys:
             lines[key] = tuple(a + b for a, b in zip(lines.get(key, (0,) * 10), amounts, strict=True))
     return lines

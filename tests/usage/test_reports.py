@@ -288,14 +288,3 @@ async def test_a_million_of_the_cheapest_calls(database) -> None:
     await database.write([(rollups.UPSERT, amounts)])
     total = (await reports_at(database).spend(1, "all", "day")).total
     assert (total.calls, total.cost_nano_usd) == (1_000_000, 3_000_000)
-
-
-async def test_no_report_reads_the_records(database) -> None:
-    """I18: every report query searches `spend_daily` by its key, whatever the history."""
-    for guild_id in (None, 1):
-        days = Days(date.min, date(2026, 3, 31))
-        queries = [reports_module._rows_query(guild_id, days, by, 10) for by in SPLITS]
-        for sql, parameters in [*queries, reports_module._total_query(guild_id, days)]:
-            plan = " / ".join(row[3] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", *parameters))
-            assert "SEARCH spend_daily USING PRIMARY KEY (guild_id=? AND dimension=? AND day>? AND day<?)" in plan
-            assert "usage_records" not in plan

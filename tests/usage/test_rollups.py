@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.usage.records import Kind, Status, Usage, UsageRecord
-from bot.usage.rollups import BREAKDOWNS, MEASURES, local_day, upserts, zone_named
+from bot.usage.rollups import BREAKDOWNS, MEASURES, local_day, spans, upserts, zone_named
 from tests.usage.making import NOW, a_call, a_settlement
 
 LA, KIRITIMATI, NEPAL = (ZoneInfo(name) for name in ("America/Los_Angeles", "Pacific/Kiritimati", "Asia/Kathmandu"))
@@ -86,7 +86,7 @@ def test_one_call_in_full() -> None:
         (5, "total", "2026-03-31", ""), (0, "guild", "2026-04-01", "5"),
         (5, "operation", "2026-03-31", "chat"), (0, "bot_operation", "2026-04-01", "chat"),
         (5, "model", "2026-03-31", "m-2"), (0, "bot_model", "2026-04-01", "m-2"),
-        (5, "user", "2026-03-31", "u"), (0, "bot_user", "2026-04-01", "u"),
+        (5, "user", "2026-03-31", "u"), (0, "bot_user", "2026-04-01", "u"), (5, "user/month", "2026-03-01", "u"),
         (5, "channel", "2026-03-31", "9"), (0, "bot_channel", "2026-04-01", "9"),
     }  # fmt: skip
 
@@ -148,3 +148,47 @@ def test_a_naive_instant_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
         assert local_day(datetime.fromisoformat("2026-04-01T06:59"), LA) == "2026-03-31"
         assert date.fromisoformat(local_day(NOW, UTC)) == NOW.date()
     time.tzset()
+
+
+DAYS = st.dates(date(2023, 11, 1), date(2026, 4, 1)) | st.sampled_from([date.min, date.max])
+
+
+@given(DAYS, DAYS, DAYS)
+@settings(max_examples=300, deadline=None)
+def test_spans_cover_each_day_of_a_range_once(first: date, last: date, today: date) -> None:
+    """I8, I17: months and edge days count every day of the range once and no other, whatever day it is."""
+    counted = dict.fromkeys((date(2023, 10, 1) + timedelta(days=n) for n in range(1000)), 0)
+    found = spans("user", first, last, today)
+    for sign, dimension, begin, end in found:
+        for day in counted:
+            bucket = day.replace(day=1) if dimension == "user/month" else day
+            counted[day] += sign * (begin <= bucket.isoformat() <= end)
+    assert counted == {day: int(first <= day <= last) for day in counted}
+    assert spans("channel", first, last, today) == [(1, "channel", first.isoformat(), last.isoformat())]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        # today, seven days, thirty days, this month, all, as of 2026-06-20
+        ("2026-06-20", "2026-06-20", [(1, "", "2026-06-20", "2026-06-20")]),
+        ("2026-06-14", "2026-06-20", [(1, "", "2026-06-14", "2026-06-20")]),
+        ("2026-05-22", "2026-06-20",
+         [(1, "/month", "2026-05-22", "2026-06-20"), (1, "", "2026-05-22", "2026-05-31"),
+          (-1, "", "2026-06-21", "2026-06-30")]),
+        ("2026-06-01", "2026-06-20", [(1, "/month", "2026-06-01", "2026-06-20"), (-1, "", "2026-06-21", "2026-06-30")]),
+        ("0001-01-01", "2026-06-20", [(1, "/month", "0001-01-01", "2026-06-20"), (-1, "", "2026-06-21", "2026-06-30")]),
+        # all of a month, most of one, the half of two
+        ("2026-02-01", "2026-02-28", [(1, "/month", "2026-02-01", "2026-02-28")]),
+        ("2026-01-03", "2026-01-29",
+         [(1, "/month", "2026-01-01", "2026-01-29"), (-1, "", "2026-01-01", "2026-01-02"),
+          (-1, "", "2026-01-30", "2026-01-31")]),
+        ("2025-12-25", "2026-01-07",
+         [(1, "/month", "2025-12-25", "2025-12-31"), (1, "", "2025-12-25", "2025-12-31"),
+          (1, "", "2026-01-01", "2026-01-07")]),
+    ],
+)  # fmt: skip
+def test_spans_read_little(first: str, last: str, expected: list[tuple[int, str, str, str]]) -> None:
+    """I18: the periods of the command read few days beside whole months, and take off only days still to come."""
+    found = spans("user", date.fromisoformat(first), date.fromisoformat(last), date(2026, 6, 20))
+    assert [(sign, dimension.removeprefix("user"), *days) for sign, dimension, *days in found] == expected

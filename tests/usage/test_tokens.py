@@ -251,3 +251,11 @@ def test_the_bound_is_never_zero_for_a_text(monkeypatch, caplog):
             0, 0, 1, 1, 2, 2, 2, 2,
         ]  # fmt: skip
     assert len(caplog.records) == 1
+
+
+def test_remembered_counts_are_the_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I24: a text counted again counts the same, and what is remembered stays bounded."""
+    monkeypatch.setattr(tokens, "_KNOWN_AT_MOST", 3)
+    texts = ["hello", "hallo", "a league", "b league", "hello world, hello league"]
+    assert [count_tokens(text, "gpt-4o") for text in texts] == [1, 2, 2, 2, 5]
+    assert [count_tokens(text, "gpt-4o") for text in texts * 2] == [1, 2, 2, 2, 5] * 2

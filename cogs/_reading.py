@@ -1,0 +1,96 @@
+"""A message as a question: its text without mentions, what was said before it, its pictures, and where it belongs."""
+
+import base64
+import logging
+import re
+from collections.abc import Sequence
+
+import discord
+
+from bot.assistant.conversation import MAX_PICTURES, Turn
+
+log = logging.getLogger(__name__)
+
+REPLY_DEPTH = 8
+"""How far back a chain of replies is followed."""
+THREAD_MESSAGES = 20
+PICTURE_BYTES = 8 * 1024 * 1024
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+
+
+def text_of(message: discord.Message, our_id: int) -> str:
+    """The message without our own mention; other people, roles and channels by their names."""
+    content = re.sub(rf"<@!?{our_id}>", "", message.content)
+    for user in message.mentions:
+        for mention in (f"<@{user.id}>", f"<@!{user.id}>"):
+            content = content.replace(mention, f"@{user.display_name}")
+    for role in message.role_mentions:
+        content = content.replace(role.mention, f"@{role.name}")
+    for channel in message.channel_mentions:
+        content = content.replace(channel.mention, f"#{channel.name}")
+    return content.strip()
+
+
+async def turns_before(message: discord.Message, our_id: int) -> list[Turn]:
+    """The thread so far, else the chain of replies; as far as Discord gives it and its text. Oldest first."""
+    found: list[discord.Message] = []
+    if isinstance(message.channel, discord.Thread):
+        try:
+            found = [earlier async for earlier in message.channel.history(limit=THREAD_MESSAGES, before=message)]
+        except discord.HTTPException as error:  # without Read Message History the question stands alone
+            log.debug("the thread of message %d can't be read: %s", message.id, error.status)
+    else:
+        current = message
+        while len(found) < REPLY_DEPTH and (earlier := await _replied_to(current)) is not None:
+            found.append(earlier)
+            current = earlier
+    turns = [
+        Turn(earlier.author.display_name, text_of(earlier, our_id), ours=earlier.author.id == our_id)
+        for earlier in reversed(found)
+    ]
+    return [turn for turn in turns if turn.text]
+
+
+async def pictures_of(message: discord.Message) -> Sequence[str]:
+    """Its pictures as data addresses: those of a kind and size a model takes, as many as go along."""
+    found: list[str] = []
+    for attachment in message.attachments:
+        if attachment.content_type not in PICTURE_TYPES or attachment.size > PICTURE_BYTES:
+            continue
+        if len(found) == MAX_PICTURES:
+            break
+        try:
+            data = await attachment.read()
+        except discord.HTTPException as error:
+            log.debug("an attachment of message %d can't be read: %s", message.id, error.status)
+        else:
+            found.append(f"data:{attachment.content_type};base64,{base64.b64encode(data).decode()}")
+    return found
+
+
+def replies_to(message: discord.Message, user_id: int) -> bool:
+    """Whether it answers a message of that user."""
+    resolved = message.reference.resolved if message.reference else None
+    return isinstance(resolved, discord.Message) and resolved.author.id == user_id
+
+
+def place_of(message: discord.Message) -> tuple[int, int | None]:
+    """The channel a message is booked under and, in a thread, the thread: its calls carry the parent's channel."""
+    if isinstance(message.channel, discord.Thread):
+        return message.channel.parent_id, message.channel.id
+    return message.channel.id, None
+
+
+async def _replied_to(message: discord.Message) -> discord.Message | None:
+    """The message that this one answers, from the cache or from Discord; None where there is none to be had."""
+    reference = message.reference
+    if reference is None or reference.type is not discord.MessageReferenceType.default or reference.message_id is None:
+        return None
+    if isinstance(reference.resolved, discord.Message):
+        return reference.resolved
+    if isinstance(reference.resolved, discord.DeletedReferencedMessage):
+        return None
+    try:
+        return await message.channel.fetch_message(reference.message_id)
+    except discord.HTTPException:
+        return None
