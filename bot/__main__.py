@@ -127,7 +127,9 @@ def _price(options: argparse.Namespace, _settings: Settings) -> int:
     if options.json:
         print(json.dumps(answer))
     else:
-        print(f"{format_cost(answer['cost_nano_usd'])} ({answer['price_source']})")
+        cost = answer["cost_nano_usd"]
+        unknown = f"no price is known for {options.model!r}; add it to data/prices.toml"
+        print(f"{format_cost(cost)} ({answer['price_source'] if cost is not None else unknown})")
     return 0
 
 

@@ -12,6 +12,7 @@ from bot.settings import ENV_FILE, Settings
 from bot.usage import DatabaseBusyError, open_tracker
 from bot.usage.database import sqlite_path
 from bot.usage.prices import PriceList
+from bot.usage.records import Usage, utc_now
 
 INVITE_PERMISSIONS = 274_878_024_768
 """View channels, send messages (also in threads), embed links, attach files, read history, add reactions."""
@@ -32,7 +33,7 @@ async def examine(settings: Settings, *, online: bool = True) -> list[Finding]:
         _settings_file(),
         await _database(settings),
         _disk(settings),
-        _prices(),
+        _prices(settings),
     ]
     findings += await _discord(settings, online)
     findings.append(await _model(settings, online))
@@ -52,7 +53,7 @@ async def _database(settings: Settings) -> Finding:
     except DatabaseBusyError:
         return Finding("DATABASE_URL", True, "in use by a running bot")
     except TriloError as error:
-        return Finding("DATABASE_URL", False, str(error))
+        return Finding("DATABASE_URL", False, str(error).removeprefix("DATABASE_URL "))
     except OSError as error:
         problem = f"{error.filename or 'its folder'} can't be made or written ({error.strerror}): choose another place"
         return Finding("DATABASE_URL", False, problem)
@@ -63,18 +64,27 @@ async def _database(settings: Settings) -> Finding:
 def _disk(settings: Settings) -> Finding:
     try:
         check_disk(settings)
+        path = sqlite_path(settings.database_url)
     except SettingsError as error:
         return Finding("disk", False, error.problem)
     except TriloError:
         return Finding("disk", False, "not looked at: DATABASE_URL is wrong")
+    if path is None:
+        return Finding("disk", False, "the books are in memory, gone at each stop: set DATABASE_URL to a file")
     return Finding("disk", True, "the books outlive a restart here")
 
 
-def _prices() -> Finding:
+def _prices(settings: Settings) -> Finding:
     try:
-        return Finding("prices", True, PriceList.load().described())
+        prices = PriceList.load()
     except TriloError as error:
         return Finding("prices", False, str(error))
+    one = Usage(input_tokens=1, output_tokens=1)
+    models = sorted({settings.fast_model, settings.smart_model})
+    unknown = [model for model in models if prices.price(one, model, at=utc_now()).cost_nano_usd is None]
+    if unknown:
+        return Finding("prices", False, f"none is known for {', '.join(unknown)}: add it to data/prices.toml")
+    return Finding("prices", True, prices.described())
 
 
 async def _discord(settings: Settings, online: bool) -> list[Finding]:

@@ -85,6 +85,19 @@ class Settings(BaseSettings):
         return value
 
 
+_WORDS = {
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be 0 or 1",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "string_too_long": "may have at most {max_length} characters",
+}
+"""pydantic's kinds of error in words for whoever wrote the setting."""
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings. Raises `SettingsError` naming the first variable that is wrong, never showing its value."""
     try:
@@ -92,7 +105,8 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         variable = str(first["loc"][0]).upper() if first["loc"] else "settings"
-        raise SettingsError(variable, first["msg"].removeprefix("Value error, ")) from None
+        words = _WORDS.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
+        raise SettingsError(variable, words.removeprefix("Value error, ")) from None
     except (OSError, UnicodeError) as error:
         raise SettingsError(str(ENV_FILE), f"can't be read as UTF-8 text ({type(error).__name__})") from None
 

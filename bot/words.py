@@ -32,10 +32,17 @@ def words_for(error: BaseException) -> str:
 
 
 def where(error: BaseException) -> str:
-    """The kind of an error and the line that raised it, for the log: its message might quote a prompt (I33)."""
+    """The kind of an error and the line that raised it, for the log: its message might quote a prompt (I33).
+
+    Of a provider's error also the status, the code and the request's id, by which the provider can look it up.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
+    facts = [
+        f"{name} {value}" for name in ("status_code", "code", "request_id") if (value := getattr(error, name, None))
+    ]
+    told = f" ({', '.join(facts)})" if isinstance(error, openai.APIError) and facts else ""
+    return f"{type(error).__name__}{told}{place}"
 
 
 def refusal_words(error: app_commands.AppCommandError) -> str | None:

@@ -602,6 +602,6 @@ async def test_prompts_answers_and_keys_stay_out_of_the_logs(tmp_path):
         "[Token Usage] chat | refuse | In: 0 Out: 0",
     ]
     logged = [json.loads(entry) for entry in done.stderr.splitlines()]
-    assert "failed: BadRequestError at " in "".join(entry["message"] for entry in logged)
+    assert "failed: BadRequestError (status_code 400" in "".join(entry["message"] for entry in logged)
     for secret in (PROMPT, ANSWER, SECRET):
         assert secret not in done.stdout + done.stderr

@@ -83,3 +83,10 @@ def test_refusals(error, words):
 def test_discord_refusing():
     response = type("Response", (), {"status": 403, "reason": "Forbidden"})()
     assert "permissions in this channel" in words_for(discord.Forbidden(response, SECRET))
+
+
+def test_the_log_gets_a_providers_facts():
+    """I33: status, code and request id, by which the provider finds the call; no message."""
+    response = httpx2.Response(429, headers={"x-request-id": "req_1"}, request=httpx2.Request("POST", "https://a.test"))
+    error = openai.RateLimitError("a prompt", response=response, body={"code": "rate_limit_exceeded"})
+    assert where(error) == "RateLimitError (status_code 429, code rate_limit_exceeded, request_id req_1)"

@@ -186,8 +186,8 @@ class UsageTracker:
         for subscriber in self._subscribers:
             try:
                 subscriber(records)
-            except Exception:
-                log.exception("a subscriber failed on %d booked calls", len(records))
+            except Exception as error:  # noqa: BLE001 - nor one subscriber the next
+                log.error("a subscriber failed on %d booked calls: %s", len(records), type(error).__name__)  # noqa: TRY400 - I33
 
 
 _open: list[UsageTracker] = []
