@@ -7,6 +7,7 @@ the provider sent.
 import asyncio
 import logging
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import wraps
@@ -96,7 +97,7 @@ class Books(Protocol):
         """Own a settlement that must count tokens first."""
 
 
-class Exchange:
+class Exchange(ABC):
     """One request to the provider and what came back. What that means for the books is for its subclasses."""
 
     hides_usage = False
@@ -139,16 +140,18 @@ class Exchange:
         """Count and log a fault of ours."""
         note_fault(self.books.ledger, error)
 
+    @abstractmethod
     def failed(self, error: BaseException) -> None:
         """The request raised."""
 
+    @abstractmethod
     def answered(self, payload: Mapping[str, Any]) -> None:
         """A whole answer, as JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def body_ended(self, seen: Seen, end: End, error: BaseException | None) -> None:
         """A streamed body ended (see `MeteredBody`)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def give_up(self) -> None:
         """Booking failed: book what is certain."""

@@ -246,8 +246,14 @@ class Retrieval(Exchange):
         super().__init__(call.books)
         self._call = call
 
+    def failed(self, error: BaseException) -> None:
+        """A failed retrieval says nothing of the call."""
+
+    def give_up(self) -> None:
+        """Nor does one that can't be read: the call stays open for the next."""
+
     def answered(self, payload: Mapping[str, Any]) -> None:
-        """Settles the call if the response is over; anything else, a failed retrieval too, says nothing."""
+        """Settles the call if the response is over; anything else says nothing."""
         if payload.get("usage") or str(payload.get("status")) in _OVER:
             self._call.answered(payload)
 
