@@ -23,9 +23,10 @@ from bot.usage.errors import (
     UsageError,
 )
 from bot.usage.openai_client import TrackedOpenAI
+from bot.usage.opened import get_tracker
 from bot.usage.prices import PriceList
 from bot.usage.records import Attribution, Kind, Price, SpendLine, Status, Usage, UsageRecord
-from bot.usage.tracker import UsageTracker, get_tracker, open_tracker
+from bot.usage.tracker import UsageTracker, open_tracker
 
 __all__ = [
     "Attribution",

@@ -11,6 +11,7 @@ from openai import AsyncOpenAI, AsyncStream
 from bot.usage.endpoints import billed_endpoint, request_body, stored_response_id
 from bot.usage.errors import TriloError, UntrackableCallError
 from bot.usage.exchange import Exchange, note_fault
+from bot.usage.opened import tracker_or_warn
 from bot.usage.tracked_call import TrackedCall
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class TrackedOpenAI(AsyncOpenAI):
 
     async def _open_exchange(self, options: "FinalRequestOptions", *, streamed: bool) -> Exchange | None:
         """What watches this request: a call put on the books, a retrieval that may settle one, or nothing."""
-        tracker = self._tracker or _open_tracker()
+        tracker = self._tracker or tracker_or_warn()
         if tracker is None:
             return None
         endpoint = billed_endpoint(options.method, options.url)
@@ -135,13 +136,6 @@ class TrackedOpenAI(AsyncOpenAI):
         sending = client.send(request, stream=stream, **arguments)
         exchange = _current.get()
         return await (sending if exchange is None else exchange.attempt(sending, streamed=stream))
-
-
-def _open_tracker() -> "UsageTracker | None":
-    """The tracker that is open in this process, asked for late: the tracker imports this module."""
-    from bot.usage.tracker import open_tracker_or_warn
-
-    return open_tracker_or_warn()
 
 
 def _with_usage(options: "FinalRequestOptions", body: Mapping[str, Any]) -> "FinalRequestOptions":

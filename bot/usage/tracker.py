@@ -17,11 +17,12 @@ from bot.usage.claims import Claims
 from bot.usage.console import Console
 from bot.usage.database import SqliteDatabase, sqlite_path
 from bot.usage.endpoints import Endpoint
-from bot.usage.errors import DatabaseUnavailableError, NoTrackerError
+from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.hand_tracking import Buffering, HandTracking
 from bot.usage.intent import adds_usage, open_call
 from bot.usage.ledger import Ledger
 from bot.usage.openai_client import TrackedOpenAI
+from bot.usage.opened import closing, opened
 from bot.usage.prices import PriceList
 from bot.usage.process_lock import ProcessLock
 from bot.usage.providers import provider_of
@@ -190,28 +191,6 @@ class UsageTracker:
                 log.error("a subscriber failed on %d booked calls: %s", len(records), type(error).__name__)  # noqa: TRY400 - I33
 
 
-_open: list[UsageTracker] = []
-_warned = False
-
-
-def get_tracker() -> UsageTracker:
-    """The tracker opened last and still open in this process. Raises `NoTrackerError` where there is none."""
-    if not _open:
-        raise NoTrackerError
-    return _open[-1]
-
-
-def open_tracker_or_warn() -> UsageTracker | None:
-    """The open tracker; None, with one warning a process, where there is none and a call goes untracked."""
-    global _warned
-    if _open:
-        return _open[-1]
-    if not _warned:
-        _warned = True
-        log.warning("a model call was made outside any open tracker: it is not on the books")
-    return None
-
-
 @asynccontextmanager
 async def open_tracker(
     database_url: str = "sqlite:///data/trilo.db",
@@ -241,11 +220,11 @@ async def open_tracker(
             printer = Console() if console else None
             if printer is not None:
                 tracker.subscribe(printer.show)
-            _open.append(tracker)
+            opened(tracker)
             try:
                 yield tracker
             finally:
-                _open.remove(tracker)
+                closing(tracker)
                 await tracker.close()
                 if printer is not None:
                     printer.close()

@@ -17,7 +17,7 @@ from bot.usage import (
     open_tracker,
     openai_client,
 )
-from bot.usage import tracker as module
+from bot.usage import opened as module
 from bot.usage.tokens import count_tokens
 from tests.usage.conftest import Records
 from tests.usage.shapes import COST_OF_USAGE, MODEL, QUESTION, TEXT, USAGE, chat, chunks
