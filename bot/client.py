@@ -23,6 +23,9 @@ from bot.words import refusal_words, where, words_for
 log = logging.getLogger(__name__)
 
 EXTENSIONS = ("cogs.conversation", "cogs.token_stats", "cogs.owner", "cogs.help")
+INVITE_PERMISSIONS = 274_878_024_768
+"""What the invite link asks for: view channels, send messages (also in threads), embed links, attach files, read
+history, add reactions."""
 FINISH_PATIENCE_SECONDS = 3.5
 """How long shutting down waits for answers that are being written."""
 LAST_WORDS_SECONDS = 1.0

@@ -7,15 +7,13 @@ import discord
 import openai
 
 from bot.application import check_disk, model_key
+from bot.client import INVITE_PERMISSIONS
 from bot.errors import SettingsError, TriloError
 from bot.settings import ENV_FILE, Settings
 from bot.usage import DatabaseBusyError, open_tracker
 from bot.usage.database import sqlite_path
 from bot.usage.prices import PriceList
 from bot.usage.records import Usage, utc_now
-
-INVITE_PERMISSIONS = 274_878_024_768
-"""View channels, send messages (also in threads), embed links, attach files, read history, add reactions."""
 
 
 class Finding(NamedTuple):

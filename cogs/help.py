@@ -7,10 +7,10 @@ from discord.ext import commands
 from bot.assistant.conversation import MAX_PICTURES
 from bot.client import Trilo
 from cogs._help_topics import COMMANDS, ONE_LINE_HELP, READS_MENTIONS, READS_MESSAGES, START, TOPICS
+from cogs._views.look import COLOUR, NOBODY
 
 __all__ = ["ONE_LINE_HELP", "HelpCog", "command_list", "page", "setup"]
 
-NOBODY = discord.AllowedMentions.none()
 _MENUS = ((discord.AppCommandType.message, "a message"), (discord.AppCommandType.user, "a member"))
 
 
@@ -25,7 +25,7 @@ class HelpCog(commands.Cog):
     async def show(self, interaction: discord.Interaction[Trilo], topic: str = START) -> None:
         """Show one topic, to the person alone."""
         view = discord.ui.LayoutView(timeout=None)
-        container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=0x1ABC9C)
+        container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=COLOUR)
         for number, text in enumerate(page(self.bot, topic, interaction.guild)):
             if number:
                 container.add_item(discord.ui.Separator())

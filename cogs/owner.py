@@ -9,13 +9,13 @@ from bot.usage.records import SpendLine
 from bot.usage.reports import Report
 from cogs._access import NOT_THE_OWNER, owns_the_bot
 from cogs._views.figures import cost_of, counted
+from cogs._views.look import COLOUR, NOBODY
 from cogs._views.spend_text import figures_table
 from cogs._views.tables import plain, shorten
 
 SHOWN = 15
 """Servers in one answer."""
 OUTSIDE = "outside servers"
-NOBODY = discord.AllowedMentions.none()
 
 
 class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the people who run this bot"):
@@ -37,7 +37,7 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
         reports = self.bot.services.tracker.reports
         report = await reports.spend(None, "month", "guild", limit=None if query else SHOWN)
         view = discord.ui.LayoutView(timeout=None)
-        container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=0x1ABC9C)
+        container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=COLOUR)
         container.add_item(discord.ui.TextDisplay(_total(report.total, len(self.bot.guilds))))
         container.add_item(discord.ui.Separator())
         container.add_item(discord.ui.TextDisplay(self._matching(report, query) if query else self._dearest(report)))

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import discord
 import simcord
 
+from bot.client import INVITE_PERMISSIONS
+
 BOT_NAME = "Trilo"
 GUILD_NAME = "Sunday Dynasty League"
-INVITE_PERMISSIONS = 274_878_024_768
-"""What the invite link asks for: view, send, threads, embeds, files, history, reactions."""
 
 WEEK = "week-7"
 GAMES = (

@@ -17,7 +17,7 @@ from bot.usage.context import storable
 from bot.usage.endpoints import picture_units
 from bot.usage.records import Usage
 
-MAX_COUNT = 10**9
+MAX_REPORTED = 10**9
 """A count beyond this is no count: no model reads a thousand million tokens in one call, and sums must fit 64 bits."""
 MAX_TEXT = 200
 """Characters kept of a name that a provider gave: model, id, tier, error."""
@@ -168,7 +168,7 @@ def _flags(raw: object, usage: Usage | None) -> str | None:
         name
         for part in (raw, *[value for value in raw.values() if isinstance(value, dict)])
         for name, value in part.items()
-        if not (value is None or (type(value) is int and 0 <= value <= MAX_COUNT))
+        if not (value is None or (type(value) is int and 0 <= value <= MAX_REPORTED))
         and str(name).endswith("_tokens")
         and not _is_count(value)
     ]
@@ -189,11 +189,11 @@ def _part(raw: Mapping[str, Any], name: str) -> int:
 
 
 def _is_count(value: Any) -> bool:
-    return 0 <= value <= MAX_COUNT if type(value) is int else _is_number(value) and value % 1 == 0
+    return 0 <= value <= MAX_REPORTED if type(value) is int else _is_number(value) and value % 1 == 0
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_REPORTED
 
 
 def _detail(raw: Mapping[str, Any], side: str) -> Mapping[str, Any]:

@@ -88,14 +88,16 @@ class SqliteDatabase:
                 return cls(path, connection, connection)
             path.parent.mkdir(parents=True, exist_ok=True)
             writer = await _connect(path.as_uri(), read_only=False)
+            opened = [writer]
             try:
                 await writer.execute("PRAGMA journal_mode = WAL")
                 await writer.execute(f"PRAGMA synchronous = {'FULL' if synchronous.upper() == 'FULL' else 'NORMAL'}")
                 await writer.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_AT_MOST}")
-                reader = await _connect(f"{path.as_uri()}?mode=ro", read_only=True)
-                cleaner = await _connect(path.as_uri(), read_only=False)
+                opened.append(reader := await _connect(f"{path.as_uri()}?mode=ro", read_only=True))
+                opened.append(cleaner := await _connect(path.as_uri(), read_only=False))
             except BaseException:
-                await writer.close()
+                for connection in opened:
+                    await connection.close()
                 raise
             return cls(path, writer, reader, cleaner)
         except (sqlite3.Error, OSError) as error:

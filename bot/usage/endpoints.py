@@ -27,6 +27,9 @@ class Endpoint:
     kind: Kind
 
 
+TOLD_BY_THE_ANSWER = frozenset({UNMETERED, "audio.transcriptions", "audio.translations"})
+"""`api`s whose use is in their answer or nowhere: how long a recording is can't be told from the request."""
+
 _ENDPOINTS = {
     "/chat/completions": Endpoint("chat", Kind.LLM),
     "/completions": Endpoint("completions", Kind.LLM),

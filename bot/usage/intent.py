@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.usage.context import current_attribution, storable
-from bot.usage.endpoints import UNMETERED, Endpoint, output_cap, worst_case_usage
+from bot.usage.endpoints import TOLD_BY_THE_ANSWER, Endpoint, output_cap, worst_case_usage
 from bot.usage.ids import new_id
 from bot.usage.prices import PriceList
 from bot.usage.providers import Provider
@@ -13,8 +13,6 @@ from bot.usage.records import OpenCall, Price, Usage
 from bot.usage.request_tokens import InputEstimate
 
 MODEL_CHARACTERS = 200
-_UNPRICED_APIS = frozenset({UNMETERED, "audio.transcriptions", "audio.translations"})
-"""How long a recording is, and what an unmetered call does, is not known before the answer."""
 _PRICED_BY_USAGE = frozenset({"images", "audio.speech"})
 
 
@@ -61,7 +59,7 @@ def _worst_price(
     at: datetime,
     tier: str | None,
 ) -> Price:
-    if endpoint.api in _UNPRICED_APIS:
+    if endpoint.api in TOLD_BY_THE_ANSWER:
         return Price(None, "unknown")
     if endpoint.api in _PRICED_BY_USAGE:
         return prices.price(usage, model, at=at, provider=provider, service_tier=tier, kind=endpoint.kind)

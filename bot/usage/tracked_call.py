@@ -11,7 +11,7 @@ import openai
 
 from bot.usage.answers import Answer, delivered_texts, payload_of, read_answer
 from bot.usage.context import storable
-from bot.usage.endpoints import UNMETERED, choices_of, speech_usage
+from bot.usage.endpoints import TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage
 from bot.usage.exchange import Books, Exchange, spares_the_caller, was_never_sent
 from bot.usage.metered_body import End, Seen
 from bot.usage.records import OpenCall, Price, Settlement, Status, Usage
@@ -19,8 +19,6 @@ from bot.usage.tokens import count_tokens_async
 
 _NOT_CHARGED = Price(0, "not charged")
 _UNKNOWN = Price(None, "unknown")
-_UNPRICED_APIS = frozenset({UNMETERED, "audio.transcriptions", "audio.translations"})
-"""What a call of these used is in its answer or nowhere: there is nothing to estimate it from."""
 _TEXTLESS_APIS = frozenset({"images", "embeddings"})
 _AT_WORK = frozenset({"queued", "in_progress"})
 _OVER = frozenset({"completed", "failed", "cancelled", "incomplete"})
@@ -153,7 +151,7 @@ class TrackedCall(Exchange):
     def _estimate(self, answer: Answer, status: Status, payloads: Iterable[Mapping[str, Any]], *, held: bool) -> None:
         """Book input as counted and output as delivered; `held`: the rest of the worst case may be owed too."""
         api = self.opened.api
-        if api in _UNPRICED_APIS:
+        if api in TOLD_BY_THE_ANSWER:
             self._book(answer, status, Usage(), price=_UNKNOWN, estimated=held, held=held)
         elif api == "audio.speech":  # the sound carries no count: it costs what was asked for
             usage = speech_usage(self.body, self._input_tokens)

@@ -15,6 +15,7 @@ from bot.words import where, words_for
 from cogs._access import NOT_FOR_YOU, may_see_usage
 from cogs._views import spend_text
 from cogs._views.figures import day_words
+from cogs._views.look import COLOUR, NOBODY
 from cogs._views.names import Names
 from cogs._views.spend import PERIODS, SPLITS, Choice, Spend, SplitName, read_spend
 
@@ -22,11 +23,9 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 600.0
 """After the last press. Discord lets us edit an ephemeral message for 15 minutes after an interaction."""
-COLOUR = discord.Colour(0x1ABC9C)
 EXPIRED_COLOUR = discord.Colour(0x95A5A6)
 EXPIRED = "-# These selects have expired. Use `/token-stats` for fresh ones."
 NOT_YOURS = "That belongs to somebody else. Use `/token-stats` to get your own."
-NOBODY = discord.AllowedMentions.none()
 
 
 class TokenStatsView(discord.ui.LayoutView):

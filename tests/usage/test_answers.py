@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from bot.usage import PriceList, TrackedOpenAI, Usage, UsageTracker
-from bot.usage.answers import MAX_COUNT, delivered_texts, json_objects, read_answer, read_usage
+from bot.usage.answers import MAX_REPORTED, delivered_texts, json_objects, read_answer, read_usage
 from bot.usage.records import TOKEN_FIELDS, utc_now
 from bot.usage.tokens import count_tokens
 from tests.usage.conftest import Records
@@ -77,7 +77,7 @@ def test_shapes(raw_usage: dict, expected: Usage) -> None:
         {"prompt_tokens": 1.5},
         {"prompt_tokens": True},
         {"prompt_tokens": [], "completion_tokens": {}},
-        {"prompt_tokens": 1, "completion_tokens": MAX_COUNT + 1},
+        {"prompt_tokens": 1, "completion_tokens": MAX_REPORTED + 1},
         {"type": "duration", "seconds": -3},
         {"type": "duration", "seconds": 1e299},
         {"type": "duration", "seconds": "long"},

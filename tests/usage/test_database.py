@@ -298,3 +298,20 @@ async def test_another_directory_is_no_missing_file(tmp_path: Path, monkeypatch:
     monkeypatch.chdir("/")
     await opened.write([(INSERT, [("a", 1)])])
     await opened.close()
+
+
+async def test_an_opening_that_fails_late_leaves_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I24: whichever of the three connections can't be made, those made before it are closed."""
+    made = []
+    connect = database_module._connect
+
+    async def third_fails(address: str, *, read_only: bool) -> object:
+        if len(made) == 2:
+            raise sqlite3.OperationalError("too many open files")
+        made.append(await connect(address, read_only=read_only))
+        return made[-1]
+
+    monkeypatch.setattr(database_module, "_connect", third_fails)
+    with pytest.raises(DatabaseUnavailableError, match="too many open files"):
+        await SqliteDatabase.open(f"sqlite:///{tmp_path}/a.db")
+    assert [connection._connection for connection in made] == [None, None]

@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.usage.answers import MAX_COUNT, Answer, delivered_texts, read_answer
+from bot.usage.answers import MAX_REPORTED, Answer, delivered_texts, read_answer
 from bot.usage.metered_body import Seen
 from bot.usage.records import TOKEN_FIELDS
 
@@ -72,8 +72,8 @@ def test_no_answer_makes_the_books_raise(payload: dict, api: str, body: dict) ->
     read = read_answer(api, payload, body)
     assert isinstance(read, Answer)
     if read.usage is not None:
-        assert all(0 <= getattr(read.usage, name) <= 2 * MAX_COUNT for name in TOKEN_FIELDS)
-        assert 0 <= read.usage.audio_seconds <= MAX_COUNT
+        assert all(0 <= getattr(read.usage, name) <= 2 * MAX_REPORTED for name in TOKEN_FIELDS)
+        assert 0 <= read.usage.audio_seconds <= MAX_REPORTED
     for text in (read.model, read.response_id, read.service_tier, read.status, read.error_type, read.flagged):
         assert text is None or (text.encode() and "\0" not in text and len(text) <= 200)
     assert all(isinstance(text, str) for text in delivered_texts([payload]))
