@@ -1,7 +1,6 @@
 """P11: what keeping the daily rollups costs an insert, in transactions as the ledger makes them."""
 
 import asyncio
-from datetime import UTC
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -11,6 +10,7 @@ from benchmarks.ledger import new_database
 from benchmarks.made_up import open_calls, settled
 from benchmarks.measure import Effort, Row, in_turns, ratios
 from bot.usage import rows
+from bot.usage.calendars import ALWAYS_UTC
 from bot.usage.database import Statement
 from bot.usage.rollups import UPSERT, upserts
 
@@ -41,7 +41,7 @@ async def _rollups(path: Path, effort: Effort, size: int, batches: int, target: 
             for batch, finished in zip(calls, records, strict=True):
                 statements: list[Statement] = [(rows.INSERT_OPEN, [rows.open_row(call, "w") for call in batch])]
                 if keep:
-                    statements.append((UPSERT, upserts(finished, lambda _: UTC)))
+                    statements.append((UPSERT, upserts(finished, lambda _: ALWAYS_UTC)))
                 await (ours if keep else indexed).write(statements)
             return (perf_counter() - began) / batches / size
 

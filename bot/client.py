@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +14,29 @@ import discord
 from discord import app_commands
 from discord.ext import commands, tasks
 
+from bot.alerts.outside import Outside
 from bot.assistant.conversation import Conversation
 from bot.settings import Settings
+from bot.usage.budgets import Budget, Mode, Owner, Scope
 from bot.usage.errors import UsageError
 from bot.usage.tracker import UsageTracker
 from bot.words import refusal_words, where, words_for
 
 log = logging.getLogger(__name__)
 
-EXTENSIONS = ("cogs.conversation", "cogs.token_stats", "cogs.owner", "cogs.help")
+EXTENSIONS = (
+    "cogs.conversation",
+    "cogs.token_stats",
+    "cogs.owner",
+    "cogs.help",
+    "cogs.my_usage",
+    "cogs.subscriptions",
+    "cogs.budgets",
+    "cogs.ai",
+    "cogs.settings",
+    "cogs.alerts",
+    "cogs.reports",
+)
 INVITE_PERMISSIONS = 274_878_024_768
 """What the invite link asks for: view channels, send messages (also in threads), embed links, attach files, read
 history, add reactions."""
@@ -59,6 +73,7 @@ class Trilo(commands.AutoShardedBot):
             tree_cls=Tree,
         )
         self.services = services
+        self.outside = Outside(services.settings.alert_addresses, services.tracker.alert_targets)
         self._always_sync = always_sync
         self.is_leaving = False
         self._work: set[asyncio.Task[Any]] = set()
@@ -79,16 +94,35 @@ class Trilo(commands.AutoShardedBot):
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """A server we were invited to."""
-        await self._leave_unless_allowed(guild)
+        await self._enter(guild)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """A server we were on before this start: ALLOWED_GUILDS may have changed since."""
-        await self._leave_unless_allowed(guild)
+        await self._enter(guild)
 
-    async def _leave_unless_allowed(self, guild: discord.Guild) -> None:
-        """Leave a server that isn't among ALLOWED_GUILDS, with one polite sentence."""
-        if self.is_allowed(guild.id):
+    async def _enter(self, guild: discord.Guild) -> None:
+        """Leave a server that isn't ours to serve; see that any other has the operator's cap from the first minute."""
+        if not self.is_allowed(guild.id):
+            await self._leave(guild)
             return
+        try:
+            await self._give_cap(guild.id)
+        except UsageError as error:
+            log.error("server %d has no cap until the next start: %s", guild.id, where(error))  # noqa: TRY400 - I33
+
+    async def _give_cap(self, guild_id: int) -> None:
+        """Write DEFAULT_SERVER_LIMIT_USD down as the server's budget, unless the operator has given it one already."""
+        limit = self.services.settings.default_server_limit_usd
+        tracker = self.services.tracker
+        if limit is None or _has_cap(tracker.ledger.rules.of(guild_id).budgets):
+            return
+        if not _has_cap(await tracker.budgets.of(guild_id)):  # another process may have been faster
+            await tracker.budgets.set(
+                scope=Scope.GUILD, guild_id=guild_id, limit_usd=limit, mode=Mode.HARD, owner=Owner.OPERATOR
+            )
+
+    async def _leave(self, guild: discord.Guild) -> None:
+        """Leave a server that isn't among ALLOWED_GUILDS, with one polite sentence."""
         log.info("leaving server %d: not among ALLOWED_GUILDS", guild.id)
         channel = guild.system_channel
         if channel is not None and channel.permissions_for(guild.me).send_messages:
@@ -157,6 +191,10 @@ class Trilo(commands.AutoShardedBot):
                 log.error("OWNER_GUILD_ID %s: the bot isn't on that server, so /owner isn't there", scope and scope.id)  # noqa: TRY400
                 continue
             await claims.remember(name, digest)
+
+
+def _has_cap(budgets: Iterable[Budget]) -> bool:
+    return any(budget.owner is Owner.OPERATOR for budget in budgets)
 
 
 class Tree(app_commands.CommandTree[Trilo]):

@@ -1,7 +1,9 @@
 """Settings: the only reader of configuration, from the environment and `.env`. Errors name the variable."""
 
 import os
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -11,8 +13,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
 from bot.usage.hand_tracking import Buffering
+from bot.usage.limits import LARGEST_USD
 
 ENV_FILE = Path(".env")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_ADDRESS_GAP = re.compile(rf"[\s,]+(?={_ADDRESS.pattern})", re.IGNORECASE)
 
 
 class Settings(BaseSettings):
@@ -30,12 +35,18 @@ class Settings(BaseSettings):
     openai_base_url: str | None = Field(default=None, repr=False)
     database_url: str = Field(default="sqlite:///data/trilo.db", repr=False)
     app_env: Literal["development", "production"] = "production"
+    alert_urls: SecretStr | None = None
     fast_model: str = "gpt-4o-mini"
     smart_model: str = "gpt-4o"
     allowed_guilds: Annotated[frozenset[PositiveInt], NoDecode] = frozenset()
     allow_dms: bool = False
     message_content: bool = False
     owner_guild_id: PositiveInt | None = None
+    premium_sku_id: PositiveInt | None = None
+    premium_url: str | None = None
+    default_server_limit_usd: Decimal | None = Field(default=Decimal(5), ge=0, le=LARGEST_USD)
+    calls_per_minute_member: int = Field(default=6, ge=0, le=10_000)
+    calls_per_minute_server: int = Field(default=30, ge=0, le=10_000)
     ledger_synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
     ledger_batch_size: int | None = Field(default=None, ge=1, le=10_000)
     ledger_flush_seconds: float = Field(default=5.0, gt=0, le=3600)
@@ -51,6 +62,16 @@ class Settings(BaseSettings):
         usual = 5 if self.app_env == "development" else 20
         return Buffering(self.ledger_batch_size or usual, self.ledger_flush_seconds)
 
+    @property
+    def alert_addresses(self) -> list[str]:
+        """The addresses of ALERT_URLS, all secret (I35). One may hold commas: only the next one's beginning ends it."""
+        return _ADDRESS_GAP.split(self.alert_urls.get_secret_value().strip(", \n\t")) if self.alert_urls else []
+
+    @property
+    def alerts_outside(self) -> bool:
+        """Whether alerts also go out by e-mail and webhook: not in development, unless ALERT_URLS says so."""
+        return self.app_env == "production" or self.alert_urls is not None
+
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +83,14 @@ class Settings(BaseSettings):
     @classmethod
     def _split_ids(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("default_server_limit_usd", mode="before")
+    @classmethod
+    def _none_or_usd(cls, value: Any) -> Any:
+        """`none` sets no cap; unlike an empty line, which is left blank too easily to open the operator's key."""
+        if isinstance(value, str):
+            return None if value.lower() == "none" else value.removeprefix("$")
+        return value
 
     @field_validator("log_level", "ledger_synchronous", mode="before")
     @classmethod
@@ -77,7 +106,14 @@ class Settings(BaseSettings):
             raise ValueError("is no URL; use sqlite:///data/trilo.db or sqlite:////absolute/path.db") from None
         return value
 
-    @field_validator("openai_base_url")
+    @field_validator("alert_urls")
+    @classmethod
+    def _are_addresses(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _ADDRESS.match(value.get_secret_value().strip(", \n\t")):
+            raise ValueError("must be addresses such as mailto://… or discord://…, separated by commas")
+        return value
+
+    @field_validator("openai_base_url", "premium_url")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -88,6 +124,8 @@ class Settings(BaseSettings):
 _WORDS = {
     "int_parsing": "must be a whole number",
     "float_parsing": "must be a number",
+    "decimal_parsing": "must be an amount of USD, or none",
+    "finite_number": "must be an amount of USD, or none",
     "bool_parsing": "must be 0 or 1",
     "literal_error": "must be {expected}",
     "greater_than": "must be more than {gt:g}",

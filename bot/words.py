@@ -8,7 +8,17 @@ import discord
 import openai
 from discord import app_commands
 
-from bot.usage.errors import DatabaseUnavailableError, LedgerClosedError
+from bot.usage.errors import (
+    AiPausedError,
+    BudgetExceededError,
+    BudgetFigures,
+    CallRefusedError,
+    DatabaseUnavailableError,
+    LedgerClosedError,
+    QuotaExceededError,
+    QuotaResult,
+    Why,
+)
 
 RESTARTING = "I'm restarting. Please ask again in a minute."
 FALLBACK = "Something went wrong on my side. It has been logged; please try again in a moment."
@@ -18,6 +28,8 @@ def words_for(error: BaseException) -> str:
     """One or two sentences for the person who asked. Never the error's own message, which may quote anything."""
     if isinstance(error, openai.OpenAIError):
         return _provider_words(error)
+    if isinstance(error, CallRefusedError):
+        return _refused_call_words(error)
     if isinstance(error, json.JSONDecodeError):  # what the SDK raises at a garbled piece of a stream
         return _NONSENSE
     if isinstance(error, LedgerClosedError):
@@ -59,6 +71,37 @@ def refusal_words(error: app_commands.AppCommandError) -> str | None:
     return None
 
 
+def _refused_call_words(error: CallRefusedError) -> str:
+    """Why a question wasn't put to the model, and when it can be: for anybody to read, so without amounts of money."""
+    if isinstance(error, BudgetExceededError):
+        return _used_up_words(error.budget) if error.why is Why.USED_UP else _BY_REASON[error.why]
+    if isinstance(error, QuotaExceededError):
+        return _quota_words(error.result)
+    if isinstance(error, AiPausedError) and error.until is not None:
+        return f"The AI is paused here. It is back {discord.utils.format_dt(error.until, 'R')}."
+    if isinstance(error, AiPausedError):
+        return "The AI is paused here until somebody who manages this server resumes it."
+    return FALLBACK
+
+
+def _used_up_words(budget: BudgetFigures) -> str:
+    whose = _WHOSE.get(budget.scope, "The AI budget for this")
+    raiser = "Whoever runs this bot" if budget.owner == "operator" else "Somebody who manages this server"
+    if budget.limit == 0:
+        return f"{whose} allows no questions. {raiser} can change that."
+    if budget.ends_at is None:
+        return f"{whose} is used up, for good. {raiser} can raise it."
+    back = discord.utils.format_dt(budget.ends_at, "R")
+    return f"{whose} for {_RUNNING[budget.period]} is used up. It is back {back}."
+
+
+def _quota_words(result: QuotaResult) -> str:
+    if result.premium_required:
+        return "That is for premium members."
+    back = f" They are back {discord.utils.format_dt(result.resets_at, 'R')}." if result.resets_at else ""
+    return f"You have used up your AI tokens for this month.{back}"
+
+
 def _provider_words(error: openai.OpenAIError) -> str:
     code = getattr(error, "code", None)
     if code in _BY_CODE:
@@ -68,6 +111,28 @@ def _provider_words(error: openai.OpenAIError) -> str:
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _NONSENSE)
 
 
+_WHOSE = {
+    "bot": "My AI budget",
+    "guild": "This server's AI budget",
+    "channel": "This channel's AI budget",
+    "user": "Your own AI budget",
+    "each_user": "Your own AI budget",
+    "each_in_role": "Your own AI budget",
+    "role": "The AI budget that your role shares",
+    "operation": "The AI budget for this kind of question",
+    "direct_messages": "My AI budget for direct messages",
+}
+_RUNNING = {"day": "today", "week": "this week", "month": "this month"}
+_BY_REASON = {
+    Why.BUSY: "I'm busy with other questions just now. Please try again in a moment.",
+    Why.UNKNOWN_COST: (
+        "I can't tell beforehand what that would cost, and the budget here doesn't allow such questions. "
+        "Please put it differently, without pictures or files."
+    ),
+    Why.OUT_OF_REACH: (
+        "My books are out of reach just now, and without them I may not spend anything. Please try again in a minute."
+    ),
+}
 _TOO_LONG = "That was too long for the model. Please shorten it, or start a new thread."
 _REFUSED = "The AI provider refused that request under its rules. Please put it differently."
 _PAYLOAD_TOO_LARGE = 413

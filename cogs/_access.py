@@ -2,14 +2,18 @@
 
 import discord
 
-from bot.client import Trilo
+from bot.client import Trilo, answer_privately
 
-NOT_FOR_YOU = "Only people with the Manage Server permission can see what this server's AI costs."
+NOT_FOR_YOU = (
+    "Only people with the Manage Server permission, or a role this server has named for it, can see what this server's "
+    "AI costs."
+)
+NOT_A_MANAGER = "Only people with the Manage Server permission can do that."
 NOT_THE_OWNER = "Only the people who run this bot can use that."
 
 
-async def may_see_usage(interaction: discord.Interaction[Trilo]) -> bool:
-    """Whether the person may see this server's spend: with Manage Server, as the server's owner, or as the bot's.
+async def may_manage(interaction: discord.Interaction[Trilo]) -> bool:
+    """Whether the person may change this server's rules: with Manage Server, as the server's owner, or as the bot's.
 
     The permissions are those that Discord sent with this very command or press: a cache may be behind.
     """
@@ -21,6 +25,35 @@ async def may_see_usage(interaction: discord.Interaction[Trilo]) -> bool:
     return await owns_the_bot(interaction)
 
 
+async def managed_server(interaction: discord.Interaction[Trilo]) -> discord.Guild | None:
+    """Defer a command, to be answered ephemerally; its server, or None for those who may not manage it.
+
+    These have had their words then.
+    """
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    if interaction.guild is None or not await may_manage(interaction):
+        await answer_privately(interaction, NOT_A_MANAGER)
+        return None
+    return interaction.guild
+
+
+async def may_see_usage(interaction: discord.Interaction[Trilo]) -> bool:
+    """Whether the person may see this server's spend: whoever may manage it, and the role it has named in `/settings`.
+
+    Raises `DatabaseUnavailableError` where the books can't say which role that is.
+    """
+    if interaction.guild is None:
+        return False
+    return await may_manage(interaction) or await _has_usage_role(interaction, interaction.guild)
+
+
 async def owns_the_bot(interaction: discord.Interaction[Trilo]) -> bool:
     """Whether the person owns the application, or is an admin or developer of the team that does."""
     return await interaction.client.is_owner(interaction.user)
+
+
+async def _has_usage_role(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> bool:
+    if not isinstance(interaction.user, discord.Member):
+        return False
+    settings = await interaction.client.services.tracker.settings.of(guild.id)
+    return settings.usage_role_id is not None and interaction.user.get_role(settings.usage_role_id) is not None

@@ -37,15 +37,29 @@ TOPICS: dict[str, Topic] = {
         "Every answer costs a little, and whoever runs this bot pays the AI provider for it. Each call is put on the "
         "books with its tokens and its price.\n"
         "- `/token-stats` shows what this server's answers cost: by operation, model, member, channel or day.\n"
-        "- Only people with the **Manage Server** permission can see it, for their own server alone, and whoever runs "
-        "this bot.\n"
+        "- Only people with the **Manage Server** permission can see it, those with a role that they named in "
+        "`/settings`, and whoever runs this bot: each server's people for their own server alone.\n"
+        "- `/my-usage` shows anybody their own tokens, and what is left of their month where this server has quotas.\n"
         "- A price nobody knows is shown as unknown, never as free.",
+    ),
+    "budgets": Topic(
+        "Budgets: how much AI may cost here",
+        "For people with the **Manage Server** permission, shown to nobody else:\n"
+        "- `/budget set` limits what a day, a week or a month may cost, in dollars or tokens: for the whole server, "
+        "each member, a channel, a role, one member or one kind of question. Nothing is set before you confirm it.\n"
+        "- At its limit a budget **stops**, only **warns**, or goes over to the **cheaper model** first.\n"
+        "- `/budget show` says what is spent, reserved and left, and when it runs out; there you edit, test and remove "
+        "budgets, and `/budget remove` removes one.\n"
+        "- `/ai pause` stops all answers for a while, `/ai resume` goes on.\n"
+        "- `/settings` has the time zone that days are counted in, and where alerts and reports go.\n"
+        "- Above it all stands the cap of whoever runs this bot. Whoever is refused is told when to come back, never "
+        "what anything costs.",
     ),
     "privacy": Topic(
         "What is stored, and what isn't",
         "- **Stored for each answer**: the ids of the server, channel, thread and member, which model answered, how "
         "many tokens that took, what it cost, and when. Also the id of each message I answered, so that none "
-        "is answered twice.\n"
+        "is answered twice, and whether you or this server have premium.\n"
         "- **Never stored by me**: what you wrote, what I answered, or your pictures.\n"
         "- **Sent to the AI provider**: your question with its pictures, the messages before it that I take into "
         "account, the display names of those who wrote them, and this server's name. Without them there is no answer.",

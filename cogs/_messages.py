@@ -3,6 +3,7 @@
 import logging
 import re
 from time import perf_counter
+from typing import Any
 
 import discord
 
@@ -35,6 +36,7 @@ class StreamedReply:
         self._message: discord.Message | None = None
         self._edited_at = perf_counter()
         self._is_first = True
+        self._view: discord.ui.View | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -56,14 +58,26 @@ class StreamedReply:
             except discord.HTTPException as error:
                 log.debug("an edit in between failed: %s", error.status)
 
-    async def finish(self, note: str = "") -> None:
-        """Show what is left, code blocks closed, with a note of our own in small print below it."""
+    async def finish(self, note: str = "", view: discord.ui.View | None = None) -> None:
+        """Show what is left, code blocks closed, with a note of our own in small print below it, and buttons.
+
+        Buttons go with a note that stands alone: an answer that was begun has none.
+        """
+        self._view = view if self.is_silent else None
         if note and self.is_silent:
             self._tail = note
         else:
             self._tail = _closed(self._tail)
             await self.add(f"\n-# {note}" if note else "")
-        if self._tail.strip():
+        if not self._tail.strip():
+            return
+        try:
+            await self._show(self._tail)
+        except discord.HTTPException as error:
+            if self._view is None:
+                raise
+            log.warning("Discord doesn't take the button below a message, so it goes without: %s", error.status)
+            self._view = None
             await self._show(self._tail)
 
     async def _show(self, content: str) -> None:
@@ -81,14 +95,15 @@ class StreamedReply:
 
     async def _send(self, content: str) -> discord.Message:
         channel = self._question.channel
+        buttons: dict[str, Any] = {"view": self._view} if self._view is not None else {}
         if self._is_first:
             try:
                 reference = self._question.to_reference(fail_if_not_exists=False)
-                return await channel.send(content, reference=reference, allowed_mentions=self._mentions)
+                return await channel.send(content, reference=reference, allowed_mentions=self._mentions, **buttons)
             except discord.HTTPException as error:
                 if error.code != _NO_HISTORY:
                     raise
-        return await channel.send(content, allowed_mentions=self._mentions)
+        return await channel.send(content, allowed_mentions=self._mentions, **buttons)
 
 
 def open_fence(text: str) -> tuple[str, str] | None:

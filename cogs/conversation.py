@@ -9,11 +9,15 @@ import discord
 from discord.ext import commands
 
 from bot.assistant.conversation import MAX_PICTURES, Ending, Question
+from bot.assistant.operations import GENERAL_CONVERSATION
 from bot.client import Trilo
 from bot.usage import UsageError, token_tracking_context
+from bot.usage.errors import CallRefusedError, QuotaExceededError
 from bot.words import RESTARTING, where, words_for
 from cogs._messages import StreamedReply
 from cogs._reading import PICTURE_BYTES, pictures_of, place_of, replies_to, text_of, turns_before
+from cogs._refusals import Pace, Refusals, react
+from cogs._views.upgrade import offer
 from cogs.help import ONE_LINE_HELP
 
 log = logging.getLogger(__name__)
@@ -28,6 +32,9 @@ class ConversationCog(commands.Cog):
 
     def __init__(self, bot: Trilo) -> None:
         self.bot = bot
+        settings = bot.services.settings
+        self._pace = Pace(settings.calls_per_minute_member, settings.calls_per_minute_server)
+        self._refusals = Refusals()
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -38,9 +45,12 @@ class ConversationCog(commands.Cog):
             return
         if not self._speaks_to_us(message) or not _may_answer(message):
             return
+        too_fast = self._pace.check(message, self.bot.services.tracker.clock())
         async with self.bot.working():
-            if await self._claimed(message):
-                await self._respond(message)
+            if too_fast is not None and too_fast.words is None:
+                await react(message)
+            elif await self._claimed(message):
+                await self._respond(message, too_fast.words if too_fast else None)
 
     def _speaks_to_us(self, message: discord.Message) -> bool:
         if message.guild is None:
@@ -69,20 +79,32 @@ class ConversationCog(commands.Cog):
             log.warning("message %d is answered unclaimed: %s", message.id, error)
             return True
 
-    async def _respond(self, message: discord.Message) -> None:
-        """Whatever happens, the person gets an answer or words (I30), as far as Discord lets us write."""
+    async def _respond(self, message: discord.Message, refusal: str | None) -> None:
+        """Whatever happens, the person gets an answer or words (I30), as far as Discord lets us write.
+
+        Told no within the hour for the same cause, they get a reaction.
+        """
         reply = StreamedReply(message)
+        button: discord.ui.View | None = None
         try:
-            note = await self._answer(message, reply)
+            note = refusal or await self._answer(message, reply)
         except asyncio.CancelledError:
             with suppress(discord.HTTPException):
                 await reply.finish(RESTARTING)
             raise
+        except CallRefusedError as error:
+            if not self._refusals.is_news(message, error, self.bot.services.tracker.clock()) and reply.is_silent:
+                await react(message)
+                return
+            note = words_for(error)
+            if isinstance(error, QuotaExceededError):
+                words, button = await offer(self.bot.services, error, GENERAL_CONVERSATION.name)
+                note = f"{note} {words}".rstrip()
         except Exception as error:  # noqa: BLE001 - see above
             log.warning("answering message %d failed: %s", message.id, where(error))
             note = words_for(error)
         try:
-            await reply.finish(note)
+            await reply.finish(note, button)
         except discord.HTTPException as error:
             log.warning("the answer to message %d can't be shown: %s", message.id, where(error))
 
@@ -103,7 +125,7 @@ class ConversationCog(commands.Cog):
             turns=await turns_before(message, self._me.id),
             pictures=pictures,
         )
-        return await self._ask(message, question, reply) or unseen
+        return await self._ask(message, question, reply) or unseen or await self._quota_line(message)
 
     async def _ask(self, message: discord.Message, question: Question, reply: StreamedReply) -> str:
         ending = Ending()
@@ -117,6 +139,7 @@ class ConversationCog(commands.Cog):
                     channel_id=channel,
                     session_id=thread,
                     user_id=message.author.id,
+                    role_ids=_roles_of(message.author),
                 )
             )
             answer = self.bot.services.conversation.answer(question, ending)
@@ -124,10 +147,25 @@ class ConversationCog(commands.Cog):
                 await reply.add(piece)
         return _note(ending, reply)
 
+    async def _quota_line(self, message: discord.Message) -> str:
+        """One line for whoever has just crossed 80 or 90 % of their tokens, once; where quotas are on."""
+        guild_id, quotas = message.guild.id if message.guild else 0, self.bot.services.tracker.quotas
+        try:
+            used = await quotas.newly_crossed(message.author.id, guild_id=guild_id, role_ids=_roles_of(message.author))
+        except UsageError as error:
+            log.warning("message %d is answered without a look at the quota: %s", message.id, error)
+            return ""
+        return f"You've used {used} % of your monthly tokens." if used else ""
+
     @property
     def _me(self) -> discord.ClientUser:
         assert self.bot.user is not None  # noqa: S101 - events come only after login
         return self.bot.user
+
+
+def _roles_of(author: discord.User | discord.Member) -> list[int]:
+    """Budgets and quotas may be by role."""
+    return [role.id for role in author.roles] if isinstance(author, discord.Member) else []
 
 
 def _may_answer(message: discord.Message) -> bool:

@@ -1,12 +1,19 @@
 """`/owner`: for the people who run the bot, on their own server (OWNER_GUILD_ID) only."""
 
+import re
+
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
+from bot.usage import money
+from bot.usage.budgets import Owner, Scope, Unit
+from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit
+from bot.usage.quotas import EXEMPT, SubscriptionTier
 from bot.usage.records import SpendLine
 from bot.usage.reports import Report
+from bot.usage.tier_grants import Source, UnknownTierError
 from cogs._access import NOT_THE_OWNER, owns_the_bot
 from cogs._views.figures import cost_of, counted
 from cogs._views.look import COLOUR, NOBODY
@@ -16,6 +23,12 @@ from cogs._views.tables import plain, shorten
 SHOWN = 15
 """Servers in one answer."""
 OUTSIDE = "outside servers"
+MOST_CHOICES = 25
+NOBODY_OF_THAT_NAME = "I know no server or person like that. Give a server's name or id, or a person's mention or id."
+_USER = re.compile(r"(?:<@!?)?(\d{15,20})>?")
+NO_SUCH_SERVER = "I'm on no server of that name or id. Pick one from the list that appears while you type."
+SEVERAL_SERVERS = "Several servers have that name. Pick one from the list, or give its id."
+CAPS_ARE_DOLLARS = "A server's cap is in dollars, since it is you who pays. Give an amount like `20` or `$7.50`."
 
 
 class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the people who run this bot"):
@@ -43,6 +56,113 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
         container.add_item(discord.ui.TextDisplay(self._matching(report, query) if query else self._dearest(report)))
         view.add_item(container)
         await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)
+
+    @app_commands.command(name="limit", description="Your cap on what a server may cost you a month")
+    @app_commands.describe(server="Its name or id", usd="The most it may cost a month, like 20 or $7.50; 0 stops it")
+    async def limit(self, interaction: discord.Interaction[Trilo], server: str, usd: str) -> None:
+        """Set the cap that stands above a server's own budgets. It holds at once."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        if not await owns_the_bot(interaction):
+            await answer_privately(interaction, NOT_THE_OWNER)
+            return
+        guilds = self._guilds_named(server)
+        if len(guilds) != 1:
+            await answer_privately(interaction, SEVERAL_SERVERS if guilds else NO_SUCH_SERVER)
+            return
+        try:
+            cap = parse_limit(usd)
+        except LimitNotUnderstoodError as error:
+            await answer_privately(interaction, str(error))
+            return
+        if cap.unit is not Unit.USD:
+            await answer_privately(interaction, CAPS_ARE_DOLLARS)
+            return
+        stored = await self.bot.services.tracker.budgets.set(
+            scope=Scope.GUILD,
+            guild_id=guilds[0].id,
+            limit_usd=money.usd(cap.amount),
+            owner=Owner.OPERATOR,
+            actor=interaction.user.id,
+        )
+        name = shorten(plain(guilds[0].name), 60)
+        words = f"✅ `{name}` may cost you {limit_words(stored.unit, stored.limit)} a month."
+        await answer_privately(interaction, words)
+
+    @app_commands.command(name="tier", description="Give a person or a whole server a tier of quota, or take it back")
+    @app_commands.describe(
+        who="A server's name or id, or a person's mention or id", tier="The tier; free takes it back"
+    )
+    async def tier(self, interaction: discord.Interaction[Trilo], who: str, tier: str) -> None:
+        """Grant a tier, besides what Discord's subscriptions and others gave. It holds at once."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        if not await owns_the_bot(interaction):
+            await answer_privately(interaction, NOT_THE_OWNER)
+            return
+        try:
+            words = await self._set_tier(interaction, who.strip(), tier.strip().casefold())
+        except UnknownTierError as error:
+            words = f"There is no such tier. There are: {', '.join(f'`{name}`' for name in error.known)}."
+        await answer_privately(interaction, words)
+
+    async def _set_tier(self, interaction: discord.Interaction[Trilo], who: str, tier: str) -> str:
+        """Do it; what was done, in words. Raises `UnknownTierError`."""
+        grants, by = self.bot.services.tracker.quotas.grants, interaction.user.id
+        guilds = self._guilds_named(who)
+        if len(guilds) > 1:
+            return SEVERAL_SERVERS
+        if guilds:
+            if tier == SubscriptionTier.FREE:
+                await grants.take_back_server(guilds[0].id, Source.OPERATOR, actor=by)
+            else:
+                await grants.grant_server(guilds[0].id, tier, Source.OPERATOR, actor=by)
+            now = (await self.bot.services.tracker.settings.of(guilds[0].id)).tier or SubscriptionTier.FREE
+            return f"✅ `{shorten(plain(guilds[0].name), 60)}` is `{now}` now: everybody on it, while they are there."
+        user = await self._user_named(who)
+        if user is None:
+            return NOBODY_OF_THAT_NAME
+        if tier == SubscriptionTier.FREE:
+            await grants.take_back_person(str(user.id), Source.OPERATOR, actor=by)
+        else:
+            await grants.grant_person(str(user.id), tier, Source.OPERATOR, actor=by)
+        having = await grants.best_of_person(str(user.id))
+        return f"✅ `{shorten(plain(user.name), 60)}` is `{having or SubscriptionTier.FREE}` now, on every server."
+
+    async def _user_named(self, who: str) -> discord.User | None:
+        """The person of that mention or id, asked of Discord where we don't know them."""
+        found = _USER.fullmatch(who)
+        if found is None:
+            return None
+        try:
+            return self.bot.get_user(int(found[1])) or await self.bot.fetch_user(int(found[1]))
+        except discord.NotFound:
+            return None
+
+    @tier.autocomplete("tier")
+    async def _tiers(self, interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
+        if not await owns_the_bot(interaction):
+            return []
+        names = (*self.bot.services.tracker.quotas.tiers.names, EXEMPT)
+        wanted = typed.strip().casefold()
+        return [app_commands.Choice(name=name, value=name) for name in names if wanted in name][:MOST_CHOICES]
+
+    @tier.autocomplete("who")
+    @limit.autocomplete("server")
+    async def _servers(self, interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
+        if not await owns_the_bot(interaction):
+            return []
+        wanted = typed.strip().casefold()
+        found = [guild for guild in self.bot.guilds if wanted in guild.name.casefold() or wanted in str(guild.id)]
+        found.sort(key=lambda guild: guild.name.casefold())
+        return [
+            app_commands.Choice(name=f"{shorten(plain(guild.name), 60)} · {guild.id}", value=str(guild.id))
+            for guild in found[:MOST_CHOICES]
+        ]
+
+    def _guilds_named(self, server: str) -> list[discord.Guild]:
+        """The server of that id, else those of exactly that name."""
+        wanted = server.strip()
+        by_id = [guild for guild in self.bot.guilds if str(guild.id) == wanted]
+        return by_id or [guild for guild in self.bot.guilds if guild.name.casefold() == wanted.casefold()]
 
     def _dearest(self, report: Report) -> str:
         if not report.rows:

@@ -138,6 +138,8 @@ async def test_one_call(tmp_path, capfd, monkeypatch):
         "attempts": 1,
         "duration_ms": 2345,
         "first_token_ms": None,
+        "doubtful_tokens": 0,
+        "held": None,
         "raw_usage": json.dumps(USAGE),
     }
 

@@ -1,6 +1,7 @@
 """Settings: every one documented, every mistake named, no secret shown."""
 
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -46,12 +47,18 @@ def test_the_defaults():
         "openai_base_url": None,
         "database_url": "sqlite:///data/trilo.db",
         "app_env": "production",
+        "alert_urls": None,
         "fast_model": "gpt-4o-mini",
         "smart_model": "gpt-4o",
         "allowed_guilds": frozenset(),
         "allow_dms": False,
         "message_content": False,
         "owner_guild_id": None,
+        "premium_sku_id": None,
+        "premium_url": None,
+        "default_server_limit_usd": Decimal(5),
+        "calls_per_minute_member": 6,
+        "calls_per_minute_server": 30,
         "ledger_synchronous": "NORMAL",
         "ledger_batch_size": None,
         "ledger_flush_seconds": 5.0,
@@ -66,6 +73,7 @@ def test_the_defaults():
         openai_api_key=SECRET,
         database_url=f"postgresql://user:{SECRET}@host/db",
         openai_base_url=f"https://user:{SECRET}@host/v1",
+        alert_urls=f"mailto://user:{SECRET}@host",
     )
     assert SECRET not in repr(secrets)
     assert SECRET not in str(secrets)
@@ -125,6 +133,25 @@ def test_ids(monkeypatch, text, ids):
     assert load_settings().allowed_guilds == ids
 
 
+def test_addresses_for_alerts(monkeypatch):
+    """Commas and blanks part them, unless they stand within one. In development they are what lets alerts out."""
+    assert (load_settings().alert_addresses, load_settings().alerts_outside) == ([], True)
+    assert not load_settings(app_env="development").alerts_outside
+    monkeypatch.setenv("ALERT_URLS", " mailto://a:b@host?to=c@d,e@f, json://127.0.0.1:9/x\n discord://1/2,")
+    settings = load_settings(app_env="development")
+    assert settings.alert_addresses == ["mailto://a:b@host?to=c@d,e@f", "json://127.0.0.1:9/x", "discord://1/2"]
+    assert settings.alerts_outside
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"), [("7.50", Decimal("7.50")), ("$7.50", Decimal("7.50")), ("0", Decimal(0)), ("None", None)]
+)
+def test_the_cap_of_each_server(monkeypatch, text, limit):
+    """I16: 0 is a real limit; only `none` means that there is none."""
+    monkeypatch.setenv("DEFAULT_SERVER_LIMIT_USD", text)
+    assert load_settings().default_server_limit_usd == limit
+
+
 @pytest.mark.parametrize("text", ["1", "true", "yes", "on", "TRUE"])
 def test_switches(monkeypatch, text):
     monkeypatch.setenv("ALLOW_DMS", text)
@@ -141,6 +168,12 @@ def test_switches(monkeypatch, text):
         ("ALLOWED_GUILDS", "-42"),
         ("OWNER_GUILD_ID", SECRET),
         ("ALLOW_DMS", SECRET),
+        ("DEFAULT_SERVER_LIMIT_USD", SECRET),
+        ("DEFAULT_SERVER_LIMIT_USD", "nan"),
+        ("DEFAULT_SERVER_LIMIT_USD", "-1"),
+        ("DEFAULT_SERVER_LIMIT_USD", "1000001"),
+        ("CALLS_PER_MINUTE_MEMBER", "-1"),
+        ("CALLS_PER_MINUTE_SERVER", SECRET),
         ("APP_ENV", SECRET),
         ("LOG_LEVEL", SECRET),
         ("LOG_FORMAT", SECRET),
@@ -153,6 +186,9 @@ def test_switches(monkeypatch, text):
         ("MAX_OUTPUT_TOKENS", SECRET),
         ("PERSONA", SECRET * 500),
         ("OPENAI_BASE_URL", SECRET),
+        ("PREMIUM_SKU_ID", SECRET),
+        ("PREMIUM_URL", SECRET),
+        ("ALERT_URLS", SECRET),
         ("DATABASE_URL", f"postgresql://user:{SECRET}[@host/db"),
         ("DATABASE_URL", f"postgresql://user:{SECRET}@ho\u2100st/db"),
     ],

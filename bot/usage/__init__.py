@@ -17,14 +17,20 @@ from bot.usage.errors import (
     DatabaseUrlError,
     LedgerClosedError,
     NoTrackerError,
+    QuotaExceededError,
+    QuotaResult,
     SchemaTooNewError,
     TriloError,
     UntrackableCallError,
     UsageError,
 )
+from bot.usage.events import Event, EventKind
 from bot.usage.openai_client import TrackedOpenAI
 from bot.usage.opened import get_tracker
+from bot.usage.operation_costs import OperationCost, UnknownOperationError
 from bot.usage.prices import PriceList
+from bot.usage.quota_answers import QuotaSummary, TokenAllowance
+from bot.usage.quotas import SubscriptionTier, Tier, Tiers
 from bot.usage.records import Attribution, Kind, Price, SpendLine, Status, Usage, UsageRecord
 from bot.usage.tracker import UsageTracker, open_tracker
 
@@ -33,16 +39,27 @@ __all__ = [
     "DatabaseBusyError",
     "DatabaseUnavailableError",
     "DatabaseUrlError",
+    "Event",
+    "EventKind",
     "Kind",
     "LedgerClosedError",
     "NoTrackerError",
+    "OperationCost",
     "Price",
     "PriceList",
+    "QuotaExceededError",
+    "QuotaResult",
+    "QuotaSummary",
     "SchemaTooNewError",
     "SpendLine",
     "Status",
+    "SubscriptionTier",
+    "Tier",
+    "Tiers",
+    "TokenAllowance",
     "TrackedOpenAI",
     "TriloError",
+    "UnknownOperationError",
     "UntrackableCallError",
     "Usage",
     "UsageError",

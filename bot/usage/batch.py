@@ -1,34 +1,78 @@
 """What one transaction of the ledger writes, and who waits for it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
 from bot.usage.records import OpenCall, UsageRecord
 
 
+@dataclass(slots=True, eq=False)
+class Intent:
+    """A call that wants to leave, or has left already where nobody waits for the answer.
+
+    `again`: it is on the books, and about to be sent a second time while the first may be billed. `patience_ends` (the
+    event loop's time) is when a call that finds no room stops waiting for some.
+    """
+
+    call: OpenCall
+    waiter: asyncio.Future[OpenCall] | None = None
+    again: bool = False
+    patience_ends: float = 0.0
+
+    @property
+    def has_left(self) -> bool:
+        """Whether nobody waits for the answer any more because the call went ahead."""
+        return self.waiter is None or (self.waiter.done() and not self.waiter.cancelled() and not self.is_refused)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it may still be refused. Read by the database's thread too."""
+        return self.waiter is not None and not self.waiter.done()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether its caller was told no: it never leaves, and isn't written."""
+        waiter = self.waiter
+        return waiter is not None and waiter.done() and not waiter.cancelled() and waiter.exception() is not None
+
+    def let_go(self, call: OpenCall) -> bool:
+        """Let the waiting caller go; whether there was one."""
+        if self.waiter is None or self.waiter.done():
+            return False
+        self.waiter.set_result(call)
+        return True
+
+    def refuse(self, error: Exception) -> bool:
+        """Tell the waiting caller no; whether there was one."""
+        if self.waiter is None or self.waiter.done():
+            return False
+        self.waiter.set_exception(error)
+        return True
+
+
 @dataclass(slots=True)
 class Batch:
     """What one transaction writes. `watchdog` lets its waiters go when it takes too long."""
 
-    intents: list[OpenCall] = field(default_factory=list)
+    intents: list[Intent] = field(default_factory=list)
     records: list[UsageRecord] = field(default_factory=list)
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
     watchdog: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self.intents) + len(self.records)
 
-    def release(self) -> int:
-        """Let the waiting callers go; how many there were."""
+    def release(self, answer: Callable[[Intent], bool]) -> int:
+        """Answer every caller who still waits; how many got a yes."""
+        self.done()
+        return sum(answer(intent) for intent in self.intents if intent.asks)
+
+    def done(self) -> None:
+        """It is written: nobody need be let go."""
         if self.watchdog is not None:
             self.watchdog.cancel()
             self.watchdog = None
-        waiting, self.waiters = self.waiters, []
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-        return len(waiting)
 
     def parts(self) -> list[Self]:
         """Two smaller batches with the same contents in the same order, intents first; none for a single entry."""

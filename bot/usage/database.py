@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -27,6 +27,11 @@ Statement = tuple[str, Iterable[Row] | None]
 The rows may be a generator: it runs on the database's thread, which spares the event loop the making of them.
 """
 Query = tuple[str, Sequence[Any]]
+Script = Generator[Query, list[Row], Result]
+"""Work inside one transaction: yields queries, is sent their rows, returns its result.
+
+It runs on the database's thread, so it may touch nothing that the event loop is changing meanwhile.
+"""
 
 BUSY_TIMEOUT_MS = 2_000
 """How long a statement waits for another process's write. Bounds how long a locked file can hold up a call."""
@@ -109,12 +114,20 @@ class SqliteDatabase:
         Raises `DatabaseUnavailableError` where trying again may help (locked, full, gone), else whatever a row did
         to the driver: `sqlite3.Error`, `OverflowError`, `TypeError`, `ValueError`.
         """
-        translated = [(_numbered(sql), rows) for sql, rows in statements]
-        await self._on_thread(self._writer, partial(_transaction, self._require_file, translated))
+        await self.decide(lambda: _decided(statements))
+
+    async def transact(self, script: Callable[[], Script[Result]]) -> Result:
+        """Run a script in one transaction that sees and changes everything at once. Raises as `write` does."""
+        return await self.decide(lambda: _without_statements(script()))
+
+    async def decide(self, script: Callable[[], Script[tuple[Result, Sequence[Statement]]]]) -> Result:
+        """As `transact`, with statements that follow from what the script found, for many rows each."""
+        result = await self._on_thread(self._writer, partial(_transaction, self._require_file, script))
         self._uncleaned += 1
         if self._uncleaned >= CLEAN_EVERY and self._cleaner is not None and self._cleaning is None:
             self._uncleaned = 0
             self._cleaning = asyncio.create_task(self._clean(self._cleaner), name="database cleaner")
+        return result
 
     async def execute(self, sql: str, *parameters: Any) -> list[Row]:
         """Run one statement in a transaction of its own; its `RETURNING` rows."""
@@ -220,22 +233,44 @@ def _numbered(sql: str) -> str:
     return _PLACEHOLDER.sub(r"?\1", sql)
 
 
+def _decided(statements: Sequence[Statement]) -> Script[tuple[None, Sequence[Statement]]]:
+    yield from ()
+    return None, statements
+
+
+def _without_statements(script: Script[Result]) -> Script[tuple[Result, Sequence[Statement]]]:
+    return (yield from script), ()
+
+
 def _transaction(
-    require_file: Callable[[], None], statements: Sequence[Statement], connection: sqlite3.Connection
-) -> None:
+    require_file: Callable[[], None],
+    make_script: Callable[[], Script[tuple[Result, Sequence[Statement]]]],
+    connection: sqlite3.Connection,
+) -> Result:
     require_file()
     try:
         connection.execute("BEGIN IMMEDIATE")
+        result, statements = _run(make_script(), connection)
         for sql, rows in statements:
             if rows is None:
-                connection.execute(sql)
+                connection.execute(_numbered(sql))
             else:
-                connection.executemany(sql, rows)
+                connection.executemany(_numbered(sql), rows)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    return result
+
+
+def _run(script: Script[Result], connection: sqlite3.Connection) -> Result:
+    try:
+        sql, parameters = next(script)
+        while True:
+            sql, parameters = script.send(connection.execute(_numbered(sql), parameters).fetchall())
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
 
 
 def _fetch(sql: str, parameters: Sequence[Any], connection: sqlite3.Connection) -> list[Row]:

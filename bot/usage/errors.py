@@ -1,5 +1,9 @@
 """What the books raise on purpose. The whole tree is drawn in `bot.errors`."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
 
 class TriloError(Exception):
     """Root of everything Trilo raises on purpose."""
@@ -69,3 +73,134 @@ class NoTrackerError(UsageError):
 
     def __init__(self) -> None:
         super().__init__("no tracker is open: use `async with open_tracker(database_url) as tracker:`")
+
+
+class InvalidBudgetError(UsageError):
+    """A budget that makes no sense. `field` names what is wrong with it, `problem` how."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class CallRefusedError(UsageError):
+    """A call was refused before it left: nothing was sent, nothing is owed. `guild_id` is the server's, 0 outside."""
+
+    def __init__(self, guild_id: int, message: str) -> None:
+        super().__init__(message)
+        self.guild_id = guild_id
+
+    @property
+    def cause(self) -> str:
+        """The word under which refusals of this kind are counted."""
+        return "refused"
+
+
+class Why(StrEnum):
+    """Why a budget refused a call."""
+
+    USED_UP = "used_up"
+    """What is left can't cover the call's worst case, and won't before the period is over."""
+    BUSY = "busy"
+    """It would fit, but for the calls in flight: try again."""
+    UNKNOWN_COST = "unknown_cost"
+    """What the call can cost can't be told before it leaves (I15)."""
+    OUT_OF_REACH = "out_of_reach"
+    """The books can't be reached, and a hard budget fails closed (I23)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetFigures:
+    """The numbers of a budget that refused a call, in its `unit`: nano-USD ("usd") or tokens.
+
+    `needed` is the call's worst case, None where it is unknown. `ends_at` is when the period is over (UTC), None for
+    one that never is. `key` is the member's id in a budget for each member.
+    """
+
+    budget_id: str
+    scope: str
+    scope_id: str
+    key: str
+    period: str
+    unit: str
+    owner: str
+    limit: int
+    spent: int = 0
+    reserved: int = 0
+    doubtful: int = 0
+    needed: int | None = None
+    ends_at: datetime | None = None
+
+    @property
+    def left(self) -> int:
+        """What is neither used nor reserved."""
+        return max(0, self.limit - self.spent - self.doubtful - self.reserved)
+
+
+class BudgetExceededError(CallRefusedError):
+    """A budget doesn't allow the call. `why` says how, `budget` has the numbers."""
+
+    def __init__(self, guild_id: int, why: Why, budget: BudgetFigures) -> None:
+        super().__init__(
+            guild_id,
+            f"refused by the {budget.scope} budget of {budget.limit} {'nano-USD' if budget.unit == 'usd' else 'tokens'}"
+            f" per {budget.period}: {why.value.replace('_', ' ')}"
+            f" (spent {budget.spent}, doubtful {budget.doubtful}, reserved {budget.reserved}, needed {budget.needed})",
+        )
+        self.why = why
+        self.budget = budget
+
+    @property
+    def cause(self) -> str:
+        """Such as `budget used_up`."""
+        return f"budget {self.why.value}"
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether trying again in a moment may help."""
+        return self.why in (Why.BUSY, Why.OUT_OF_REACH)
+
+
+class QuotaExceededError(CallRefusedError):
+    """A person's monthly tokens are used up, or the operation is for premium members. `result` has the numbers."""
+
+    def __init__(self, guild_id: int, user_id: str, result: "QuotaResult") -> None:
+        super().__init__(guild_id, result.reason)
+        self.user_id = user_id
+        self.result = result
+
+    @property
+    def cause(self) -> str:
+        """`quota`, or `premium` for an operation that needs a subscription."""
+        return "premium" if self.result.premium_required else "quota"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaResult:
+    """Whether an operation may run. `tokens_remaining` is None without a limit; `resets_at` is UTC."""
+
+    allowed: bool
+    reason: str
+    requires_upgrade: bool
+    tokens_remaining: int | None
+    tier: str = "free"
+    used: int = 0
+    limit: int | None = None
+    resets_at: datetime | None = None
+    premium_required: bool = False
+
+
+class AiPausedError(CallRefusedError):
+    """Somebody paused the AI on this server. `until` is UTC, None: until somebody resumes it."""
+
+    def __init__(self, guild_id: int, until: datetime | None) -> None:
+        super().__init__(
+            guild_id, f"the AI is paused {f'until {until.isoformat()}' if until else 'until it is resumed'}"
+        )
+        self.until = until
+
+    @property
+    def cause(self) -> str:
+        """`paused`."""
+        return "paused"

@@ -107,6 +107,9 @@ class Exchange(ABC):
         self._response: httpx2.Response | None = None
         self._loop = asyncio.get_running_loop()
 
+    async def before_attempt(self) -> None:  # noqa: B027 - most exchanges have nothing to do
+        """An attempt is about to be sent. May raise `CallRefusedError`."""
+
     async def attempt(self, sending: Awaitable[httpx2.Response], *, streamed: bool) -> httpx2.Response:
         """Send one attempt and keep hold of a good answer."""
         response = await sending

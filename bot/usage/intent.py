@@ -1,15 +1,17 @@
 """A call before it leaves: who it is for, what it asks for, and the worst it can cost."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from bot.usage.admission import USUAL_CAP
 from bot.usage.context import current_attribution, storable
-from bot.usage.endpoints import TOLD_BY_THE_ANSWER, Endpoint, output_cap, worst_case_usage
+from bot.usage.endpoints import TOLD_BY_THE_ANSWER, Endpoint, choices_of, output_cap, worst_case_usage
 from bot.usage.ids import new_id
 from bot.usage.prices import PriceList
 from bot.usage.providers import Provider
-from bot.usage.records import OpenCall, Price, Usage
+from bot.usage.records import Elastic, OpenCall, Price, Usage
 from bot.usage.request_tokens import InputEstimate
 
 MODEL_CHARACTERS = 200
@@ -24,22 +26,58 @@ def open_call(
     prices: PriceList,
     provider: Provider,
     at: datetime,
+    operation_cap: Callable[[str], int | None],
 ) -> OpenCall:
-    """The call as it is stored before it leaves, at its worst case, under the attribution of here and now."""
+    """The call as it is stored before it leaves, at its worst case, under the attribution of here and now.
+
+    `operation_cap` tells the output cap that an operation was declared with.
+    """
     model = storable(body.get("model") or "unknown")[:MODEL_CHARACTERS]
-    model_cap = prices.max_output_tokens(model) if output_cap(endpoint.api, body) is None else None
+    attribution = current_attribution()
+    uncapped = output_cap(endpoint.api, body) is None
+    model_cap = prices.max_output_tokens(model) if uncapped else None
     usage = worst_case_usage(endpoint.api, body, estimate, model_cap)
     tier = body.get("service_tier")
+
+    def price(usage: Usage) -> Price:
+        return _worst_price(endpoint, usage, model, prices, provider.price_id, at, str(tier) if tier else None)
+
     return OpenCall(
         id=new_id(),
         kind=endpoint.kind,
         api=endpoint.api,
         started_at=at,
-        attribution=current_attribution(),
+        attribution=attribution,
         provider=provider.label,
         request_model=model,
         reserved_usage=usage,
-        reserved=_worst_price(endpoint, usage, model, prices, provider.price_id, at, str(tier) if tier else None),
+        reserved=price(usage),
+        opaque=bool(estimate.opaque) or endpoint.api in TOLD_BY_THE_ANSWER,
+        elastic=_elastic(body, usage, operation_cap(attribution.operation), model_cap, price) if uncapped else None,
+    )
+
+
+def cap_of(api: str, tokens: int) -> dict[str, int]:
+    """An output cap as the endpoint's request takes it."""
+    return {"max_output_tokens" if api == "responses" else "max_completion_tokens": tokens}
+
+
+def _elastic(
+    body: Mapping[str, Any],
+    usage: Usage,
+    declared: int | None,
+    model_cap: int | None,
+    price: Callable[[Usage], Price],
+) -> Elastic:
+    """What the call may be given, not more than its model can answer with."""
+    most = min(declared or USUAL_CAP, model_cap or declared or USUAL_CAP)
+    choices = choices_of(body)
+    return Elastic(
+        most=most,
+        choices=choices,
+        input_nano_usd=price(replace(usage, output_tokens=0)).cost_nano_usd,
+        most_nano_usd=price(replace(usage, output_tokens=most * choices)).cost_nano_usd,
+        declared=declared is not None,
     )
 
 

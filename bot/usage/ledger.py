@@ -1,24 +1,26 @@
-"""The writer of the books: `admit` before a call leaves, `settle` when it has ended. One task, group commit.
+"""The face of the books' writer: `admit` before a call leaves, `settle` when it has ended. One task, group commit.
 
 Whatever intents wait when a transaction starts go into it, so 64 callers share one commit. An intent is awaited until
 it is durable; settlements follow behind the answers, gathered for `SETTLE_DELAY_SECONDS`, because one transaction with
-many costs a fraction of many with one.
-Each transaction carries its number into `workers.last_batch`, so that one whose reply was lost is not written twice.
+many costs a fraction of many with one. What a transaction does is `decision.py`'s, that it is done once `writer.py`'s.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
-from itertools import count
+from dataclasses import replace
+from datetime import datetime, tzinfo
 
-from bot.usage import rollups, rows
-from bot.usage.batch import Batch
-from bot.usage.database import SqliteDatabase, Statement
-from bot.usage.errors import DatabaseUnavailableError, LedgerClosedError
-from bot.usage.ids import new_id
+from bot.usage.admission import figures_of
+from bot.usage.batch import Batch, Intent
+from bot.usage.budgets import Level
+from bot.usage.database import SqliteDatabase
+from bot.usage.decision import Outcome
+from bot.usage.errors import BudgetExceededError, CallRefusedError, LedgerClosedError, Why
 from bot.usage.records import OpenCall, Price, Settlement, Status, Usage, UsageRecord
+from bot.usage.rules import Rules
+from bot.usage.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -28,24 +30,25 @@ SETTLE_AT_ONCE = 500
 """So many settlements wait for no more."""
 ADMIT_PATIENCE_SECONDS = 3.0
 """The longest a call waits for its intent to be durable; after that it goes ahead and is written later (I23)."""
+ROOM_PATIENCE_SECONDS = 3.0
+"""The longest a call waits for room in a budget that calls in flight have filled."""
+LOOK_AGAIN_SECONDS = 0.2
+"""How often calls that wait for room look for some that other processes have left."""
 QUEUE_LIMIT = 10_000
 """Unwritten entries at which further calls wait: memory is bounded (I24)."""
-RETRY_SECONDS = (0.1, 0.3, 1.0, 3.0, 5.0)
 NEVER_LEFT = Settlement(Status.ABORTED, Usage(), Price(0, "not charged"), 0, error_type="CancelledError", attempts=0)
 """How a call ends whose caller gave up while its intent was being stored."""
-
-_PASSING = (DatabaseUnavailableError, MemoryError, OSError)
-"""Failures that are no row's fault: the whole batch is tried again."""
-_START_WORKER = "INSERT INTO workers (id, started_at, heartbeat_at, last_batch) VALUES ($1, $2, $2, 0)"
-_BEAT = "UPDATE workers SET last_batch = $2, heartbeat_at = $3 WHERE id = $1"
 
 
 class Ledger:
     """Writes calls to the database. Made by `open_tracker`; use `start` before and `close` after.
 
-    `on_booked` is called with each batch of records once they are durable. `unrecorded` counts calls that went
-    ahead before their intent was durable, `faults` failed transactions, `dropped` calls that never got on the books:
-    those no database would take, and those for which there was no room while it was away.
+    `on_booked` is called with each batch of records once they are durable. `rules` are those in force; without any,
+    there are no tiers and no operations. `fail_open`: with the books out of reach, calls under a budget that stops
+    leave too (I23).
+    `unrecorded` counts calls that went ahead before their intent was durable, `faults` failed transactions, `dropped`
+    calls that never got on the books: those no database would take, and those for which there was no room while it was
+    away.
     """
 
     def __init__(
@@ -53,46 +56,64 @@ class Ledger:
         database: SqliteDatabase,
         clock: Callable[[], datetime],
         on_booked: Callable[[Sequence[UsageRecord]], None],
+        *,
+        rules: Rules | None = None,
+        fail_open: bool = False,
     ) -> None:
-        self.worker_id = new_id()
         self.unrecorded = self.faults = self.dropped = 0
+        self.rules = rules or Rules()
         self._database = database
         self._clock = clock
         self._on_booked = on_booked
-        self._zones: dict[int, tzinfo] = {}
+        self._fail_open = fail_open
+        self._writer = Writer(database, self.rules, clock, self)
         self._pending = Batch()
         self._writing = Batch()
-        self._lost: set[str] = set()
+        self._crowded: list[Intent] = []
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._settled: list[UsageRecord] = []
         self._settle_timer: asyncio.TimerHandle | None = None
         self._settle_due = False
-        self._batch_number = 0
+        self._look_again: asyncio.TimerHandle | None = None
         self._queued = self._written = 0
         self._degraded = self._closing = self._stopped = False
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def worker_id(self) -> str:
+        """The name of this process in the books."""
+        return self._writer.worker_id
 
     async def start(self) -> int:
         """Book the open calls of dead workers, then take calls. Returns how many were found interrupted.
 
         The caller holds the process lock, which proves that every other worker of this database is dead.
         """
-        now_us = rows.microseconds(self._clock())
-        await self._database.execute(_START_WORKER, self.worker_id, now_us)
-        for guild_id, name in await self._database.fetch("SELECT guild_id, time_zone FROM guild_settings"):
-            self._zones[guild_id] = rollups.zone_named(name)
-        recovered = await self._recover()
-        await self._database.execute("DELETE FROM workers WHERE id <> $1", self.worker_id)
+        await self._writer.start()
+        await self.rules_changed()
+        recovered = 0
+        while found := await self._writer.recover():
+            recovered += len(found)
+        await self._writer.forget_others()
         self._task = asyncio.create_task(self._write_forever(), name="ledger writer")
         return recovered
 
-    async def admit(self, call: OpenCall) -> None:
-        """Make a call's intent durable. When this returns the call may leave.
+    async def rules_changed(self) -> None:
+        """Take in rules that were changed just now. Raises `DatabaseUnavailableError`."""
+        await self._database.transact(lambda: self.rules.refresh(self._clock()))
+        self._retry_crowded()
+
+    async def admit(self, call: OpenCall) -> OpenCall:
+        """Make a call's intent durable and its worst case reserved in every budget. When this returns it may leave.
+
+        Returns the call as admitted: one that sets no output cap may have been given one. Raises `CallRefusedError`
+        where a rule forbids it; one that calls in flight leave no room for waits `ROOM_PATIENCE_SECONDS` for some.
 
         With the database out of reach it returns after `ADMIT_PATIENCE_SECONDS` at most: our fault is not the
-        caller's; the intent stays queued, if there is room. A caller that is cancelled meanwhile finds its call
-        settled: it never left and costs nothing. Raises `LedgerClosedError` after `close`.
+        caller's; the intent stays queued, if there is room. Not so under a budget that stops: then it raises. A caller
+        that is cancelled meanwhile finds its call settled: it never left and costs nothing. Raises `LedgerClosedError`
+        after `close`.
         """
         if not self._has_room():
             with suppress(TimeoutError):
@@ -100,20 +121,30 @@ class Ledger:
                     await self._until(self._has_room)
         if self._closing:
             raise LedgerClosedError
+        if self._degraded or not self._has_room():
+            self._require_no_stop(call)
         if not self._has_room():
             self._lose(call, "the queue is full")
-            return
-        self._pending.intents.append(call)
-        self._queued += 1
-        self._wake.set()
+            return call
         if self._degraded:
             self.unrecorded += 1
-            return
+            self._queue(Intent(call))
+            return call
         try:
-            await self._stored()
+            return await self._answer(Intent(call))
         except asyncio.CancelledError:
+            self._retry_crowded()  # it may be among them, and must be on the books before its end is
             self.settle(call, NEVER_LEFT)
             raise
+
+    async def admit_again(self, call: OpenCall) -> None:
+        """Reserve an admitted call's worst case once more: it is about to be sent again, and the attempt before may be
+        billed all the same. Raises as `admit` does.
+        """
+        if self._degraded or self._closing or not self._has_room():
+            self._require_no_stop(call)
+            return
+        await self._answer(Intent(replace(call, elastic=None), again=True))
 
     def settle(self, call: OpenCall, settled: Settlement) -> None:
         """Queue how a call ended. Never blocks and never raises into the call's caller."""
@@ -124,7 +155,7 @@ class Ledger:
         self._queued += 1
         if self._settle_timer is None:
             self._settle_timer = asyncio.get_running_loop().call_later(SETTLE_DELAY_SECONDS, self._settle_now)
-        if len(self._settled) >= SETTLE_AT_ONCE:
+        if len(self._settled) >= SETTLE_AT_ONCE or self._crowded:
             self._settle_now()
 
     def record(self, record: UsageRecord) -> None:
@@ -132,8 +163,7 @@ class Ledger:
         if self._stopped or not self._has_room():
             self._drop(record.call, "the books are closed" if self._stopped else "the queue is full")
             return
-        self._pending.intents.append(record.call)
-        self._queued += 1
+        self._queue(Intent(record.call))
         self.settle(record.call, record.settlement)
 
     async def flush(self) -> None:
@@ -161,17 +191,100 @@ class Ledger:
                 log.error("closed with %d unwritten entries: the database stayed away", self._queued - self._written)
 
     def zone(self, guild_id: int) -> tzinfo:
-        """The time zone that a server's days are in: UTC until it is set."""
-        return self._zones.get(guild_id, UTC)
+        """The time zone that a server chose last: UTC until it does."""
+        return self.rules.calendar(guild_id).chosen
 
-    async def _stored(self) -> None:
-        """Wait until what is pending now is durable, or its watchdog loses patience."""
-        loop = asyncio.get_running_loop()
-        waiter = loop.create_future()
-        self._pending.waiters.append(waiter)
-        if self._pending.watchdog is None:
+    # What the writer tells.
+
+    def failed(self, error: Exception, *, lasting: bool) -> None:
+        """A transaction failed and is tried again."""
+        self.faults += 1
+        if lasting:
+            self._degrade(getattr(error, "problem", type(error).__name__))
+
+    def written(self, batch: Batch, outcome: Outcome) -> None:
+        """Answer those who waited for this, as it was decided."""
+        if self._degraded:
+            log.warning("the ledger can write again")
+            self._degraded = False
+        self.rules.keep(outcome.levels)
+        for intent, call in outcome.admitted:
+            if not intent.let_go(call) and intent.is_refused and not intent.again:
+                self.settle(call, NEVER_LEFT)  # it was told no while this was being written
+        for intent, error in outcome.refused:
+            self._refuse(intent, error)
+        for intent, error in outcome.crowded:
+            self._let_wait(intent, error)
+        if batch.records:
+            self._retry_crowded()
+            self._booked(batch.records)
+
+    def untakeable(self, call: OpenCall, error: Exception, intent: Intent | None) -> None:
+        """No database takes this call: it goes ahead, unless a budget stops."""
+        self._drop(call, type(error).__name__)
+        if intent is not None:
+            self._answer_unwritten(intent)
+
+    # Inside.
+
+    def _queue(self, intent: Intent) -> None:
+        self._pending.intents.append(intent)
+        self._queued += 1
+        self._wake.set()
+        if intent.asks and self._pending.watchdog is None:
+            loop = asyncio.get_running_loop()
             self._pending.watchdog = loop.call_later(ADMIT_PATIENCE_SECONDS, self._degrade, "it takes too long")
-        await waiter
+
+    async def _answer(self, intent: Intent) -> OpenCall:
+        """Queue an intent and wait until it is durable or refused, or its watchdog loses patience."""
+        loop = asyncio.get_running_loop()
+        intent.waiter = loop.create_future()
+        intent.patience_ends = loop.time() + ROOM_PATIENCE_SECONDS
+        self._queue(intent)
+        return await intent.waiter
+
+    def _refuse(self, intent: Intent, error: CallRefusedError) -> None:
+        if intent.refuse(error) or intent.again or intent.is_refused:
+            return
+        if intent.has_left:  # while this was being written: what has left is written without being asked
+            self._queue(Intent(intent.call))
+        else:
+            self._writer.pass_over(intent.call)  # its caller gave up, and has settled what isn't on the books
+
+    def _let_wait(self, intent: Intent, error: CallRefusedError) -> None:
+        """It would fit, but for the calls in flight: until some of them have ended, or its patience has."""
+        loop = asyncio.get_running_loop()
+        if not intent.asks or self._closing or loop.time() >= intent.patience_ends:
+            self._refuse(intent, error)
+            return
+        self._crowded.append(intent)
+        self._settle_now()
+        if self._look_again is None:
+            self._look_again = loop.call_later(LOOK_AGAIN_SECONDS, self._retry_crowded)
+
+    def _retry_crowded(self) -> None:
+        if self._look_again is not None:
+            self._look_again.cancel()
+            self._look_again = None
+        crowded, self._crowded = self._crowded, []
+        for intent in crowded:
+            self._queue(intent)
+
+    def _require_no_stop(self, call: OpenCall) -> None:
+        """A call may not leave unrecorded where the last known budgets hold one that stops (I23)."""
+        for item in self.rules.counted(call):
+            if item.budget.stops and not self._fail_open:
+                figures = figures_of(item.budget, item.counter, Level(), None, None)
+                raise BudgetExceededError(call.attribution.guild_id, Why.OUT_OF_REACH, figures)
+
+    def _answer_unwritten(self, intent: Intent) -> bool:
+        """Let a call go that isn't on the books, or refuse it; whether it goes."""
+        try:
+            self._require_no_stop(intent.call)
+        except BudgetExceededError as refusal:
+            intent.refuse(refusal)
+            return False
+        return intent.let_go(intent.call)
 
     def _has_room(self) -> bool:
         return len(self._pending) + len(self._settled) < QUEUE_LIMIT
@@ -194,8 +307,8 @@ class Ledger:
                     self._take_settled()
                 entries = len(self._writing)
                 if entries:
-                    await self._write(self._writing)
-                    self._writing.release()
+                    await self._writer.write(self._writing)
+                    self._writing.done()
                     self._written += entries
                 self._progress.set()
                 self._progress.clear()
@@ -203,8 +316,8 @@ class Ledger:
                     self._wake.set()
         finally:
             self._stopped = self._degraded = True
-            self._writing.release()
-            self._pending.release()
+            for batch in (self._writing, self._pending, Batch(self._crowded)):
+                batch.release(self._answer_unwritten)
             self._progress.set()
 
     def _take_settled(self) -> None:
@@ -215,93 +328,23 @@ class Ledger:
             self._settle_timer = None
         self._writing.records, self._settled = self._settled, []
 
-    async def _write(self, batch: Batch) -> None:
-        """Write a batch exactly once, however long the database stays away."""
-        if self._lost:
-            batch.records = [record for record in batch.records if not self._is_lost(record.call)]
-        self._batch_number += 1
-        poison = None
-        for attempt in count():
-            try:
-                if attempt and await self._is_written():
-                    break
-                if poison is not None:
-                    await self._split(batch, poison)
-                    return
-                await self._database.write(self._statements(batch))
-                break
-            except Exception as error:  # noqa: BLE001 - whatever a row did to the driver, the others must get in
-                self.faults += 1
-                poison = None if isinstance(error, _PASSING) else error
-                if attempt or poison is None:
-                    self._degrade(getattr(error, "problem", type(error).__name__))
-                    await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
-        if self._degraded:
-            log.warning("the ledger can write again")
-            self._degraded = False
-        batch.release()
-        self._booked(batch.records)
-
-    async def _split(self, batch: Batch, error: Exception) -> None:
-        """A batch holds a row that no database takes: halve it until the one at fault stands alone."""
-        parts = batch.parts()
-        for part in parts:
-            await self._write(part)
-        if not parts and batch.intents:
-            self._lose(batch.intents[0], type(error).__name__)
-        elif not parts:
-            self._drop(batch.records[0].call, type(error).__name__)
-
-    async def _is_written(self) -> bool:
-        """Whether the transaction that seemed to fail was committed after all (I22)."""
-        found = await self._database.fetch("SELECT last_batch FROM workers WHERE id = $1", self.worker_id)
-        return found == [(self._batch_number,)]
-
-    def _statements(self, batch: Batch) -> list[Statement]:
-        """The rows are generators, so that they are made on the database's thread."""
-        statements: list[Statement] = []
-        if batch.intents:
-            statements.append((rows.INSERT_OPEN, (rows.open_row(call, self.worker_id) for call in batch.intents)))
-        if batch.records:
-            statements.append((rows.UPDATE_SETTLED, (rows.settled_row(r.call, r.settlement) for r in batch.records)))
-            statements.append((rollups.UPSERT, rollups.upserts(batch.records, self.zone)))
-        beat = (self.worker_id, self._batch_number, rows.microseconds(self._clock()))
-        return [*statements, (_BEAT, [beat])]
-
     def _degrade(self, problem: str) -> None:
         if not self._degraded:
             log.error("the ledger can't write (%s); calls go ahead and are written later", problem)
         self._degraded = True
-        self.unrecorded += self._writing.release() + self._pending.release()
+        for batch in (self._writing, self._pending):
+            self.unrecorded += batch.release(self._answer_unwritten)
 
     def _drop(self, call: OpenCall, why: str) -> None:
         self.dropped += 1
         log.error("call %s can't be stored: %s", call.id, why)
 
     def _lose(self, call: OpenCall, why: str) -> None:
-        """A call whose intent isn't on the books: its settlement must not get there either, or sums would differ."""
-        self._lost.add(call.id)
+        self._writer.pass_over(call)
         self._drop(call, why)
 
-    def _is_lost(self, call: OpenCall) -> bool:
-        lost = call.id in self._lost
-        self._lost.discard(call.id)
-        return lost
-
     def _booked(self, records: Sequence[UsageRecord]) -> None:
-        if not records:
-            return
         try:
             self._on_booked(records)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a subscriber's fault must not stop the books
             log.error("a subscriber failed on %d booked calls: %s", len(records), type(error).__name__)  # noqa: TRY400 - I33
-
-    async def _recover(self) -> int:
-        recovered = 0
-        while found := await self._database.fetch(rows.SELECT_OPEN, self.worker_id):
-            batch = Batch(records=[rows.interrupted(row) for row in sorted(found)])
-            self._batch_number += 1
-            await self._database.write(self._statements(batch))
-            self._booked(batch.records)
-            recovered += len(batch.records)
-        return recovered

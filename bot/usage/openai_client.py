@@ -117,15 +117,28 @@ class TrackedOpenAI(AsyncOpenAI):
     async def _request_with_usage(
         self, exchange: Exchange, cast_to: type[ResponseT], options: "FinalRequestOptions", **how: Any
     ) -> Any:
-        """Send the request, asking for usage where the caller didn't; again without, if the server won't have it."""
-        if not (isinstance(exchange, TrackedCall) and exchange.hides_usage):
-            return await super().request(cast_to, options, **how)
-        try:
-            return await super().request(cast_to, _with_usage(options, exchange.body), **how)
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            if "stream_options" not in error.response.text:
-                raise
-        return await super().request(cast_to, options, **how)
+        """Send the request with what we add to it: an output cap, and asking for usage where the caller didn't.
+
+        A server that won't have the one is asked again with the cap's older name, the other is left out. (A refused
+        request costs nothing.)
+        """
+        added = exchange.additions if isinstance(exchange, TrackedCall) else {}
+        while True:
+            try:
+                return await super().request(cast_to, _with(options, added), **how)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                refused = next((name for name in added if name in error.response.text and name != "max_tokens"), None)
+                if refused is None:
+                    raise
+            value = added.pop(refused)
+            if refused == "max_completion_tokens":
+                added["max_tokens"] = value
+
+    async def _prepare_request(self, request: httpx2.Request) -> None:
+        """Runs once an attempt, before it is sent and outside of what the SDK retries."""
+        exchange = _current.get()
+        if exchange is not None:
+            await exchange.before_attempt()
 
     async def _send_request(self, request: httpx2.Request, *, stream: bool, **arguments: Any) -> httpx2.Response:
         """Runs once an attempt, inside the SDK's retries."""
@@ -138,7 +151,8 @@ class TrackedOpenAI(AsyncOpenAI):
         return await (sending if exchange is None else exchange.attempt(sending, streamed=stream))
 
 
-def _with_usage(options: "FinalRequestOptions", body: Mapping[str, Any]) -> "FinalRequestOptions":
-    """The same request, asking for usage at the end of the stream. Goes over the caller's `extra_body` too."""
-    asked = {**(body.get("stream_options") or {}), "include_usage": True}
-    return options.model_copy(update={"extra_json": {**(options.extra_json or {}), "stream_options": asked}})
+def _with(options: "FinalRequestOptions", added: Mapping[str, Any]) -> "FinalRequestOptions":
+    """The same request with fields of ours. Goes over the caller's `extra_body` too."""
+    if not added:
+        return options
+    return options.model_copy(update={"extra_json": {**(options.extra_json or {}), **added}})

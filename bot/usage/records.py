@@ -5,7 +5,7 @@ Money is an integer number of nano-USD (1 USD = 1,000,000,000). Token counts fol
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -155,10 +155,36 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Elastic:
+    """The output of a call that sets no cap of its own: it may be given one.
+
+    At most `most` tokens for each of `choices` answers. `input_nano_usd` is the worst case of the input alone,
+    `most_nano_usd` that of input and all output; None where no price is known. `declared`: its operation has a cap,
+    which is sent in any case; otherwise one is sent where a budget stops.
+    """
+
+    most: int
+    choices: int
+    input_nano_usd: int | None
+    most_nano_usd: int | None
+    declared: bool
+
+    def nano_usd(self, tokens: int) -> int | None:
+        """The worst case with so many output tokens for each answer: linear between the two, rounded up."""
+        if self.input_nano_usd is None or self.most_nano_usd is None:
+            return None
+        if tokens >= self.most:
+            return self.most_nano_usd
+        return self.input_nano_usd - (self.input_nano_usd - self.most_nano_usd) * tokens // self.most + 1
+
+
+@dataclass(frozen=True, slots=True)
 class OpenCall:
     """A call about to leave: what is stored before it does, so that a crash loses nothing.
 
-    `reserved` is the worst case it is admitted at. After a crash the call is booked at exactly this.
+    `reserved` is the worst case it is admitted at. After a crash the call is booked at exactly this. `opaque` says that
+    part of what it will use can't be told before it leaves. `elastic` is None for a call that sets its own cap (or
+    whose output has none to set); `output_cap` is the cap it was given instead.
     """
 
     id: str
@@ -170,11 +196,21 @@ class OpenCall:
     request_model: str
     reserved_usage: Usage
     reserved: Price
+    opaque: bool = False
+    elastic: Elastic | None = None
+    output_cap: int | None = None
+
+    def capped(self, tokens: int) -> Self:
+        """The call with an output cap of so many tokens for each answer, and its worst case with that."""
+        assert self.elastic is not None  # noqa: S101 - only an elastic call can be given a cap
+        usage = replace(self.reserved_usage, output_tokens=tokens * self.elastic.choices)
+        price = replace(self.reserved, cost_nano_usd=self.elastic.nano_usd(tokens))
+        return replace(self, reserved_usage=usage, reserved=price, output_cap=tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a call ended and what it cost. `doubtful_nano_usd` may have been billed too: held until reconciled.
+    """How a call ended and what it cost. What is doubtful may have been billed too: held until reconciled.
 
     `raw_usage` is the provider's usage object as JSON text, kept so that any cost can be explained.
     Durations are milliseconds; `first_token_ms` is None where nothing was streamed.
@@ -193,6 +229,7 @@ class Settlement:
     attempts: int = 1
     first_token_ms: int | None = None
     doubtful_nano_usd: int = 0
+    doubtful_tokens: int = 0
     raw_usage: str | None = None
 
 

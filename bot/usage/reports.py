@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal, get_args
 
+from bot.usage.calendars import zone_named
 from bot.usage.database import Query, SqliteDatabase
 from bot.usage.records import SpendLine
-from bot.usage.rollups import MEASURES, spans, zone_named
+from bot.usage.rollups import MEASURES, spans
 
 PeriodName = Literal["today", "7d", "30d", "month", "all"]
 Split = Literal["operation", "model", "user", "channel", "day", "guild", "agent", "workflow"]

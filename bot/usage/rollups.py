@@ -9,19 +9,16 @@ A server's members are too many for a row each a day to be quick to sum, so they
 `user/month`, whose `day` is the month's first. `spans` tells the reader which rows make up a range of days.
 """
 
-import logging
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from operator import add
-from zoneinfo import ZoneInfo
 
+from bot.usage.calendars import Calendar, Period
 from bot.usage.database import Row
 from bot.usage.records import Kind, Settlement, Status, UsageRecord
 from bot.usage.rows import EPOCH, microseconds
-
-log = logging.getLogger(__name__)
 
 RollupKey = tuple[int, str, str, str]
 """guild_id, dimension, day, key."""
@@ -58,12 +55,12 @@ UPSERT = (
 )
 
 
-def upserts(records: Iterable[UsageRecord], zone_of: Callable[[int], tzinfo]) -> Iterator[Row]:
-    """Parameters of `UPSERT` for a batch of finished calls. `zone_of` tells a server's time zone by its id."""
+def upserts(records: Iterable[UsageRecord], calendar_of: Callable[[int], Calendar]) -> Iterator[Row]:
+    """Parameters of `UPSERT` for a batch of finished calls. `calendar_of` tells a server's calendar by its id."""
     sums: dict[RollupKey, tuple[int, ...]] = {}
     for record in records:
         amounts = _amounts(record.settlement)
-        for key in _keys(record, zone_of(record.call.attribution.guild_id)):
+        for key in _keys(record, calendar_of(record.call.attribution.guild_id)):
             found = sums.get(key)
             sums[key] = amounts if found is None else tuple(map(add, found, amounts))
     for key, total in sums.items():
@@ -98,27 +95,18 @@ def spans(dimension: str, first: date, last: date, today: date) -> list[Span]:
     return found
 
 
-def zone_named(name: str) -> tzinfo:
-    """The time zone of an IANA name; UTC, and a word in the log, where this machine knows no such zone."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        log.warning("there is no time zone %r on this machine: using UTC", name)
-        return UTC
-
-
 def local_day(instant: datetime, zone: tzinfo) -> str:
     """The ISO date of an instant in a time zone. A naive instant is UTC."""
     return _day_of_minute(microseconds(instant) // 60_000_000, zone)
 
 
-def _keys(record: UsageRecord, zone: tzinfo) -> Iterator[RollupKey]:
+def _keys(record: UsageRecord, calendar: Calendar) -> Iterator[RollupKey]:
     """The rows that a call adds to. Payments have a dimension of their own and no other."""
     call = record.call
     who = call.attribution
     guild_id = who.guild_id
     utc_day = local_day(call.started_at, UTC)
-    day = local_day(call.started_at, zone) if guild_id else utc_day
+    day = local_day(call.started_at, calendar.zone(Period.DAY, call.started_at)) if guild_id else utc_day
     if call.kind is Kind.PAYMENT:
         yield guild_id, "payment", day, call.provider
         return

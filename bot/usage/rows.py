@@ -51,6 +51,7 @@ _OPEN_COLUMNS = (
     "reserved_nano_usd",
     "input_tokens",
     "output_tokens",
+    "held",
 )
 _SETTLED_COLUMNS = (
     "status",
@@ -59,6 +60,7 @@ _SETTLED_COLUMNS = (
     "cost_nano_usd",
     "price_source",
     "doubtful_nano_usd",
+    "doubtful_tokens",
     "response_model",
     "response_id",
     "service_tier",
@@ -80,9 +82,14 @@ UPDATE_SETTLED = (
     + ", ".join(f"{name} = ${n}" for n, name in enumerate(_SETTLED_COLUMNS, start=2))
     + " WHERE id = $1"
 )
+UPDATE_AGAIN = (
+    "UPDATE usage_records SET reserved_nano_usd = reserved_nano_usd + $2, input_tokens = input_tokens + $3, "
+    "output_tokens = output_tokens + $4, held = $5 WHERE id = $1 AND status = 'open'"
+)
+"""A second attempt leaves while the first may be billed: after a crash both are charged (I21)."""
 SELECT_OPEN = (
     "SELECT id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id, "
-    "execution_id, provider, request_model, reserved_nano_usd, input_tokens, output_tokens, metadata "
+    "execution_id, provider, request_model, reserved_nano_usd, input_tokens, output_tokens, metadata, held "
     "FROM usage_records WHERE status = 'open' AND worker_id <> $1 ORDER BY worker_id LIMIT 1000"
 )
 
@@ -99,8 +106,10 @@ def from_microseconds(value: int) -> datetime:
     return EPOCH + timedelta(microseconds=value)
 
 
-def open_row(call: OpenCall, worker_id: str) -> Row:
+def open_row(call: OpenCall, worker_id: str, held: str | None = None) -> Row:
     """Parameters of `INSERT_OPEN`. Tokens are the worst case's until the call is settled.
+
+    `held` names the counters in which that worst case is reserved, so that a recovery can release it.
 
     Raises `OverflowError` for a number beyond `LARGEST`.
     """
@@ -129,7 +138,14 @@ def open_row(call: OpenCall, worker_id: str) -> Row:
         cost,
         usage.input_tokens,
         usage.output_tokens,
+        held,
     )
+
+
+def again_row(call: OpenCall, held: str | None) -> Row:
+    """Parameters of `UPDATE_AGAIN`."""
+    usage = call.reserved_usage
+    return call.id, call.reserved.cost_nano_usd or 0, usage.input_tokens, usage.output_tokens, held
 
 
 def settled_row(call: OpenCall, settled: Settlement) -> Row:
@@ -137,7 +153,8 @@ def settled_row(call: OpenCall, settled: Settlement) -> Row:
     usage = settled.usage
     tokens = _TOKENS(usage)
     cost = settled.price.cost_nano_usd
-    _require_plausible((*tokens, cost or 0, settled.doubtful_nano_usd, settled.duration_ms))
+    doubtful = settled.doubtful_nano_usd, settled.doubtful_tokens
+    _require_plausible((*tokens, cost or 0, *doubtful, settled.duration_ms))
     return (
         call.id,
         settled.status.value,
@@ -145,7 +162,7 @@ def settled_row(call: OpenCall, settled: Settlement) -> Row:
         json.dumps(usage.units) if any(_UNITS(usage)) else None,
         cost,
         settled.price.source,
-        settled.doubtful_nano_usd,
+        *doubtful,
         settled.response_model,
         settled.response_id,
         settled.service_tier,
@@ -189,6 +206,7 @@ def interrupted(row: Row) -> UsageRecord:
         input_tokens,
         output_tokens,
         metadata,
+        _,
     ) = row
     price = Price(reserved_nano_usd, RESERVED_SOURCE if reserved_nano_usd is not None else "unknown")
     usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)

@@ -50,6 +50,67 @@ STEPS: dict[str, tuple[str, ...]] = {
             sum(output_tokens), sum(reasoning_output_tokens), sum(cost_nano_usd), sum(duration_ms)
             FROM spend_daily WHERE dimension = 'user' GROUP BY 1, 3, 4""",
     ),
+    "005 budgets, quotas, alerts": (
+        """CREATE TABLE budgets (
+            id TEXT PRIMARY KEY, guild_id BIGINT NOT NULL, owner TEXT NOT NULL, scope TEXT NOT NULL,
+            scope_id TEXT NOT NULL, period TEXT NOT NULL, unit TEXT NOT NULL, limit_amount BIGINT NOT NULL,
+            mode TEXT NOT NULL, thresholds TEXT NOT NULL, cheaper_at INTEGER NOT NULL, unknown_cost TEXT NOT NULL,
+            created_at BIGINT NOT NULL, UNIQUE (guild_id, owner, scope, scope_id, period, unit))""",
+        """CREATE TABLE budget_periods (
+            guild_id BIGINT NOT NULL, budget_id TEXT NOT NULL, key TEXT NOT NULL, period_start TEXT NOT NULL,
+            spent BIGINT NOT NULL, reserved BIGINT NOT NULL, doubtful BIGINT NOT NULL, fired INTEGER NOT NULL,
+            PRIMARY KEY (guild_id, budget_id, key, period_start)) WITHOUT ROWID""",
+        """CREATE TABLE rule_changes (guild_id BIGINT PRIMARY KEY, version BIGINT NOT NULL)""",
+        "CREATE INDEX rule_changes_version ON rule_changes (version)",
+        "ALTER TABLE usage_records ADD COLUMN held TEXT",
+        "ALTER TABLE usage_records ADD COLUMN doubtful_tokens BIGINT NOT NULL DEFAULT 0",
+        """CREATE INDEX usage_records_doubtful ON usage_records (guild_id, started_at)
+            WHERE doubtful_nano_usd > 0 OR doubtful_tokens > 0""",
+        """CREATE INDEX usage_records_user ON usage_records (user_id, started_at) WHERE user_id IS NOT NULL""",
+        """CREATE INDEX usage_records_operation ON usage_records (operation, request_model, started_at)
+            WHERE status = 'ok'""",
+        """CREATE TABLE alerts (
+            id TEXT PRIMARY KEY, guild_id BIGINT NOT NULL, kind TEXT NOT NULL, budget_id TEXT NOT NULL,
+            key TEXT NOT NULL, period_start TEXT NOT NULL, threshold INTEGER NOT NULL, used BIGINT NOT NULL,
+            limit_amount BIGINT NOT NULL, fired_at BIGINT NOT NULL, delivered_at BIGINT, delivered_how TEXT)""",
+        "CREATE INDEX alerts_owed ON alerts (fired_at) WHERE delivered_at IS NULL",
+        "CREATE INDEX alerts_history ON alerts (guild_id, fired_at)",
+        """CREATE TABLE alert_targets (
+            id TEXT PRIMARY KEY, guild_id BIGINT NOT NULL, url TEXT NOT NULL, label TEXT NOT NULL,
+            added_by TEXT NOT NULL, added_at BIGINT NOT NULL)""",
+        "CREATE INDEX alert_targets_guild ON alert_targets (guild_id)",
+        """CREATE TABLE alert_deliveries (
+            alert_id TEXT NOT NULL, target TEXT NOT NULL, attempts INTEGER NOT NULL, next_try_at BIGINT,
+            delivered_at BIGINT, problem TEXT, PRIMARY KEY (alert_id, target))""",
+        "CREATE INDEX alert_deliveries_due ON alert_deliveries (next_try_at) WHERE delivered_at IS NULL",
+        """CREATE TABLE guild_time_zones (
+            guild_id BIGINT NOT NULL, changed_at BIGINT NOT NULL, zone_before TEXT NOT NULL,
+            PRIMARY KEY (guild_id, changed_at))""",
+        "ALTER TABLE guild_settings ADD COLUMN paused_until BIGINT",
+        "ALTER TABLE guild_settings ADD COLUMN quotas SMALLINT NOT NULL DEFAULT 0",
+        "ALTER TABLE guild_settings ADD COLUMN tier TEXT",
+        "ALTER TABLE guild_settings ADD COLUMN alert_channel_id BIGINT",
+        "ALTER TABLE guild_settings ADD COLUMN alert_owner SMALLINT NOT NULL DEFAULT 0",
+        "ALTER TABLE guild_settings ADD COLUMN usage_role_id BIGINT",
+        "ALTER TABLE guild_settings ADD COLUMN report_every TEXT",
+        "ALTER TABLE guild_settings ADD COLUMN report_channel_id BIGINT",
+        "ALTER TABLE guild_settings ADD COLUMN reported_until TEXT",
+        """CREATE TABLE user_tiers (
+            user_id TEXT NOT NULL, source TEXT NOT NULL, tier TEXT NOT NULL, granted_at BIGINT NOT NULL, until BIGINT,
+            PRIMARY KEY (user_id, source))""",
+        """CREATE TABLE guild_tiers (
+            guild_id BIGINT NOT NULL, source TEXT NOT NULL, tier TEXT NOT NULL, granted_at BIGINT NOT NULL,
+            until BIGINT, PRIMARY KEY (guild_id, source))""",
+        """CREATE TABLE quota_rules (
+            guild_id BIGINT NOT NULL, subject TEXT NOT NULL, tier TEXT NOT NULL, PRIMARY KEY (guild_id, subject))""",
+        """CREATE TABLE refusals (
+            guild_id BIGINT NOT NULL, hour BIGINT NOT NULL, cause TEXT NOT NULL, calls BIGINT NOT NULL,
+            PRIMARY KEY (guild_id, hour, cause))""",
+        """CREATE TABLE audit_log (
+            id TEXT PRIMARY KEY, at BIGINT NOT NULL, guild_id BIGINT NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, facts TEXT NOT NULL)""",
+        "CREATE INDEX audit_log_guild ON audit_log (guild_id, at)",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from bot.usage.answers import Answer, delivered_texts, payload_of, read_answer
 from bot.usage.context import storable
 from bot.usage.endpoints import TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage
 from bot.usage.exchange import Books, Exchange, spares_the_caller, was_never_sent
+from bot.usage.intent import cap_of
 from bot.usage.metered_body import End, Seen
 from bot.usage.records import OpenCall, Price, Settlement, Status, Usage
 from bot.usage.tokens import count_tokens_async
@@ -45,16 +46,35 @@ class TrackedCall(Exchange):
         self.background_id = ""
         self._price_provider = price_provider
         self._input_tokens = input_tokens
-        self._attempts = self._unanswered = 0
+        self._attempts = self._unanswered = self._reserved_again = 0
         self._accepted = self._settled = self._handed_over = False
         self._first_token_ms: int | None = None
         self._began = perf_counter()
         self._duration_ms = 0
 
     @property
+    def additions(self) -> dict[str, Any]:
+        """What is sent besides what the caller gave: the output cap it was admitted with, and asking for usage."""
+        added: dict[str, Any] = {}
+        if self.opened.output_cap is not None:
+            added |= cap_of(self.opened.api, self.opened.output_cap)
+        if self.hides_usage:
+            added["stream_options"] = {**(self.body.get("stream_options") or {}), "include_usage": True}
+        return added
+
+    @property
     def is_settled(self) -> bool:
         """Whether it is on the books for good."""
         return self._settled
+
+    async def before_attempt(self) -> None:
+        """What an attempt that nobody answered may cost stays reserved; the next one reserves its own (I13).
+
+        Raises `CallRefusedError` where a budget has no room for it.
+        """
+        if self._unanswered > self._reserved_again:
+            await self.books.ledger.admit_again(self.opened)
+            self._reserved_again += 1
 
     async def attempt(self, sending: Awaitable[httpx2.Response], *, streamed: bool) -> httpx2.Response:
         """Note, besides, whether the provider answered: an attempt that it didn't may be billed all the same."""
@@ -136,6 +156,8 @@ class TrackedCall(Exchange):
             estimated=True,
             flagged="accounting failed",
             attempts=max(1, self._attempts),
+            doubtful_nano_usd=(self.opened.reserved.cost_nano_usd or 0) * self._unanswered,
+            doubtful_tokens=self.opened.reserved_usage.total_tokens * self._unanswered,
         )
         try:
             self.books.settle(self.opened, settlement)
@@ -198,10 +220,11 @@ class TrackedCall(Exchange):
     def _hand_over(
         self, answer: Answer, status: Status, usage: Usage, price: Price, estimated: bool, held: bool
     ) -> None:
-        reserved = self.opened.reserved.cost_nano_usd or 0
-        doubtful = reserved * self._unanswered
+        reserved, reserved_tokens = self.opened.reserved.cost_nano_usd or 0, self.opened.reserved_usage.total_tokens
+        doubtful, doubtful_tokens = reserved * self._unanswered, reserved_tokens * self._unanswered
         if held:
             doubtful += max(0, reserved - (price.cost_nano_usd or 0))
+            doubtful_tokens += max(0, reserved_tokens - usage.total_tokens)
         settlement = Settlement(
             status=status,
             usage=usage,
@@ -216,6 +239,7 @@ class TrackedCall(Exchange):
             attempts=max(1, self._attempts),
             first_token_ms=self._first_token_ms,
             doubtful_nano_usd=doubtful,
+            doubtful_tokens=doubtful_tokens,
             raw_usage=answer.raw_usage,
         )
         self._handed_over = True

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,23 +13,37 @@ import httpx2
 import openai
 
 from bot.usage import rows, schema
+from bot.usage.alert_book import AlertBook
+from bot.usage.alert_targets import AlertTargets
+from bot.usage.budget_book import BudgetBook
+from bot.usage.budgets import Saving
 from bot.usage.claims import Claims
 from bot.usage.console import Console
+from bot.usage.context import current_attribution
 from bot.usage.database import SqliteDatabase, sqlite_path
 from bot.usage.endpoints import Endpoint
-from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.errors import DatabaseUnavailableError, QuotaExceededError
+from bot.usage.events import Events, premium_uses, refusal_event
 from bot.usage.hand_tracking import Buffering, HandTracking
 from bot.usage.intent import adds_usage, open_call
 from bot.usage.ledger import Ledger
 from bot.usage.openai_client import TrackedOpenAI
 from bot.usage.opened import closing, opened
+from bot.usage.operation_costs import OperationCosts
+from bot.usage.operations import Operation
 from bot.usage.prices import PriceList
 from bot.usage.process_lock import ProcessLock
 from bot.usage.providers import provider_of
+from bot.usage.quota_book import QuotaBook
+from bot.usage.quotas import Tiers
 from bot.usage.records import OpenCall, Settlement, UsageRecord, utc_now
 from bot.usage.reports import Reports
 from bot.usage.request_tokens import estimate_request_async
+from bot.usage.rules import Rules
+from bot.usage.scheduled_reports import ScheduledReports
+from bot.usage.server_settings import SettingsBook
 from bot.usage.summary import RunningSums, Summary
+from bot.usage.tier_grants import TierGrants
 from bot.usage.tracked_call import Retrieval, TrackedCall
 
 log = logging.getLogger(__name__)
@@ -45,29 +59,32 @@ BACKGROUND_LIMIT = 10_000
 Subscriber = Callable[[Sequence[UsageRecord]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What is known of an operation before it runs: its model, whether it is premium, and its usual size in tokens."""
-
-    name: str
-    model: str | None = None
-    premium: bool = False
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-
-
 class UsageTracker:
     """The open books. Made by `open_tracker`; `openai()` makes clients whose every call is booked."""
 
     def __init__(
-        self, database: SqliteDatabase, prices: PriceList, clock: Callable[[], datetime], buffering: Buffering
+        self,
+        database: SqliteDatabase,
+        prices: PriceList,
+        clock: Callable[[], datetime],
+        buffering: Buffering,
+        tiers: Tiers,
+        *,
+        fail_open: bool = False,
     ) -> None:
         self.prices = prices
         self.clock = clock
-        self.ledger = Ledger(database, clock, self._booked)
+        self.operations: dict[str, Operation] = {}
+        rules = Rules(tiers, self.operations)
+        self.ledger = Ledger(database, clock, self._booked, rules=rules, fail_open=fail_open)
         self.reports = Reports(database, clock=clock, before_reading=self.force_flush)
         self.claims = Claims(database, clock)
-        self.operations: dict[str, Operation] = {}
+        self.budgets = BudgetBook(database, self.ledger.rules, clock, self.ledger.rules_changed)
+        self.set_budget = self.budgets.set
+        self.settings = SettingsBook(database, clock, self.ledger.rules_changed)
+        self.alerts = AlertBook(database, clock)
+        self.alert_targets = AlertTargets(database, clock)
+        self.scheduled_reports = ScheduledReports(database, clock, self.ledger.rules)
         self._subscribers: list[Subscriber] = []
         self._sums = RunningSums()
         self._by_hand = HandTracking(self.ledger, prices, clock, buffering, self._sums.add)
@@ -77,6 +94,26 @@ class UsageTracker:
         self._landed = asyncio.Event()
         self._settling: set[asyncio.Task[None]] = set()
         self._background: dict[str, TrackedCall] = {}
+        self.events = Events()
+        self.on_event = self.events.on_event
+        costs = OperationCosts(database, prices, self.operations, clock)
+        self.estimate_operation_cost = costs.estimate
+        self.quotas = QuotaBook(
+            database,
+            rules=self.ledger.rules,
+            grants=TierGrants(database, tiers, clock, self.ledger.rules_changed),
+            operations=self.operations,
+            costs=costs,
+            events=self.events,
+            clock=clock,
+            before_reading=self.force_flush,
+        )
+        self.check_operation_allowed = self.quotas.check_operation_allowed
+        self.enforce_operation_quota = self.quotas.enforce_operation_quota
+        self.can_use_tokens = self.quotas.can_use_tokens
+        self.get_quota_summary = self.quotas.get_quota_summary
+        self.update_user_subscription = self.quotas.update_user_subscription
+        self.subscribe(self._tell_premium_uses)
 
     def openai(self, **arguments: Any) -> TrackedOpenAI:
         """A tracked client; takes every argument of `AsyncOpenAI`. Closed with the tracker.
@@ -96,19 +133,35 @@ class UsageTracker:
         name: str,
         *,
         model: str | None = None,
+        cheaper_model: str | None = None,
         premium: bool = False,
         input_tokens: int | None = None,
         output_tokens: int | None = None,
+        max_output_tokens: int | None = None,
+        counts_toward_quota: bool = True,
     ) -> Operation:
-        """Declare an operation: its usual model and size in tokens, and whether it is for premium members."""
-        operation = Operation(name, model, premium, input_tokens, output_tokens)
+        """Declare an operation (see `Operation`). A later declaration of the same name replaces it."""
+        operation = Operation(
+            name, model, cheaper_model, premium, input_tokens, output_tokens, max_output_tokens, counts_toward_quota
+        )
         self.operations[name] = operation
         return operation
 
-    def suggest_model(self, operation: str) -> str | None:
-        """The model to use for an operation now: the declared one. The door itself never swaps a model."""
+    def suggest_model(self, operation: str, preferred: str | None = None) -> str | None:
+        """The model to use for an operation here and now. The door itself never swaps a model.
+
+        `preferred`, else the declared one; its cheaper model where a budget that counts a call made here saves.
+        """
         declared = self.operations.get(operation)
-        return declared.model if declared else None
+        model = preferred or (declared.model if declared else None)
+        if declared is None or declared.cheaper_model is None or self.saving(operation) is Saving.NONE:
+            return model
+        return declared.cheaper_model
+
+    def saving(self, operation: str | None = None) -> Saving:
+        """How the budgets that count a call made here and now want it to save, from what this process knows of them."""
+        who = current_attribution()
+        return self.ledger.rules.saving(replace(who, operation=operation) if operation else who, self.clock())
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with each batch of finished calls once they are durable. It must not block."""
@@ -132,8 +185,15 @@ class UsageTracker:
         """Put a call on the books at its worst case. When this returns it may leave."""
         estimate = await estimate_request_async(endpoint.api, body)
         provider = provider_of(base_url)
-        opened = open_call(endpoint, body, estimate, prices=self.prices, provider=provider, at=self.clock())
-        await self.ledger.admit(opened)
+        opened = open_call(
+            endpoint, body, estimate,
+            prices=self.prices, provider=provider, at=self.clock(), operation_cap=self._operation_cap,
+        )  # fmt: skip
+        try:
+            opened = await self.ledger.admit(opened)
+        except QuotaExceededError as error:
+            self.events.fire([refusal_event(error.user_id, opened.attribution.operation, error.result)])
+            raise
         self._in_flight.add(opened.id)
         self._landed.clear()
         asks = adds_usage(endpoint, body, streamed=streamed)
@@ -178,10 +238,19 @@ class UsageTracker:
         self._by_hand.hand_over()
         await self.ledger.close()
 
+    def _operation_cap(self, operation: str) -> int | None:
+        declared = self.operations.get(operation)
+        return declared.max_output_tokens if declared else None
+
     def _has_landed(self, call: OpenCall) -> None:
         self._in_flight.discard(call.id)
         if not self._in_flight:
             self._landed.set()
+
+    def _tell_premium_uses(self, records: Sequence[UsageRecord]) -> None:
+        premium = {name for name, operation in self.operations.items() if operation.premium}
+        if premium:
+            self.events.fire(premium_uses(records, premium))
 
     def _booked(self, records: Sequence[UsageRecord]) -> None:
         for subscriber in self._subscribers:
@@ -196,15 +265,18 @@ async def open_tracker(
     database_url: str = "sqlite:///data/trilo.db",
     *,
     prices: PriceList | None = None,
+    tiers: Tiers | None = None,
     console: bool = True,
     clock: Callable[[], datetime] = utc_now,
     synchronous: str = "NORMAL",
     buffering: Buffering = Buffering(),  # noqa: B008 - frozen
+    fail_open: bool = False,
     lock_wait_seconds: float = LOCK_WAIT_SECONDS,
 ) -> AsyncIterator[UsageTracker]:
     """Open the books of `database_url`, first booking what a dead process left open. Opening prints nothing.
 
-    `buffering` is for calls tracked by hand. `console=False` turns the `[Token Usage]` lines off. Raises
+    `buffering` is for calls tracked by hand. `console=False` turns the `[Token Usage]` lines off. `fail_open`: while
+    the books can't be reached, calls under a budget that stops leave too (I23); otherwise they are refused. Raises
     `DatabaseUrlError`, `DatabaseUnavailableError`, `SchemaTooNewError`, and `DatabaseBusyError` where another process
     keeps the SQLite file.
     """
@@ -214,7 +286,9 @@ async def open_tracker(
         database = await SqliteDatabase.open(database_url, synchronous=synchronous)
         try:
             await schema.apply(database, rows.microseconds(clock()))
-            tracker = UsageTracker(database, prices or PriceList.load(), clock, buffering)
+            tracker = UsageTracker(
+                database, prices or PriceList.load(), clock, buffering, tiers or Tiers.load(), fail_open=fail_open
+            )
             if recovered := await tracker.ledger.start():
                 log.warning("interrupted by a crash and booked at their reserved worst case: %d", recovered)
             printer = Console() if console else None

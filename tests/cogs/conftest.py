@@ -38,14 +38,32 @@ def books(tracker: UsageTracker, clock: Clock) -> Books:
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The defaults, but for the operator's cap: most tests spend what they like."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    return Settings(_env_file=None)
+    return Settings(_env_file=None, default_server_limit_usd=None)
 
 
 @pytest.fixture
-def simcord_bot(settings: Settings, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch) -> Trilo:
-    monkeypatch.setattr("bot.client.EXTENSIONS", ("cogs.token_stats", "cogs.owner", "cogs.help"))
+def extensions() -> tuple[str, ...]:
+    """All but the conversation, which needs a model."""
+    return (
+        "cogs.token_stats",
+        "cogs.owner",
+        "cogs.help",
+        "cogs.my_usage",
+        "cogs.subscriptions",
+        "cogs.budgets",
+        "cogs.ai",
+        "cogs.settings",
+    )
+
+
+@pytest.fixture
+def simcord_bot(
+    settings: Settings, tracker: UsageTracker, extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> Trilo:
+    monkeypatch.setattr("bot.client.EXTENSIONS", extensions)
     return Trilo(Services(settings, tracker, cast("Conversation", None)), shard_count=1)
 
 

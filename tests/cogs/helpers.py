@@ -54,6 +54,10 @@ class Books:
         self.tracker.ledger.settle(call, Settlement(status, usage, price, 900, model, estimated=estimated))
 
 
+SHOWN_TO_EVERYBODY = ("token-stats", "budget", "ai", "settings")
+"""Commands whose Discord-side hint is overridden, as a server's admins can: their own checks must hold."""
+
+
 @dataclass(frozen=True)
 class Server:
     """A server with somebody who may manage it and somebody who may not, though both are shown its commands."""
@@ -74,9 +78,9 @@ def make_server(env: simcord.Env, name: str) -> Server:
     owner = guild.add_member(owner_user)
     manager = guild.add_member(env.create_user(f"{name}_manager"), roles=[managers])
     member = guild.add_member(env.create_user(f"{name}_member"))
-    command = env.backend.find_command("token-stats", guild.id, type=1)
-    assert command is not None
-    guild.set_command_permissions(int(command["id"]), {guild.default_role: True})
+    for name in SHOWN_TO_EVERYBODY:
+        if (command := env.backend.find_command(name, guild.id, type=1)) is not None:
+            guild.set_command_permissions(int(command["id"]), {guild.default_role: True})
     return Server(guild, channel, managers, owner, manager, member)
 
 

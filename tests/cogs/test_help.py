@@ -34,10 +34,17 @@ async def test_the_commands_are_those_of_the_tree(server: Server, bot: Trilo):
     commands, more = texts(result.response)
     assert commands == (
         "## All commands\n"
+        "- `/ai pause`: Pause the AI on this server: nothing is answered, nothing spent *(Manage Server)*\n"
+        "- `/ai resume`: Let the AI answer again on this server *(Manage Server)*\n"
+        "- `/budget remove`: Remove one of this server's budgets *(Manage Server)*\n"
+        "- `/budget set`: Limit what AI may cost: the server, a channel, members, a role … *(Manage Server)*\n"
+        "- `/budget show`: How this server's budgets stand; edit, test and remove them *(Manage Server)*\n"
         "- `/help`: What I can do, what it costs, what is stored\n"
+        "- `/my-usage`: How many AI tokens you have used, and how many are left\n"
+        "- `/settings`: Alerts, time zone, reports, and who may see what AI costs *(Manage Server)*\n"
         "- `/token-stats`: What this server's AI use costs, and what it was spent on *(Manage Server)*"
     )
-    assert more == "-# More: `/help` with `start` · `asking` · `costs` · `privacy`"
+    assert more == "-# More: `/help` with `start` · `asking` · `costs` · `budgets` · `privacy`"
 
     @bot.tree.context_menu(name="Ask about this")
     async def ask(_interaction: discord.Interaction, _message: discord.Message) -> None: ...

@@ -15,6 +15,12 @@ OWNER_GUILD = 1456074443980800006
 
 
 @pytest.fixture
+def extensions() -> tuple[str, ...]:
+    """These only: simcord counts commands in the same row of ids as servers."""
+    return ("cogs.token_stats", "cogs.owner", "cogs.help")
+
+
+@pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"owner_guild_id": OWNER_GUILD})
 

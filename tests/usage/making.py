@@ -95,9 +95,8 @@ class FaultyDatabase:
     def problem(self) -> DatabaseUnavailableError:
         return DatabaseUnavailableError("test.db", "disk I/O error")
 
-    async def write(self, statements: Sequence[Statement]) -> None:
+    async def decide(self, script: Any) -> Any:
         self.writes += 1
-        self.statements += [sql for sql, _ in statements]
         if self.delay:
             await asyncio.sleep(self.delay)
         if self.gone:
@@ -105,9 +104,28 @@ class FaultyDatabase:
         fate = self.faults.popleft() if self.faults else None
         if isinstance(fate, Exception):
             raise fate
-        await self._database.write(statements)
+
+        def noted() -> Any:
+            result, statements = yield from script()
+            self.statements += [sql for sql, _ in statements]
+            return result, statements
+
+        result = await self._database.decide(noted)
         if fate is not None:
             raise fate[0]
+        return result
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        def script() -> Any:
+            yield from ()
+            return None, statements
+
+        await self.decide(script)
+
+    async def transact(self, script: Any) -> Any:
+        if self.gone:
+            raise self.problem
+        return await self._database.transact(script)
 
     async def execute(self, sql: str, *parameters: Any) -> list[Row]:
         return await self._database.execute(sql, *parameters)

@@ -183,13 +183,13 @@ async def test_cancelled_while_the_intent_is_written(
     stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """I14, I2: the call never left: its reservation ends with it, at cost 0."""
-    write = tracker.ledger._database.write
+    decide = tracker.ledger._database.decide
 
-    async def slow(*arguments) -> None:
+    async def slow(*arguments) -> object:
         await asyncio.sleep(0.2)
-        await write(*arguments)
+        return await decide(*arguments)
 
-    monkeypatch.setattr(tracker.ledger._database, "write", slow)
+    monkeypatch.setattr(tracker.ledger._database, "decide", slow)
     task = asyncio.create_task(client.chat.completions.create(**WORST))
     await asyncio.sleep(0.1)
     task.cancel()

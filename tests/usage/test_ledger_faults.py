@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.usage import ledger as ledger_module
+from bot.usage import writer as writer_module
 from bot.usage.database import SqliteDatabase
 from bot.usage.errors import DatabaseUnavailableError, LedgerClosedError
 from bot.usage.ledger import Ledger
@@ -45,7 +46,7 @@ async def real(tmp_path: Path):
 
 @pytest.fixture
 def database(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> FaultyDatabase:
-    monkeypatch.setattr(ledger_module, "RETRY_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr(writer_module, "RETRY_SECONDS", (0.01, 0.02))
     return FaultyDatabase(real)
 
 
@@ -152,7 +153,7 @@ async def test_an_intent_that_no_database_takes(database, poison, caplog: pytest
         await ledger.flush()
         assert ledger.dropped == 1
         assert bad.id in caplog.text
-        assert not ledger._lost
+        assert not ledger._writer._unbooked
     assert await total_calls(database) == 99
     assert await the_books(database) == await recount(database)
 
@@ -216,7 +217,7 @@ async def test_a_poisoned_crowd_is_sorted_quickly(database) -> None:
 async def test_locked_by_another_process(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """I23: with the file locked, callers go on within the busy time-out, and everything gets in afterwards."""
     await real.execute("PRAGMA busy_timeout = 200")
-    monkeypatch.setattr(ledger_module, "RETRY_SECONDS", (0.05,))
+    monkeypatch.setattr(writer_module, "RETRY_SECONDS", (0.05,))
     async with ledger_on(real) as ledger:
         other = sqlite3.connect(real.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -241,7 +242,7 @@ async def test_locked_by_another_process(real: SqliteDatabase, monkeypatch: pyte
 
 async def test_disk_full(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """I23: with the disk full, callers go on at once, and everything gets in when there is room again."""
-    monkeypatch.setattr(ledger_module, "RETRY_SECONDS", (0.02,))
+    monkeypatch.setattr(writer_module, "RETRY_SECONDS", (0.02,))
     async with ledger_on(real) as ledger:
         pages = (await real.execute("PRAGMA page_count"))[0][0]
         await real.execute(f"PRAGMA max_page_count = {pages}")
@@ -257,7 +258,7 @@ async def test_disk_full(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_the_file_is_taken_away_and_brought_back(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """I21: nothing is written into a file that nobody will find."""
-    monkeypatch.setattr(ledger_module, "RETRY_SECONDS", (0.02,))
+    monkeypatch.setattr(writer_module, "RETRY_SECONDS", (0.02,))
     async with ledger_on(real) as ledger:
         await run_calls(ledger, 1)
         await ledger.flush()
@@ -337,7 +338,7 @@ async def test_a_full_queue_without_a_database_lets_calls_go_and_counts_them(dat
         assert len(ledger._pending) <= 30
         database.gone = False
         await ledger.flush()
-        assert not ledger._lost
+        assert not ledger._writer._unbooked
     assert await database.fetch("SELECT status, count(*) FROM usage_records GROUP BY 1") == [("ok", 10)]
     assert await the_books(database) == await recount(database)
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.usage.calendars import Calendar, zone_named
 from bot.usage.records import Kind, Status, Usage, UsageRecord
-from bot.usage.rollups import BREAKDOWNS, MEASURES, local_day, spans, upserts, zone_named
+from bot.usage.rollups import BREAKDOWNS, MEASURES, local_day, spans, upserts
 from tests.usage.making import NOW, a_call, a_settlement
 
 LA, KIRITIMATI, NEPAL = (ZoneInfo(name) for name in ("America/Los_Angeles", "Pacific/Kiritimati", "Asia/Kathmandu"))
@@ -34,7 +35,7 @@ CALLS = st.builds(
 
 
 def sums(records, zone=UTC) -> dict[tuple, dict[str, int]]:
-    return {row[:4]: dict(zip(MEASURES, row[4:], strict=True)) for row in upserts(records, lambda _: zone)}
+    return {row[:4]: dict(zip(MEASURES, row[4:], strict=True)) for row in upserts(records, lambda _: Calendar.of(zone))}
 
 
 def added(*parts: dict) -> dict:

@@ -1,0 +1,123 @@
+"""Whether one call may leave, and with what output cap: pure, given the budgets that count it and how they stand.
+
+A call that sets its own cap fits or doesn't. One that sets none is given its operation's cap, else `USUAL_CAP` tokens,
+but at most what an eighth of the tightest budget pays for: giving the first call all that is left would serve 30 % of
+the limit and refuse the rest, this rule serves 94 %. Below `SHORTEST` tokens an answer would end in half a sentence, so
+the call is refused instead (I13).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.usage import counters
+from bot.usage.budgets import Budget, Level, Unit, Unknown
+from bot.usage.errors import BudgetExceededError, BudgetFigures, Why
+from bot.usage.records import OpenCall
+from bot.usage.rules import Counted, CounterKey
+
+USUAL_CAP = 1024
+SHORTEST = 150
+SHARE = 8
+"""A call without a cap is given one that costs at most this part of what is left."""
+
+EndOf = Callable[[Budget], datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It may not leave. `counted` is the budget that says so."""
+
+    counted: Counted
+    error: BudgetExceededError
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it would fit, but for the calls in flight."""
+        return self.error.why is Why.BUSY
+
+
+def judge(
+    call: OpenCall, counted: Sequence[Counted], levels: Mapping[CounterKey, Level], ends_at: EndOf
+) -> OpenCall | Refused:
+    """The call as it may leave, with its cap; or the budget that refuses it. `ends_at` tells when a period is over.
+
+    A budget that is used up for good goes before one that is only crowded.
+    """
+    stopping = [(item, levels[item.counter]) for item in counted if item.budget.stops]
+    refusals = []
+    for item, level in stopping:
+        why = _why_not(call, item.budget, level)
+        if why is not None:
+            refusals.append(_refused(call, item, level, why, ends_at))
+    if refusals:
+        return next((refused for refused in refusals if not refused.is_crowded), refusals[0])
+    elastic = call.elastic
+    if elastic is None or not (stopping or elastic.declared):
+        return call
+    return call.capped(min([elastic.most, *(_share(call, item.budget, level) for item, level in stopping)]))
+
+
+def _why_not(call: OpenCall, budget: Budget, level: Level) -> Why | None:
+    left = budget.limit - level.used
+    if left <= 0:
+        return Why.USED_UP
+    if budget.unknown is Unknown.REFUSE and _is_unknown(call, budget.unit):
+        return Why.UNKNOWN_COST
+    least = _least(call, budget.unit)
+    if least > left:
+        return Why.USED_UP
+    return Why.BUSY if least > left - level.reserved else None
+
+
+def _is_unknown(call: OpenCall, unit: Unit) -> bool:
+    return call.opaque or (unit is Unit.USD and call.reserved.cost_nano_usd is None)
+
+
+def _least(call: OpenCall, unit: Unit) -> int:
+    """The least that a call must have room for: its worst case, with the shortest answer worth giving."""
+    elastic = call.elastic
+    return counters.reserved(call if elastic is None else call.capped(min(SHORTEST, elastic.most)), unit)
+
+
+def _share(call: OpenCall, budget: Budget, level: Level) -> int:
+    """The longest answer, in tokens, that a call without a cap gets out of a budget."""
+    elastic = call.elastic
+    assert elastic is not None  # noqa: S101 - see `judge`
+    share = (budget.limit - level.used - level.reserved) // SHARE
+    if budget.unit is Unit.TOKENS:
+        tokens = (share - call.reserved_usage.input_tokens) // elastic.choices
+    else:
+        nothing, everything = elastic.nano_usd(0), elastic.nano_usd(elastic.most)
+        if nothing is None or everything is None or everything <= nothing:
+            return elastic.most
+        tokens = (share - nothing) * elastic.most // (everything - nothing)
+    return max(min(SHORTEST, elastic.most), min(elastic.most, tokens))
+
+
+def _refused(call: OpenCall, item: Counted, level: Level, why: Why, ends_at: EndOf) -> Refused:
+    budget = item.budget
+    known = not _is_unknown(call, budget.unit)
+    figures = figures_of(budget, item.counter, level, _least(call, budget.unit) if known else None, ends_at(budget))
+    return Refused(item, BudgetExceededError(call.attribution.guild_id, why, figures))
+
+
+def figures_of(
+    budget: Budget, counter: CounterKey, level: Level, needed: int | None, ends_at: datetime | None
+) -> BudgetFigures:
+    """The numbers that an error carries."""
+    return BudgetFigures(
+        budget_id=budget.id,
+        scope=budget.scope.value,
+        scope_id=budget.scope_id,
+        key=counter[2],
+        period=budget.period.value,
+        unit=budget.unit.value,
+        owner=budget.owner.value,
+        limit=budget.limit,
+        spent=level.spent,
+        reserved=level.reserved,
+        doubtful=level.doubtful,
+        needed=needed,
+        ends_at=ends_at,
+    )

@@ -1,0 +1,385 @@
+"""Setting, removing and reading budgets: each change in one transaction with its audit line and what it fires."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import TypeVar
+
+from bot.usage import alert_rows, audit
+from bot.usage.budgets import (
+    BOT,
+    DEFAULT_CHEAPER_AT,
+    DEFAULT_THRESHOLDS,
+    FULL,
+    Budget,
+    Level,
+    Mode,
+    Owner,
+    Scope,
+    Unit,
+    Unknown,
+    highest_passed,
+    newly_passed,
+)
+from bot.usage.calendars import Period
+from bot.usage.database import Script, SqliteDatabase
+from bot.usage.errors import InvalidBudgetError
+from bot.usage.ids import new_id
+from bot.usage.records import NANO_USD_PER_USD
+from bot.usage.rows import microseconds
+from bot.usage.rules import BUDGET_COLUMNS, CounterKey, Rules, budget_of, changing, read_calendar
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+LARGEST_LIMIT = 10**15
+"""A million dollars, or 10^15 tokens: sums must fit 64 bits."""
+LARGEST_THRESHOLD = 1000
+
+_ROLLUP = {
+    Scope.GUILD: "total",
+    Scope.CHANNEL: "channel",
+    Scope.USER: "user",
+    Scope.EACH_USER: "user",
+    Scope.OPERATION: "operation",
+    Scope.AGENT: "agent",
+    Scope.WORKFLOW: "workflow",
+}
+"""Where `spend_daily` has what a budget's running period has spent already. Roles aren't kept: theirs start at 0."""
+_BOT_ROLLUP = {
+    Scope.BOT: "guild",
+    Scope.DIRECT_MESSAGES: "total",
+    **{scope: f"bot_{dimension}" for scope, dimension in _ROLLUP.items()},
+    Scope.GUILD: "guild",
+}
+"""The same for the operator's budgets."""
+_COLUMNS = {
+    Scope.GUILD: "guild_id",
+    Scope.CHANNEL: "channel_id",
+    Scope.USER: "user_id",
+    Scope.OPERATION: "operation",
+    Scope.AGENT: "agent_name",
+    Scope.WORKFLOW: "workflow_id",
+}
+"""The column of a record that a budget's `scope_id` names."""
+_UNNAMED = frozenset({Scope.BOT, Scope.EACH_USER, Scope.DIRECT_MESSAGES})
+_WHOLE_BOT = frozenset({Scope.BOT, Scope.DIRECT_MESSAGES})
+_AMOUNT = {Unit.USD: "cost_nano_usd", Unit.TOKENS: "input_tokens + output_tokens"}
+_UPSERT = (
+    f"INSERT INTO budgets ({BUDGET_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 14))}) "
+    "ON CONFLICT (id) DO UPDATE SET limit_amount = excluded.limit_amount, mode = excluded.mode, "
+    "thresholds = excluded.thresholds, cheaper_at = excluded.cheaper_at, unknown_cost = excluded.unknown_cost"
+)
+_SELECT_SAME = (
+    f"SELECT {BUDGET_COLUMNS} FROM budgets "
+    "WHERE guild_id = $1 AND owner = $2 AND scope = $3 AND scope_id = $4 AND period = $5 AND unit = $6"
+)
+_UPDATE_FIRED = (
+    "UPDATE budget_periods SET fired = $5 WHERE guild_id = $1 AND budget_id = $2 AND key = $3 AND period_start = $4"
+)
+_SELECT_LEVEL = (
+    "SELECT key, period_start, spent, reserved, doubtful, fired FROM budget_periods "
+    "WHERE guild_id = $1 AND budget_id = $2 AND period_start = $3"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one counter of a budget stands in its running period. Instants are UTC, amounts in the budget's unit.
+
+    `runs_out_at` is when it is used up at the pace of this period so far; None where that is after its end.
+    """
+
+    budget: Budget
+    key: str
+    level: Level
+    ends_at: datetime | None
+    runs_out_at: datetime | None
+
+    @property
+    def left(self) -> int:
+        """What is neither used nor reserved."""
+        return max(0, self.budget.limit - self.level.used - self.level.reserved)
+
+
+class BudgetBook:
+    """The budgets of the books. Every method raises `DatabaseUnavailableError` where these can't be reached."""
+
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        rules: Rules,
+        clock: Callable[[], datetime],
+        changed: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._database = database
+        self._rules = rules
+        self._clock = clock
+        self._changed = changed
+
+    async def set(
+        self,
+        *,
+        scope: Scope | str,
+        scope_id: object = "",
+        guild_id: int = BOT,
+        period: Period | str = Period.MONTH,
+        limit_usd: Decimal | str | float | None = None,
+        limit_tokens: int | None = None,
+        mode: Mode | str = Mode.HARD,
+        owner: Owner | str = Owner.SERVER,
+        thresholds: Sequence[int] = DEFAULT_THRESHOLDS,
+        cheaper_at: int = DEFAULT_CHEAPER_AT,
+        unknown: Unknown | str = Unknown.REFUSE,
+        actor: object = audit.SYSTEM,
+    ) -> Budget:
+        """Set a budget, or change the one of the same scope, period, unit and owner.
+
+        A new one counts what its running period has spent already (by role: from now on, roles aren't on record).
+        A higher limit re-arms the thresholds that are now above what is used; a lower one fires those now passed (I20).
+        Raises `InvalidBudgetError`.
+        """
+        budget = _checked(
+            scope, scope_id, guild_id, period, limit_usd, limit_tokens, mode, owner, thresholds, cheaper_at, unknown
+        )
+        stored = await self._database.transact(lambda: self._set(budget, str(actor)))
+        await self._changed()
+        return stored
+
+    async def remove(self, budget_id: str, *, guild_id: int, actor: object = audit.SYSTEM) -> bool:
+        """Remove one of a server's own budgets with its counters; False where it has none of that id."""
+        removed = await self._database.transact(lambda: self._remove(budget_id, guild_id, str(actor)))
+        await self._changed()
+        return removed
+
+    async def of(self, guild_id: int) -> list[Budget]:
+        """The budgets of a server (0: the operator's for the whole bot), oldest first."""
+        sql = f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE guild_id = $1 ORDER BY created_at, id"
+        return [budget_of(row) for row in await self._database.fetch(sql, guild_id)]
+
+    async def standing(self, guild_id: int) -> list[Standing]:
+        """Each budget of a server as it stands now; of budgets for each member, every member with a counter.
+
+        A budget without a counter yet stands at zero.
+        """
+        now = self._clock()
+        found: list[Standing] = []
+        for budget in await self.of(guild_id):
+            calendar = self._rules.calendar(guild_id)
+            rows = await self._database.fetch(
+                _SELECT_LEVEL + " ORDER BY spent DESC, key LIMIT 100",
+                guild_id, budget.id, calendar.start(budget.period, now),
+            )  # fmt: skip
+            ends_at = calendar.end(budget.period, now)
+            began = calendar.begin(budget.period, now) or budget.created_at or now
+            for key, _, *amounts in rows or [("", "", 0, 0, 0, 0)]:
+                level = Level(*amounts)
+                found.append(Standing(budget, key, level, ends_at, _runs_out(budget, level, began, now, ends_at)))
+        return found
+
+    def _set(self, budget: Budget, actor: str) -> Script[Budget]:
+        now = self._clock()
+        names = map(str, (budget.owner, budget.scope, budget.scope_id, budget.period, budget.unit))
+        found = yield (_SELECT_SAME, (budget.guild_id, *names))
+        before = budget_of(found[0]) if found else None
+        stored = replace(budget, id=before.id if before else new_id(), created_at=before.created_at if before else now)
+        yield (_UPSERT, _row(stored))
+        calendar = yield from read_calendar(budget.guild_id)
+        start = calendar.start(budget.period, now)
+        if before is None:
+            yield from _count_what_was_spent(stored, start, calendar.begin(budget.period, now))
+        yield from _announce_anew(stored, start, microseconds(now))
+        yield from changing(budget.guild_id)
+        yield from audit.note(now, budget.guild_id, actor, "budget set", facts_of(stored))
+        return stored
+
+    def _remove(self, budget_id: str, guild_id: int, actor: str) -> Script[bool]:
+        found = yield (
+            f"DELETE FROM budgets WHERE id = $1 AND guild_id = $2 RETURNING {BUDGET_COLUMNS}",
+            (budget_id, guild_id),
+        )
+        if not found:
+            return False
+        yield ("DELETE FROM budget_periods WHERE guild_id = $1 AND budget_id = $2", (guild_id, budget_id))
+        yield from changing(guild_id)
+        yield from audit.note(self._clock(), guild_id, actor, "budget removed", facts_of(budget_of(found[0])))
+        return True
+
+
+def facts_of(budget: Budget) -> dict[str, str | int]:
+    """A budget as the audit log has it."""
+    return {
+        "scope": budget.scope.value,
+        "scope_id": budget.scope_id,
+        "period": budget.period.value,
+        "unit": budget.unit.value,
+        "limit": budget.limit,
+        "mode": budget.mode.value,
+        "owner": budget.owner.value,
+    }
+
+
+def _count_what_was_spent(budget: Budget, start: str, begin: datetime | None) -> Script[None]:
+    """Counters for what the running period has spent before the budget existed."""
+    dimension = (_BOT_ROLLUP if budget.guild_id == BOT else _ROLLUP).get(budget.scope)
+    if dimension is None:
+        return
+    key = "key" if budget.scope is Scope.EACH_USER else "''"
+    where = "guild_id = $1 AND dimension = $4 AND day >= $3"
+    parameters: tuple[object, ...] = (budget.guild_id, budget.id, start, dimension)
+    if budget.scope_id and dimension != "total":
+        where += " AND key = $5"
+        parameters += (budget.scope_id,)
+    counting = (
+        "INSERT INTO budget_periods (guild_id, budget_id, key, period_start, spent, reserved, doubtful, fired) "
+        f"SELECT $1, $2, {key}, $3, CAST(sum({_AMOUNT[budget.unit]}) AS BIGINT), 0, 0, 0 FROM spend_daily "
+        f"WHERE {where} GROUP BY 3 HAVING sum(calls) > 0"
+    )
+    yield (counting, parameters)
+    yield from _count_what_is_doubtful(budget, start, begin)
+
+
+def _count_what_is_doubtful(budget: Budget, start: str, begin: datetime | None) -> Script[None]:
+    """The same for what the provider may have billed besides, which only the records have: few, and with an index."""
+    amount = {Unit.USD: "doubtful_nano_usd", Unit.TOKENS: "doubtful_tokens"}[budget.unit]
+    where = "(doubtful_nano_usd > 0 OR doubtful_tokens > 0) AND started_at >= $4 AND kind <> 'payment'"
+    parameters: tuple[object, ...] = (budget.guild_id, budget.id, start, microseconds(begin) if begin else 0)
+    if budget.guild_id != BOT or budget.scope is Scope.DIRECT_MESSAGES:
+        where += " AND guild_id = $1"
+    if (column := _COLUMNS.get(budget.scope)) is not None:
+        where += f" AND CAST({column} AS TEXT) = $5"
+        parameters += (budget.scope_id,)
+    key = "user_id" if budget.scope is Scope.EACH_USER else "''"
+    where += " AND user_id IS NOT NULL" if budget.scope is Scope.EACH_USER else ""
+    counting = (
+        "INSERT INTO budget_periods (guild_id, budget_id, key, period_start, spent, reserved, doubtful, fired) "
+        f"SELECT $1, $2, {key}, $3, 0, 0, CAST(sum({amount}) AS BIGINT), 0 FROM usage_records WHERE {where} "
+        "GROUP BY 3 HAVING count(*) > 0 "
+        "ON CONFLICT (guild_id, budget_id, key, period_start) DO UPDATE SET doubtful = excluded.doubtful"
+    )
+    yield (counting, parameters)
+
+
+def _announce_anew(budget: Budget, start: str, at_us: int) -> Script[None]:
+    """Fire what the limit has put below what is used, re-arm what it has put above."""
+    rows = yield (_SELECT_LEVEL, (budget.guild_id, budget.id, start))
+    for key, _, *amounts in rows:
+        level = Level(*amounts)
+        counter: CounterKey = (budget.guild_id, budget.id, key, start)
+        if passed := newly_passed(budget, level):
+            for row in alert_rows.threshold_rows(counter, passed, level.used, budget.limit, at_us):
+                yield (alert_rows.INSERT, row)
+        yield (_UPDATE_FIRED, (*counter, highest_passed(budget, level)))
+
+
+def _checked(
+    scope: Scope | str,
+    scope_id: object,
+    guild_id: int,
+    period: Period | str,
+    limit_usd: Decimal | str | float | None,
+    limit_tokens: int | None,
+    mode: Mode | str,
+    owner: Owner | str,
+    thresholds: Sequence[int],
+    cheaper_at: int,
+    unknown: Unknown | str,
+) -> Budget:
+    unit = Unit.USD if limit_usd is not None else Unit.TOKENS
+    if (limit_usd is None) == (limit_tokens is None):
+        raise InvalidBudgetError("limit", "give either limit_usd or limit_tokens")
+    if not all(isinstance(t, int) and 1 <= t <= LARGEST_THRESHOLD for t in thresholds):
+        raise InvalidBudgetError("thresholds", f"must be percentages from 1 to {LARGEST_THRESHOLD}")
+    if not 1 <= cheaper_at < FULL:
+        raise InvalidBudgetError("cheaper_at", "must be a percentage from 1 to 99")
+    scope = _one_of(Scope, "scope", scope)
+    return Budget(
+        id="",
+        guild_id=guild_id,
+        scope=scope,
+        scope_id=_checked_id(scope, scope_id, guild_id),
+        period=_one_of(Period, "period", period),
+        unit=unit,
+        limit=_nano(limit_usd) if limit_usd is not None else _tokens(limit_tokens),
+        mode=_one_of(Mode, "mode", mode),
+        owner=_one_of(Owner, "owner", owner),
+        thresholds=tuple(sorted(set(thresholds))),
+        cheaper_at=cheaper_at,
+        unknown=_one_of(Unknown, "unknown", unknown),
+    )
+
+
+def _checked_id(scope: Scope, scope_id: object, guild_id: int) -> str:
+    text = str(scope_id) if scope_id not in (None, "") else ""
+    if scope in _WHOLE_BOT and guild_id != BOT:
+        raise InvalidBudgetError("scope", f"{scope.value} is for the whole bot, so guild_id must be 0")
+    if scope is Scope.GUILD and guild_id != BOT and text not in ("", str(guild_id)):
+        raise InvalidBudgetError("scope_id", "a server's budget is its own: scope_id must be guild_id")
+    if scope is Scope.GUILD:
+        return text or str(guild_id)
+    if scope in _UNNAMED:
+        return ""
+    if not text:
+        raise InvalidBudgetError("scope_id", f"name the {scope.value} that the budget is for")
+    if scope in (Scope.ROLE, Scope.EACH_IN_ROLE, Scope.CHANNEL) and not text.isdecimal():
+        raise InvalidBudgetError("scope_id", f"must be the {scope.value}'s id, a number")
+    return text
+
+
+def _nano(limit_usd: Decimal | str | float) -> int:
+    try:
+        amount = Decimal(str(limit_usd)) * NANO_USD_PER_USD
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or not 0 <= amount <= LARGEST_LIMIT:
+        raise InvalidBudgetError("limit_usd", f"must be an amount from 0 to {LARGEST_LIMIT // NANO_USD_PER_USD} USD")
+    return int(amount)
+
+
+def _tokens(limit: int | None) -> int:
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 0 <= limit <= LARGEST_LIMIT:
+        raise InvalidBudgetError("limit_tokens", f"must be a whole number from 0 to {LARGEST_LIMIT}")
+    return limit
+
+
+def _one_of(kind: type[Choice], field: str, value: str) -> Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        names = ", ".join(member.value for member in kind)
+        raise InvalidBudgetError(field, f"must be one of {names}, not {str(value)[:40]!r}") from None
+
+
+def _row(budget: Budget) -> tuple[object, ...]:
+    assert budget.created_at is not None  # noqa: S101 - given by whoever stores it
+    return (
+        budget.id,
+        budget.guild_id,
+        budget.owner.value,
+        budget.scope.value,
+        budget.scope_id,
+        budget.period.value,
+        budget.unit.value,
+        budget.limit,
+        budget.mode.value,
+        ",".join(map(str, budget.thresholds)),
+        budget.cheaper_at,
+        budget.unknown.value,
+        microseconds(budget.created_at),
+    )
+
+
+def _runs_out(
+    budget: Budget, level: Level, began: datetime, now: datetime, ends_at: datetime | None
+) -> datetime | None:
+    if level.used >= budget.limit:
+        return now
+    elapsed = now - began
+    if level.used <= 0 or elapsed <= timedelta(0):
+        return None
+    left = elapsed * ((budget.limit - level.used) / level.used)
+    if left > timedelta(days=3650):
+        return None
+    at = now + left
+    return at if ends_at is None or at < ends_at else None

@@ -1,0 +1,139 @@
+"""What a server has chosen besides its budgets: a pause, its time zone, quotas, where alerts and reports go."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from bot.usage import audit
+from bot.usage.database import Script, SqliteDatabase
+from bot.usage.rows import from_microseconds, microseconds
+from bot.usage.rules import FOREVER, changing
+
+ReportEvery = Literal["day", "week", "month"]
+_COLUMNS = (
+    "time_zone, paused_until, quotas, tier, alert_channel_id, alert_owner, usage_role_id, report_every, "
+    "report_channel_id, reported_until"
+)
+_INSERT_ZONE = (
+    "INSERT INTO guild_time_zones (guild_id, changed_at, zone_before) VALUES ($1, $2, $3) "
+    "ON CONFLICT (guild_id, changed_at) DO NOTHING"
+)
+_CHOOSABLE = frozenset(
+    {"quotas", "tier", "alert_channel_id", "alert_owner", "usage_role_id", "report_every", "report_channel_id"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """One server's settings. `paused_until` is UTC; `paused` without it means until somebody resumes it.
+
+    `alert_owner`: the server's owner gets alerts by direct message where no channel takes them. `usage_role_id`: a role
+    that may see usage besides Manage Server. `reported_until`: the ISO date up to which reports have been sent.
+    """
+
+    guild_id: int
+    time_zone: str = "UTC"
+    paused: bool = False
+    paused_until: datetime | None = None
+    quotas: bool = False
+    tier: str | None = None
+    alert_channel_id: int | None = None
+    alert_owner: bool = False
+    usage_role_id: int | None = None
+    report_every: ReportEvery | None = None
+    report_channel_id: int | None = None
+    reported_until: str | None = None
+
+
+class SettingsBook:
+    """Reads and changes them. Every method raises `DatabaseUnavailableError` where the books can't be reached."""
+
+    def __init__(
+        self, database: SqliteDatabase, clock: Callable[[], datetime], changed: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._changed = changed
+
+    async def of(self, guild_id: int) -> ServerSettings:
+        """A server's settings; the defaults where it has chosen nothing."""
+        rows = await self._database.fetch(f"SELECT {_COLUMNS} FROM guild_settings WHERE guild_id = $1", guild_id)
+        if not rows:
+            return ServerSettings(guild_id)
+        zone, until, quotas, tier, channel, owner, role, every, report_channel, reported = rows[0]
+        paused = bool(until) and until > microseconds(self._clock())
+        return ServerSettings(
+            guild_id=guild_id,
+            time_zone=zone,
+            paused=paused,
+            paused_until=from_microseconds(until) if paused and until < FOREVER else None,
+            quotas=bool(quotas),
+            tier=tier,
+            alert_channel_id=channel,
+            alert_owner=bool(owner),
+            usage_role_id=role,
+            report_every=every,
+            report_channel_id=report_channel,
+            reported_until=reported,
+        )
+
+    async def choose(self, guild_id: int, *, actor: object = audit.SYSTEM, **chosen: Any) -> None:
+        """Change any of quotas, tier, alert_channel_id, alert_owner, usage_role_id, report_every, report_channel_id.
+
+        Raises `TypeError` for any other name.
+        """
+        if unknown := sorted(set(chosen) - _CHOOSABLE):
+            raise TypeError(f"there is no setting {unknown[0]!r}")
+        values = {name: int(value) if isinstance(value, bool) else value for name, value in chosen.items()}
+        await self._change(guild_id, values, "settings", str(actor))
+
+    async def pause(self, guild_id: int, until: datetime | None = None, *, actor: object) -> None:
+        """Pause the AI on a server (0: everywhere) until then (UTC); None: until `resume`."""
+        paused_until = FOREVER if until is None else microseconds(until)
+        await self._change(guild_id, {"paused_until": paused_until}, "AI paused", str(actor))
+
+    async def resume(self, guild_id: int, *, actor: object) -> None:
+        """End a pause."""
+        await self._change(guild_id, {"paused_until": None}, "AI resumed", str(actor))
+
+    async def set_time_zone(self, guild_id: int, name: str, *, actor: object = audit.SYSTEM) -> None:
+        """Count a server's days in another zone, each kind of period from its next start on (I17).
+
+        Raises `ZoneInfoNotFoundError` (a `KeyError`) or `ValueError` for a name that no zone has.
+        """
+        ZoneInfo(name)
+        await self._database.transact(lambda: self._set_time_zone(guild_id, name, str(actor)))
+        await self._changed()
+
+    async def reported(self, guild_id: int, until: str) -> None:
+        """Note the ISO date up to which reports have been sent."""
+        sql = "UPDATE guild_settings SET reported_until = $2 WHERE guild_id = $1"
+        await self._database.execute(sql, guild_id, until)
+
+    async def audit(self, guild_id: int, limit: int = 25) -> list[audit.AuditLine]:
+        """The newest changes of budgets and settings on a server, newest first."""
+        return await audit.newest(self._database, guild_id, limit)
+
+    async def _change(self, guild_id: int, values: dict[str, Any], action: str, actor: str) -> None:
+        await self._database.transact(lambda: self._store(guild_id, values, action, actor))
+        await self._changed()
+
+    def _store(self, guild_id: int, values: dict[str, Any], action: str, actor: str) -> Script[None]:
+        names = list(values)
+        columns = ", ".join(["guild_id", *names])
+        places = ", ".join(f"${n}" for n in range(1, len(names) + 2))
+        updates = ", ".join(f"{name} = excluded.{name}" for name in names)
+        yield (
+            f"INSERT INTO guild_settings ({columns}) VALUES ({places}) ON CONFLICT (guild_id) DO UPDATE SET {updates}",
+            (guild_id, *values.values()),
+        )
+        yield from changing(guild_id)
+        yield from audit.note(self._clock(), guild_id, actor, action, values)
+
+    def _set_time_zone(self, guild_id: int, name: str, actor: str) -> Script[None]:
+        before = yield ("SELECT time_zone FROM guild_settings WHERE guild_id = $1", (guild_id,))
+        now_us = microseconds(self._clock())
+        yield (_INSERT_ZONE, (guild_id, now_us, before[0][0] if before else "UTC"))
+        yield from self._store(guild_id, {"time_zone": name}, "time zone", actor)

@@ -1,0 +1,40 @@
+"""Where a server's alerts go: the channel it chose, or Discord's community updates channel until it has chosen one."""
+
+import discord
+
+from bot.usage.server_settings import ServerSettings
+
+Writable = discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.StageChannel
+
+
+class NoChannelError(Exception):
+    """There is no channel that takes a server's message now; the words say what is missing, to its admins."""
+
+
+def alert_channel(guild: discord.Guild, settings: ServerSettings) -> Writable:
+    """The channel for a server's alerts. Raises `NoChannelError`."""
+    if settings.alert_channel_id is not None:
+        return writable(guild, settings.alert_channel_id)
+    updates = guild.public_updates_channel
+    if updates is None:
+        raise NoChannelError("no channel for alerts is chosen: `/settings` does that")
+    return writable(guild, updates.id)
+
+
+def writable(guild: discord.Guild, channel_id: int) -> Writable:
+    """A channel of the server that the bot may write in. Raises `NoChannelError`."""
+    channel = guild.get_channel_or_thread(channel_id)
+    if channel is None:
+        raise NoChannelError("the channel is gone: choose another in `/settings`")
+    if not isinstance(channel, Writable):
+        raise NoChannelError("that kind of channel takes no messages: choose another in `/settings`")
+    may = channel.permissions_for(guild.me)
+    may_send = may.send_messages_in_threads if isinstance(channel, discord.Thread) else may.send_messages
+    if not (may.view_channel and may_send):
+        raise NoChannelError(f"I may not write in {channel.mention}: give me View Channel and Send Messages there")
+    return channel
+
+
+def everyone_reads(channel: Writable) -> bool:
+    """Whether every member of the server can read what is said there: then nobody is named."""
+    return channel.permissions_for(channel.guild.default_role).view_channel

@@ -1,0 +1,136 @@
+"""Takes one owed alert to one target: a server's channel, the operator's direct messages, or an address outside."""
+
+import logging
+
+import aiohttp
+import discord
+
+from bot.alerts.facts import read_facts
+from bot.alerts.outside import NotSentError
+from bot.client import Trilo
+from bot.usage.alert_book import LOG, OPERATOR, SERVER, Owed
+from bot.usage.alert_rows import Alert
+from bot.usage.budgets import BOT
+from bot.usage.deliveries import Delivery
+from cogs._alert_channel import NoChannelError, Writable, alert_channel, everyone_reads
+from cogs._views.alert import AlertView
+from cogs._views.alert_text import heading, plain_text
+from cogs._views.look import NOBODY
+
+log = logging.getLogger(__name__)
+
+REFUSED_TRIES = 4
+"""So many times a channel that is missing or closed to us is tried (0, 30 s, 1½ and 3½ minutes after the alert) before
+something else stands in for it. Outages of Discord are waited for."""
+NONCE_LENGTH = 25
+_UNKNOWN_MESSAGE = 10008
+"""Discord's code for a nonce whose message somebody has deleted already."""
+
+
+_TOO_MANY = 429
+_SERVER_ERROR = 500
+
+
+class _RefusedError(Exception):
+    """The target doesn't take it, and waiting won't help by itself."""
+
+
+class Courier:
+    """Delivers claimed alerts, and writes down how each try ended."""
+
+    def __init__(self, bot: Trilo) -> None:
+        self._bot = bot
+        self._tracker = bot.services.tracker
+
+    async def deliver(self, owed: Owed, delivery: Delivery) -> None:
+        """One try. Raises `DatabaseUnavailableError`; the lease then runs out, and the alert is taken up again."""
+        book = self._tracker.alerts
+        try:
+            how = await self._try(owed, delivery)
+        except (_RefusedError, NoChannelError) as refused:
+            await book.failed(delivery, str(refused))
+        except NotSentError as error:
+            log.warning("alert %s: an address outside Discord failed: %s", owed.alert.id, error)
+            await book.failed(delivery, str(error))
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.warning("alert %s: Discord is out of reach (%s), trying again", owed.alert.id, type(error).__name__)
+            await book.failed(delivery, "Discord was out of reach")
+        else:
+            await book.delivered(delivery, how)
+
+    async def _try(self, owed: Owed, delivery: Delivery) -> str:
+        if owed.target not in (SERVER, OPERATOR):
+            return await self._send_outside(owed.alert, owed.target)
+        try:
+            if owed.target == OPERATOR:
+                return await self._tell_operator(owed.alert)
+            return await self._tell_server(owed.alert)
+        except (_RefusedError, NoChannelError) as refused:
+            if delivery.attempts < REFUSED_TRIES:
+                raise
+            return await self._fall_back(owed, str(refused))
+
+    async def _tell_server(self, alert: Alert) -> str:
+        guild = self._bot.get_guild(alert.guild_id)
+        if guild is None:
+            raise _RefusedError("the bot isn't on that server any more")
+        if guild.unavailable:
+            raise ConnectionError("Discord has lost sight of that server for now")
+        channel = alert_channel(guild, await self._tracker.settings.of(guild.id))
+        with_members = not everyone_reads(channel)
+        await self._send(channel, alert, with_members=with_members)
+        return f"channel {channel.id}"
+
+    async def _tell_operator(self, alert: Alert) -> str:
+        """By direct message to everybody who runs the bot; one of a team is enough."""
+        told = [owner for owner in await self._owners() if await self._is_told(owner, alert)]
+        if not told:
+            raise _RefusedError("none of the bot's owners takes direct messages from it")
+        return "owner"
+
+    async def _fall_back(self, owed: Owed, problem: str) -> str:
+        """The server's owner, where it chose that; the log has it in any case."""
+        alert = owed.alert
+        guild = self._bot.get_guild(alert.guild_id) if owed.target == SERVER else None
+        if guild is not None and (await self._tracker.settings.of(guild.id)).alert_owner:
+            owner = guild.owner or await self._bot.fetch_user(guild.owner_id or 0)
+            if await self._is_told(owner, alert):
+                return "owner"
+        log.warning("alert %s of server %d reached nobody on Discord: %s", alert.id, alert.guild_id, problem)
+        return LOG
+
+    async def _owners(self) -> list[discord.User]:
+        ids = self._bot.owner_ids or ({self._bot.owner_id} if self._bot.owner_id else set())
+        if not ids:
+            application = await self._bot.application_info()
+            team = application.team.members if application.team else []
+            ids = {member.id for member in team} or {application.owner.id}
+        return [self._bot.get_user(user_id) or await self._bot.fetch_user(user_id) for user_id in sorted(ids)]
+
+    async def _is_told(self, person: discord.User | discord.Member, alert: Alert) -> bool:
+        if person.bot:
+            return False
+        try:
+            await self._send(person, alert, with_members=True)
+        except _RefusedError:
+            return False
+        return True
+
+    async def _send(self, where: Writable | discord.User | discord.Member, alert: Alert, *, with_members: bool) -> None:
+        """With the alert's id as nonce, which discord.py sends with `enforce_nonce`: Discord drops a repeat of it."""
+        facts = await read_facts(self._tracker, alert, with_members=with_members)
+        view = AlertView(facts, with_members=with_members)
+        try:
+            await where.send(view=view, nonce=alert.id[:NONCE_LENGTH], allowed_mentions=NOBODY)
+        except discord.HTTPException as error:
+            if error.status >= _SERVER_ERROR or error.status == _TOO_MANY:
+                raise
+            if error.code != _UNKNOWN_MESSAGE:
+                raise _RefusedError(f"Discord doesn't let me write there (code {error.code})") from None
+
+    async def _send_outside(self, alert: Alert, target: str) -> str:
+        facts = await read_facts(self._tracker, alert)
+        guild = self._bot.get_guild(alert.guild_id)
+        name = guild.name if guild else "" if alert.guild_id == BOT else str(alert.guild_id)
+        await self._bot.outside.send(target, f"Trilo: {heading(facts)}", plain_text(facts, name))
+        return "outside"

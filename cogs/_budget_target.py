@@ -1,0 +1,78 @@
+"""What a budget is to apply to, from the options of `/budget set`. Pure; the words are for whoever typed them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from bot.usage.budgets import Scope
+
+APPLIES_TO = {
+    Scope.GUILD: "server",
+    Scope.EACH_USER: "each member",
+    Scope.CHANNEL: "channel",
+    Scope.ROLE: "role",
+    Scope.EACH_IN_ROLE: "each member of a role",
+    Scope.USER: "member",
+    Scope.OPERATION: "operation",
+}
+"""What can be chosen, and its name there."""
+
+_OPTION = {
+    Scope.CHANNEL: "channel",
+    Scope.ROLE: "role",
+    Scope.EACH_IN_ROLE: "role",
+    Scope.USER: "member",
+    Scope.OPERATION: "operation",
+}
+"""The option that says which."""
+_MEANT = {"channel": Scope.CHANNEL, "role": Scope.ROLE, "member": Scope.USER, "operation": Scope.OPERATION}
+
+
+class TargetError(ValueError):
+    """The options contradict each other or leave something open; the message says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """The options that name something, as ids; None where not given."""
+
+    channel: int | None = None
+    role: int | None = None
+    member: int | None = None
+    operation: str | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Those that were given, by their names."""
+        options = {"channel": self.channel, "role": self.role, "member": self.member, "operation": self.operation}
+        return {name: str(value) for name, value in options.items() if value is not None}
+
+
+def target_of(chosen: Scope | None, which: Which, operations: Collection[str]) -> tuple[Scope, str]:
+    """The scope and the id of what it names. Without a choice, what was named is meant, and the server otherwise.
+
+    Raises `TargetError`.
+    """
+    given = which.given
+    scope = chosen if chosen is not None else _meant(given)
+    wanted = _OPTION.get(scope)
+    if extra := sorted(set(given) - {wanted}):
+        article = "an" if extra[0] == "operation" else "a"
+        raise TargetError(
+            f"You chose **{APPLIES_TO[scope]}** and named {article} {extra[0]}. "
+            f"Leave out `{extra[0]}`, or choose another `applies-to`."
+        )
+    if wanted is None:
+        return scope, ""
+    if wanted not in given:
+        raise TargetError(f"Which {wanted}? Fill in the option `{wanted}` as well.")
+    if scope is Scope.OPERATION and given[wanted] not in operations:
+        known = ", ".join(f"`{name}`" for name in sorted(operations)) or "none"
+        raise TargetError(f"I know no such operation. Those I know: {known}.")
+    return scope, given[wanted]
+
+
+def _meant(given: dict[str, str]) -> Scope:
+    if len(given) > 1:
+        names = " and ".join(f"`{name}`" for name in given)
+        raise TargetError(f"One budget is for one thing, and you named {names}. Leave out all but one.")
+    return next((_MEANT[name] for name in given), Scope.GUILD)

@@ -1,0 +1,124 @@
+"""An alert as a message whose buttons work across restarts: everything is checked anew when one is pressed (I26)."""
+
+import logging
+import re
+from typing import Any, Self, cast
+
+import discord
+
+from bot.alerts.facts import AlertFacts
+from bot.client import Trilo, answer_privately
+from bot.usage.alert_rows import AlertKind
+from bot.usage.budgets import BOT, FULL, Budget, Owner
+from bot.words import where, words_for
+from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU, may_manage, may_see_usage
+from cogs._budget_words import paused_words
+from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS, RaiseModal
+from cogs._views.alert_text import discord_text
+from cogs._views.look import NOBODY
+from cogs._views.spend import Choice
+from cogs._views.token_stats import TokenStatsView
+
+log = logging.getLogger(__name__)
+
+WARNING = discord.Colour(0xF1C40F)
+STOPPED = discord.Colour(0xE74C3C)
+_LABELS = {"raise": "Raise the limit", "pause": "Pause the AI", "stats": "See the stats"}
+_STYLES = {"pause": discord.ButtonStyle.danger}
+_ALREADY_PAUSED = "The AI is paused already. `/ai resume` ends that."
+_ON_SERVERS = "That works on a server only."
+
+
+class AlertView(discord.ui.LayoutView):
+    """One alert. It has no state: its buttons carry all they need in their ids."""
+
+    def __init__(self, facts: AlertFacts, *, with_members: bool) -> None:
+        super().__init__(timeout=None)
+        text = discord.ui.TextDisplay[Self](discord_text(facts, with_members=with_members))
+        colour = STOPPED if facts.alert.threshold >= FULL or facts.budget is None else WARNING
+        self.add_item(discord.ui.Container(text, accent_colour=colour))
+        if buttons := _buttons(facts):
+            self.add_item(discord.ui.ActionRow(*buttons))
+
+
+class AlertButton(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"alert:(?P<action>raise|pause|stats):(?P<budget>[0-9a-f]{32})",
+):
+    """A button of any alert, also one sent before this start. Its id is only a hint: whoever presses is checked, and a
+    budget is looked up among those of the server that it was pressed on.
+    """
+
+    def __init__(self, action: str, budget_id: str) -> None:
+        style = _STYLES.get(action, discord.ButtonStyle.secondary)
+        custom_id = f"alert:{action}:{budget_id}"
+        super().__init__(discord.ui.Button(label=_LABELS[action], style=style, custom_id=custom_id))
+        self._action = action
+        self._budget_id = budget_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Made anew by discord.py at each press."""
+        return cls(match["action"], match["budget"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Do it, or say in words why not."""
+        try:
+            if interaction.guild is None:
+                await answer_privately(interaction, _ON_SERVERS)
+            elif self._action == "raise":
+                await self._raise(interaction, interaction.guild)
+            elif self._action == "pause":
+                await _pause(interaction, interaction.guild)
+            else:
+                await _show_stats(interaction, interaction.guild)
+        except Exception as error:  # noqa: BLE001 - discord.py would log it with its message and tell nobody
+            log.error("the button %s of an alert failed: %s", self._action, where(error))  # noqa: TRY400
+            await answer_privately(interaction, words_for(error))
+
+    async def _raise(self, interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:
+        if not await may_manage(interaction):
+            await answer_privately(interaction, NOT_A_MANAGER)
+            return
+        budgets = await interaction.client.services.tracker.budgets.of(guild.id)
+        budget = next((found for found in budgets if found.id == self._budget_id), None)
+        if budget is None or budget.owner is Owner.OPERATOR:
+            await answer_privately(interaction, OPERATORS if budget else NO_SUCH_BUDGET)
+            return
+        await interaction.response.send_modal(RaiseModal(budget))
+
+
+async def _pause(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    if not await may_manage(interaction):
+        await answer_privately(interaction, NOT_A_MANAGER)
+        return
+    settings = interaction.client.services.tracker.settings
+    if (await settings.of(guild.id)).paused:
+        await answer_privately(interaction, _ALREADY_PAUSED)
+        return
+    await settings.pause(guild.id, actor=interaction.user.id)
+    await interaction.followup.send(paused_words(None), ephemeral=True, allowed_mentions=NOBODY)
+
+
+async def _show_stats(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    if not await may_see_usage(interaction):
+        await answer_privately(interaction, NOT_FOR_YOU)
+        return
+    await TokenStatsView(guild, interaction.user.id, interaction.client, Choice()).open(interaction)
+
+
+def _buttons(facts: AlertFacts) -> list[discord.ui.Item[AlertView]]:
+    """Those that make sense: nobody on a server can raise the operator's limit, or end a provider's trouble."""
+    alert = facts.alert
+    if alert.kind is not AlertKind.BUDGET or alert.guild_id == BOT:
+        return []
+    actions = ["raise", "pause", "stats"] if _can_be_raised(facts.budget) else ["pause", "stats"]
+    return cast("list[discord.ui.Item[AlertView]]", [AlertButton(action, alert.budget_id) for action in actions])
+
+
+def _can_be_raised(budget: Budget | None) -> bool:
+    return budget is not None and budget.owner is Owner.SERVER

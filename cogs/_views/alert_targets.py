@@ -1,0 +1,139 @@
+"""The view "E-mail and webhooks": the addresses outside Discord that a server's alerts go to, shown masked (I35)."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+
+from bot.alerts.addresses import AddressRefusedError
+from bot.alerts.outside import NotSentError
+from bot.client import Trilo, answer_privately
+from bot.usage.alert_targets import MOST, AlertTarget, TooManyTargetsError
+from cogs._access import NOT_A_MANAGER, may_manage
+from cogs._views.owned import OwnedModal, OwnedView, Pick, Press
+
+log = logging.getLogger(__name__)
+
+TITLE = "E-mail and webhooks"
+_INTRODUCTION = (
+    f"## {TITLE}\nAlerts of this server go to these addresses too, as [apprise](https://appriseit.com/services) writes "
+    "them: `mailtos://user:password@example.com?to=me@example.com`, `jsons://example.com/hook`, or a webhook of "
+    "Discord or Slack as they show it."
+)
+_NONE = "-# There is none so far."
+_OFF = "-# The operator has switched this off for now (APP_ENV=development): nothing is sent."
+_TEST = "This is a test: Trilo's alerts will arrive here."
+_GONE = "That address was removed meanwhile."
+_HANGS = "I can't look that address up just now. Please try again in a minute."
+
+
+async def open_alert_targets(interaction: discord.Interaction[Trilo]) -> None:
+    """Answer a press or command with the view, for whoever may manage the server. Raises `DatabaseUnavailableError`."""
+    if not interaction.response.is_done():
+        await interaction.response.defer(ephemeral=True, thinking=True)
+    if interaction.guild is None or not await may_manage(interaction):
+        await answer_privately(interaction, NOT_A_MANAGER)
+        return
+    await AlertTargetsView(interaction, "/settings").open(interaction)
+
+
+class AlertTargetsView(OwnedView):
+    """The list, with a form to add one; whichever is picked can be tried or removed."""
+
+    def __init__(self, interaction: discord.Interaction[Trilo], command: str) -> None:
+        super().__init__(interaction, command)
+        self._targets: Sequence[AlertTarget] = ()
+        self._picked: str | None = None
+
+    async def load(self) -> None:
+        """Read the server's addresses."""
+        self._targets = await self.tracker.alert_targets.of(self.guild.id)
+        if self._picked not in {target.id for target in self._targets}:
+            self._picked = None
+
+    def draw(self) -> None:
+        """The list first, then what can be done."""
+        lines = [
+            f"{number}. `{target.label}`, added by <@{target.added_by}>"
+            for number, target in enumerate(self._targets, 1)
+        ]
+        off = "" if self._bot.services.settings.alerts_outside else _OFF
+        text = "\n".join(filter(None, [_INTRODUCTION, *(lines or [_NONE]), off, self.note]))
+        self.frame(discord.ui.TextDisplay(text))
+        if self._targets:
+            options = [
+                discord.SelectOption(label=target.label[:100], value=target.id, default=target.id == self._picked)
+                for target in self._targets
+            ]
+            self.add_item(discord.ui.ActionRow(Pick(options, self._pick, custom_id="alert-targets:pick")))
+        self.add_item(discord.ui.ActionRow(*self._presses()))
+
+    async def add(self, interaction: discord.Interaction[Trilo], address: str) -> None:
+        """Check an address that was typed, add it, and say how it went."""
+        try:
+            label = await self._bot.outside.check(address)
+            await self.tracker.alert_targets.add(self.guild.id, address, label, actor=interaction.user.id)
+        except AddressRefusedError as error:
+            note = str(error)
+        except NotSentError:
+            note = _HANGS
+        except TooManyTargetsError:
+            note = f"A server may have {MOST} addresses. Remove one first."
+        else:
+            note = f"Added `{label}`."
+        await self.redraw(interaction, note)
+
+    def _presses(self) -> list[discord.ui.Item[Any]]:
+        idle = self._picked is None
+        return [
+            Press("Add an address", self._ask, custom_id="alert-targets:add", opens_form=True),
+            Press("Send a test", self._test, custom_id="alert-targets:test", disabled=idle),
+            Press(
+                "Remove",
+                self._remove,
+                custom_id="alert-targets:remove",
+                style=discord.ButtonStyle.danger,
+                disabled=idle,
+            ),
+        ]
+
+    async def _ask(self, interaction: discord.Interaction[Trilo]) -> None:
+        await interaction.response.send_modal(AddressForm(self))
+
+    async def _pick(self, interaction: discord.Interaction[Trilo], values: list[Any]) -> None:
+        self._picked = values[0]
+        await self.redraw(interaction)
+
+    async def _test(self, interaction: discord.Interaction[Trilo]) -> None:
+        picked = next((target for target in self._targets if target.id == self._picked), None)
+        if picked is None:
+            await self.redraw(interaction, _GONE)
+            return
+        try:
+            await self._bot.outside.send(picked.id, f"Trilo: a test from {self.guild.name}", _TEST)
+        except NotSentError as error:
+            await self.redraw(interaction, f"The test to `{picked.label}` failed: {error}.")
+        else:
+            await self.redraw(interaction, f"A test is on its way to `{picked.label}`.")
+
+    async def _remove(self, interaction: discord.Interaction[Trilo]) -> None:
+        removed = self._picked is not None and await self.tracker.alert_targets.remove(
+            self._picked, guild_id=self.guild.id, actor=interaction.user.id
+        )
+        await self.redraw(interaction, "Removed." if removed else _GONE)
+
+
+class AddressForm(OwnedModal):
+    """Asks for one address."""
+
+    def __init__(self, view: AlertTargetsView) -> None:
+        super().__init__(view, TITLE)
+        self._opener = view
+        self.address = discord.ui.TextInput[Any](custom_id="address", max_length=500, placeholder="mailtos://…")
+        self.add_item(discord.ui.Label(text="Address", component=self.address))
+
+    async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
+        """Acknowledge, then check and add."""
+        await interaction.response.defer()
+        await self._opener.add(interaction, self.address.value.strip())

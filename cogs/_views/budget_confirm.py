@@ -1,0 +1,77 @@
+"""The answer to `/budget set`: what exactly would be set, and only then the setting."""
+
+from typing import Any
+
+import discord
+
+from bot.client import Trilo
+from bot.usage.budgets import Budget
+from cogs._budget_words import section
+from cogs._views.budget_plan import Plan, plan_words, read_plan, store
+from cogs._views.owned import OwnedView, PickChannel, Press
+from cogs._views.settings_channels import choose_channel
+
+CANCELLED = "Nothing was changed."
+_WHERE_TO = (
+    "**Where should alerts go?** This server has chosen no channel for them yet. One that only your team can read is "
+    "best. `/settings` changes it later."
+)
+
+
+class ConfirmBudgetView(OwnedView):
+    """A budget that somebody wants: confirm or cancel, and where alerts go if nobody has said so yet."""
+
+    def __init__(self, interaction: discord.Interaction[Trilo], wanted: Budget) -> None:
+        super().__init__(interaction, "/budget set")
+        self._wanted = wanted
+        self._plan: Plan | None = None
+        self._done = ""
+        self._asks_for_channel = False
+
+    async def load(self) -> None:
+        """What setting it would do, for as long as it isn't decided."""
+        if not self._done:
+            self._plan = await read_plan(self.tracker, self._wanted)
+
+    def draw(self) -> None:
+        """The plan with its two buttons; afterwards what was done."""
+        if self._done:
+            self._draw_done()
+        elif self._plan is not None:
+            self.frame(
+                discord.ui.TextDisplay(plan_words(self._plan)),
+                discord.ui.ActionRow(
+                    Press("Confirm", self._confirm, custom_id="budget:confirm", style=discord.ButtonStyle.success),
+                    Press("Cancel", self._cancel, custom_id="budget:cancel"),
+                ),
+            )
+
+    def _draw_done(self) -> None:
+        items: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(self._done)]
+        if self._asks_for_channel:
+            row = discord.ui.ActionRow[Any](
+                PickChannel(self._channel, custom_id="budget:alerts", placeholder="A channel for alerts")
+            )
+            items += [discord.ui.Separator(), discord.ui.TextDisplay(_WHERE_TO), row]
+        if self.note:
+            items.append(discord.ui.TextDisplay(self.note))
+        self.frame(*items)
+
+    async def _confirm(self, interaction: discord.Interaction[Trilo]) -> None:
+        """Set it by what the books say now: somebody may have changed them since the question was asked."""
+        plan = await read_plan(self.tracker, self._wanted)
+        stored = await store(self.tracker, plan.budget, interaction.user.id)
+        standings = await self.tracker.budgets.standing(self.guild.id)
+        settings = await self.tracker.settings.of(self.guild.id)
+        shown = section([standing for standing in standings if standing.budget.id == stored.id])
+        self._done = f"✅ **Set**\n{shown}"
+        self._asks_for_channel = settings.alert_channel_id is None
+        await self.redraw(interaction)
+
+    async def _cancel(self, interaction: discord.Interaction[Trilo]) -> None:
+        self._done = CANCELLED
+        await self.redraw(interaction)
+
+    async def _channel(self, interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
+        note = await choose_channel(self, interaction, "alert_channel_id", chosen) if chosen else ""
+        await self.redraw(interaction, note)

@@ -1,0 +1,67 @@
+"""The form behind Edit: a budget's limit, its warnings, and what happens at the limit."""
+
+from dataclasses import replace
+from typing import Any
+
+import discord
+
+from bot.client import Trilo, answer_privately
+from bot.usage.budgets import Budget, Mode, Owner, Unit
+from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit, parse_thresholds
+from cogs._budget_words import at_limit, title
+from cogs._views.budget_plan import store
+from cogs._views.owned import OwnedModal, OwnedView
+
+AT_LIMIT = {Mode.HARD: "stop", Mode.SOFT: "warn", Mode.CHEAPER: "cheaper model"}
+"""What can be chosen for the limit, and its name there."""
+GONE = "That budget is gone: somebody has removed it meanwhile."
+_COUNTS = {Unit.USD: "dollars", Unit.TOKENS: "tokens"}
+
+
+class BudgetForm(OwnedModal):
+    """Changes one budget of the server's own. What can't be read changes nothing and is told in words."""
+
+    def __init__(self, view: OwnedView, budget: Budget) -> None:
+        super().__init__(view, "Edit this budget")
+        self._budget = budget
+        self._limit: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            custom_id="limit", default=limit_words(budget.unit, budget.limit), max_length=60
+        )
+        self._thresholds: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            custom_id="thresholds", default=", ".join(map(str, budget.thresholds)), max_length=60
+        )
+        options = [
+            discord.SelectOption(label=name.capitalize(), value=mode.value, default=mode is budget.mode)
+            for mode, name in AT_LIMIT.items()
+        ]
+        self._mode: discord.ui.Select[Any] = discord.ui.Select(custom_id="mode", options=options)
+        self.add_item(discord.ui.Label(text="Limit", description="Like $5 or 200k tokens", component=self._limit))
+        self.add_item(discord.ui.Label(text="Alerts at these percentages", component=self._thresholds))
+        self.add_item(discord.ui.Label(text="At the limit", component=self._mode))
+
+    async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
+        """Change what was changed, in the budget as the books have it now."""
+        await interaction.response.defer()
+        view = self.view
+        budgets = await view.tracker.budgets.of(view.guild.id)
+        now = next((one for one in budgets if one.id == self._budget.id and one.owner is Owner.SERVER), None)
+        if now is None:
+            await view.redraw(interaction, GONE)
+            return
+        try:
+            changed = self._changed(now)
+        except LimitNotUnderstoodError as error:
+            await answer_privately(interaction, f"{error} Nothing was changed.")
+            return
+        stored = await store(view.tracker, changed, interaction.user.id)
+        await view.redraw(interaction, f"✅ Changed: {title(stored)}, {at_limit(stored)}.")
+
+    def _changed(self, budget: Budget) -> Budget:
+        limit = parse_limit(self._limit.value)
+        if limit.unit is not budget.unit:
+            raise LimitNotUnderstoodError(
+                f"This budget counts {_COUNTS[budget.unit]}. For {_COUNTS[limit.unit]}, set another with `/budget set`."
+            )
+        thresholds = parse_thresholds(self._thresholds.value)
+        mode = Mode(self._mode.values[0]) if self._mode.values else budget.mode
+        return replace(budget, limit=limit.amount, thresholds=thresholds, mode=mode)

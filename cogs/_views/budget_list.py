@@ -1,0 +1,205 @@
+"""The view of `/budget show`: how every budget of a server stands, and what can be done with each."""
+
+from dataclasses import replace
+from typing import Any
+
+import discord
+
+from bot.client import Trilo
+from bot.usage.budget_book import Standing
+from bot.usage.budgets import Budget, Owner, Unknown
+from bot.usage.server_settings import ServerSettings
+from cogs._budget_words import UNKNOWN_COST, grouped, paused_words, section, title
+from cogs._views.budget_form import GONE, BudgetForm
+from cogs._views.budget_history import history_words
+from cogs._views.budget_names import labels_of
+from cogs._views.budget_plan import store
+from cogs._views.look import COLOUR, NOBODY
+from cogs._views.names import Names
+from cogs._views.owned import OwnedView, Pick, Press
+
+PAGE = 6
+"""Budgets shown at once: Discord allows 4,000 characters and 40 components in a message."""
+NONE_YET = "This server has no budget of its own. `/budget set` sets one."
+
+
+class BudgetsView(OwnedView):
+    """Every budget of one server. `chosen` is the id of the one that the buttons are for."""
+
+    def __init__(
+        self, interaction: discord.Interaction[Trilo], *, chosen: str | None = None, removing: bool = False
+    ) -> None:
+        super().__init__(interaction, "/budget show")
+        self._chosen = chosen
+        self._removing = removing
+        self._page = 0
+        self._names = Names(self.guild)
+        self._labels: dict[str, str] = {}
+        self._settings = ServerSettings(self.guild.id)
+        self._by_budget: list[list[Standing]] = []
+
+    async def load(self) -> None:
+        """Standings, the pause, and the names of what the budgets are for."""
+        standings = await self.tracker.budgets.standing(self.guild.id)
+        self._settings = await self.tracker.settings.of(self.guild.id)
+        self._by_budget = grouped(standings)
+        self._labels = await labels_of([own.budget for own, *_ in self._by_budget], self.guild, self._names)
+        self._page = max(0, min(self._page, (len(self._by_budget) - 1) // PAGE))
+
+    @property
+    def budget(self) -> Budget | None:
+        """The budget that the buttons are for: the chosen one, else the first of this page; never the operator's."""
+        own = [budget for budget in self._shown_budgets() if budget.owner is Owner.SERVER]
+        everywhere = [standings[0].budget for standings in self._by_budget]
+        chosen = [b for b in everywhere if b.id == self._chosen and b.owner is Owner.SERVER]
+        return next(iter([*chosen, *own]), None)
+
+    def draw(self) -> None:
+        """The question whether to remove the chosen one, or all there is to see."""
+        budget = self.budget
+        if self._removing and budget is not None and budget.id == self._chosen:
+            self._draw_question(budget)
+            return
+        self._removing = False
+        texts = [self._heading(), *(section(standings) for standings in self._shown())]
+        if all(standings[0].budget.owner is Owner.OPERATOR for standings in self._by_budget):
+            texts.append(NONE_YET)
+        if budget is not None:
+            texts.append(f"Chosen below: **{title(budget)}**\n-# {UNKNOWN_COST[budget.unknown]}")
+        items: list[discord.ui.Item[Any]] = []
+        for text in filter(None, [*texts, self.note]):
+            items += [discord.ui.Separator()] if items else []
+            items.append(discord.ui.TextDisplay(text))
+        self.frame(*items)
+        for row in self._controls(budget):
+            self.add_item(row)
+
+    def _heading(self) -> str:
+        settings = self._settings
+        lines = ["## Budgets of this server"]
+        if settings.paused:
+            lines.append(paused_words(settings.paused_until))
+        pages = (len(self._by_budget) - 1) // PAGE + 1
+        where = f" · page {self._page + 1} of {pages}" if pages > 1 else ""
+        return "\n".join([*lines, f"-# Days, weeks and months in {settings.time_zone}{where}"])
+
+    def _shown(self) -> list[list[Standing]]:
+        return self._by_budget[self._page * PAGE : (self._page + 1) * PAGE]
+
+    def _shown_budgets(self) -> list[Budget]:
+        return [standings[0].budget for standings in self._shown()]
+
+    def _controls(self, budget: Budget | None) -> list[discord.ui.ActionRow[Any]]:
+        history = Press("History", self._history, custom_id="budgets:history")
+        turning = self._turning()
+        if budget is None:
+            return [discord.ui.ActionRow(history, *turning)]
+        refuses = budget.unknown is Unknown.REFUSE
+        toggle = "Answer what can't be estimated" if refuses else "Refuse what can't be estimated"
+        danger = discord.ButtonStyle.danger
+        return [
+            discord.ui.ActionRow(Pick(self._options(budget), self._choose, custom_id="budgets:choose")),
+            discord.ui.ActionRow(
+                Press("Edit", self._edit, custom_id="budgets:edit", opens_form=True),
+                Press(toggle, self._toggle_unknown, custom_id="budgets:unknown"),
+                Press("Remove", self._ask_to_remove, custom_id="budgets:remove", style=danger),
+            ),
+            discord.ui.ActionRow(Press("Test alert", self._test, custom_id="budgets:test"), history, *turning),
+        ]
+
+    def _options(self, budget: Budget) -> list[discord.SelectOption]:
+        own = [shown for shown in self._shown_budgets() if shown.owner is Owner.SERVER]
+        if budget.id not in [shown.id for shown in own]:
+            own.insert(0, budget)
+        return [
+            discord.SelectOption(label=self._labels[one.id], value=one.id, default=one.id == budget.id) for one in own
+        ]
+
+    def _turning(self) -> list[Press]:
+        last = (len(self._by_budget) - 1) // PAGE
+        if last < 1:
+            return []
+        return [
+            Press("◀", self._back, custom_id="budgets:back", disabled=self._page == 0),
+            Press("▶", self._forth, custom_id="budgets:forth", disabled=self._page == last),
+        ]
+
+    def _draw_question(self, budget: Budget) -> None:
+        self.frame(
+            discord.ui.TextDisplay(
+                f"## Remove this budget?\n**{title(budget)}**\nWhat it has counted goes with it. What was spent stays "
+                "in `/token-stats`, and other budgets stay as they are."
+            ),
+            discord.ui.ActionRow(
+                Press("Remove", self._remove, custom_id="budgets:confirm", style=discord.ButtonStyle.danger),
+                Press("Keep", self._keep, custom_id="budgets:keep"),
+            ),
+        )
+
+    async def _choose(self, interaction: discord.Interaction[Trilo], values: list[str]) -> None:
+        self._chosen = values[0]
+        await self.redraw(interaction)
+
+    async def _back(self, interaction: discord.Interaction[Trilo]) -> None:
+        await self._turn(interaction, -1)
+
+    async def _forth(self, interaction: discord.Interaction[Trilo]) -> None:
+        await self._turn(interaction, 1)
+
+    async def _turn(self, interaction: discord.Interaction[Trilo], by: int) -> None:
+        self._page, self._chosen = self._page + by, None
+        await self.redraw(interaction)
+
+    async def _edit(self, interaction: discord.Interaction[Trilo]) -> None:
+        if (budget := self.budget) is not None:
+            await interaction.response.send_modal(BudgetForm(self, budget))
+
+    async def _toggle_unknown(self, interaction: discord.Interaction[Trilo]) -> None:
+        """By what the books say now: the press means the opposite of what was shown."""
+        shown = self.budget
+        if shown is None:
+            return
+        wanted = Unknown.ADMIT if shown.unknown is Unknown.REFUSE else Unknown.REFUSE
+        found = await find_own(self, shown.id)
+        if found is None:
+            await self.redraw(interaction, GONE)
+            return
+        await store(self.tracker, replace(found, unknown=wanted), interaction.user.id)
+        await self.redraw(interaction, f"✅ Changed: {title(found)}.")
+
+    async def _ask_to_remove(self, interaction: discord.Interaction[Trilo]) -> None:
+        budget = self.budget
+        self._removing, self._chosen = budget is not None, budget.id if budget else None
+        await self.redraw(interaction)
+
+    async def _keep(self, interaction: discord.Interaction[Trilo]) -> None:
+        self._removing = False
+        await self.redraw(interaction, "Nothing was changed.")
+
+    async def _remove(self, interaction: discord.Interaction[Trilo]) -> None:
+        """Only the very budget that was asked about."""
+        budget, self._removing, self._chosen = self.budget, False, None
+        own = await find_own(self, budget.id) if budget is not None else None
+        if own is None or not await self.tracker.budgets.remove(
+            own.id, guild_id=self.guild.id, actor=interaction.user.id
+        ):
+            await self.redraw(interaction, GONE)
+            return
+        await self.redraw(interaction, f"✅ Removed: {title(own)}.")
+
+    async def _test(self, interaction: discord.Interaction[Trilo]) -> None:
+        """Whoever delivers alerts listens for this, and answers."""
+        if (budget := self.budget) is not None:
+            interaction.client.dispatch("trilo_test_alert", interaction, budget)
+
+    async def _history(self, interaction: discord.Interaction[Trilo]) -> None:
+        view = discord.ui.LayoutView(timeout=None)
+        text = discord.ui.TextDisplay[Any](await history_words(self.tracker, self.guild.id))
+        view.add_item(discord.ui.Container(text, accent_colour=COLOUR))
+        await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)
+
+
+async def find_own(view: OwnedView, budget_id: str) -> Budget | None:
+    """One of the server's own budgets as the books have it now; never the operator's."""
+    budgets = await view.tracker.budgets.of(view.guild.id)
+    return next((one for one in budgets if one.id == budget_id and one.owner is Owner.SERVER), None)

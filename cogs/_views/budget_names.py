@@ -1,0 +1,25 @@
+"""Budgets by the names of what they are for, where Discord shows no mentions: in lists and autocomplete."""
+
+from collections.abc import Sequence
+
+import discord
+
+from bot.usage.budgets import Budget, Scope
+from cogs._budget_words import label
+from cogs._views.names import Names
+from cogs._views.tables import shorten
+
+LABEL_LENGTH = 100
+"""Discord's limit for an entry of a list."""
+
+
+async def labels_of(budgets: Sequence[Budget], guild: discord.Guild, names: Names) -> dict[str, str]:
+    """Budgets as lists show them, by their ids: with names where the rest of the view has mentions."""
+    members = await names.members([budget.scope_id for budget in budgets if budget.scope is Scope.USER])
+    channels = names.channels([budget.scope_id for budget in budgets if budget.scope is Scope.CHANNEL])
+    roles = {str(role.id): f"@{role.name.removeprefix('@')}" for role in guild.roles}
+    known = {**roles, **channels, **members}
+    return {
+        budget.id: shorten(label(budget, known.get(budget.scope_id, budget.scope_id)), LABEL_LENGTH)
+        for budget in budgets
+    }

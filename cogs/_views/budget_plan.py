@@ -1,0 +1,149 @@
+"""What setting a budget would do: what it replaces, what its running period has spent already, what stands above it."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from bot.usage.budgets import Budget, Mode, Owner, Scope, Unit
+from bot.usage.calendars import Period
+from bot.usage.limits import amount_words, limit_words
+from bot.usage.money import usd
+from bot.usage.records import SpendLine
+from bot.usage.reports import Days, Split
+from bot.usage.tracker import UsageTracker
+from cogs._budget_words import EACH, PER, at_limit, title
+
+_SPLITS: dict[Scope, Split] = {
+    Scope.CHANNEL: "channel",
+    Scope.USER: "user",
+    Scope.EACH_USER: "user",
+    Scope.OPERATION: "operation",
+}
+_RUNNING = {
+    Period.DAY: "so far today",
+    Period.WEEK: "so far this week",
+    Period.MONTH: "so far this month",
+    Period.TOTAL: "so far",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A budget that somebody wants. `used` is what its running period has used, of members the highest, in its unit.
+
+    It is None where that isn't on record (roles). `before` is the budget it replaces, `cap` the operator's.
+    """
+
+    budget: Budget
+    before: Budget | None
+    used: int | None
+    cap: Budget | None
+
+
+async def read_plan(tracker: UsageTracker, wanted: Budget) -> Plan:
+    """The plan for a budget that is wanted. Where it replaces one, it keeps that one's finer choices.
+
+    Raises `DatabaseUnavailableError`.
+    """
+    standings = await tracker.budgets.standing(wanted.guild_id)
+    same = [standing for standing in standings if _is_same(standing.budget, wanted)]
+    caps = [
+        standing.budget
+        for standing in standings
+        if standing.budget.owner is Owner.OPERATOR and standing.budget.unit is Unit.USD
+    ]
+    if not same:
+        return Plan(wanted, None, await _spent(tracker, wanted), min(caps, key=_limit, default=None))
+    before = same[0].budget
+    kept = replace(
+        wanted, thresholds=before.thresholds, cheaper_at=before.cheaper_at, unknown=before.unknown, id=before.id
+    )
+    return Plan(kept, before, max(standing.level.used for standing in same), min(caps, key=_limit, default=None))
+
+
+async def store(tracker: UsageTracker, budget: Budget, actor: int) -> Budget:
+    """Put a budget on the books as it is given. Raises `InvalidBudgetError`, `DatabaseUnavailableError`."""
+    in_usd = budget.unit is Unit.USD
+    return await tracker.budgets.set(
+        scope=budget.scope,
+        scope_id=budget.scope_id,
+        guild_id=budget.guild_id,
+        period=budget.period,
+        limit_usd=usd(budget.limit) if in_usd else None,
+        limit_tokens=None if in_usd else budget.limit,
+        mode=budget.mode,
+        owner=budget.owner,
+        thresholds=budget.thresholds,
+        cheaper_at=budget.cheaper_at,
+        unknown=budget.unknown,
+        actor=actor,
+    )
+
+
+def plan_words(plan: Plan) -> str:
+    """Everything that somebody should know before they confirm."""
+    budget = plan.budget
+    lines = [f"## Set this budget?\n**{title(budget)}**", f"It {at_limit(budget)}.", _replaced(plan)]
+    return "\n".join(filter(None, [*lines, _already(plan), _under_cap(plan)]))
+
+
+def _replaced(plan: Plan) -> str:
+    if plan.before is None:
+        return "It is a new budget beside those there are."
+    before = plan.before
+    return f"It replaces {limit_words(before.unit, before.limit)} {PER[before.period]}, which {at_limit(before)}."
+
+
+def _already(plan: Plan) -> str:
+    budget, used = plan.budget, plan.used
+    if not budget.limit and budget.mode is not Mode.SOFT:
+        return "⛔ **A limit of nothing allows nothing**: every question under it is refused."
+    if used is None:
+        return "It counts from now on: what roles have spent before isn't on record."
+    spent = f"{amount_words(budget.unit, used)} {_RUNNING[budget.period]}"
+    told = f"The member who spent most spent {spent}." if budget.scope in EACH else f"Spent {spent}."
+    if used < budget.limit:
+        return told
+    then = "a warning goes out at once" if budget.mode is Mode.SOFT else "questions under it are refused at once"
+    return f"{told}\n⚠️ **That reaches the new limit already**: {then}."
+
+
+def _under_cap(plan: Plan) -> str:
+    budget, cap = plan.budget, plan.cap
+    if cap is None or budget.unit is not Unit.USD or budget.limit <= cap.limit:
+        return ""
+    amount = f"{limit_words(cap.unit, cap.limit)} {PER[cap.period]}"
+    return f"⚠️ The operator's cap of {amount} for this server stands above it."
+
+
+def _limit(budget: Budget) -> int:
+    return budget.limit
+
+
+def _is_same(one: Budget, other: Budget) -> bool:
+    """Whether setting the one would change the other: as the books have it."""
+    return (one.owner, one.scope, one.scope_id, one.period, one.unit) == (
+        other.owner,
+        other.scope,
+        other.scope_id,
+        other.period,
+        other.unit,
+    )
+
+
+async def _spent(tracker: UsageTracker, budget: Budget) -> int | None:
+    if budget.scope in (Scope.ROLE, Scope.EACH_IN_ROLE):
+        return None
+    calendar, now = tracker.ledger.rules.calendar(budget.guild_id), tracker.clock()
+    start = calendar.start(budget.period, now)
+    today = now.astimezone(calendar.zone(Period.DAY, now)).date()
+    days = Days(date.fromisoformat(start) if start else date.min, today)
+    split = _SPLITS.get(budget.scope, "day")
+    report = await tracker.reports.spend_between(budget.guild_id, days, split)
+    if budget.scope is Scope.GUILD:
+        return _amount(budget.unit, report.total)
+    rows = [row for row in report.rows if budget.scope is Scope.EACH_USER or row.key == budget.scope_id]
+    return max((_amount(budget.unit, row) for row in rows), default=0)
+
+
+def _amount(unit: Unit, line: SpendLine) -> int:
+    return line.cost_nano_usd if unit is Unit.USD else line.total_tokens

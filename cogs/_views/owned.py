@@ -1,0 +1,199 @@
+"""Views that belong to one person who may manage a server: who presses is checked every time, failures become words."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import discord
+
+from bot.client import Trilo, answer_privately
+from bot.usage.tracker import UsageTracker
+from bot.words import where, words_for
+from cogs._access import NOT_A_MANAGER, may_manage
+from cogs._views.look import COLOUR, NOBODY
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 600.0
+"""After the last press. Discord lets us edit an ephemeral message for 15 minutes after an interaction."""
+NOT_YOURS = "That belongs to somebody else. Use the command to get your own."
+
+Pressed = Callable[[discord.Interaction[Trilo]], Awaitable[None]]
+Picked = Callable[[discord.Interaction[Trilo], list[Any]], Awaitable[None]]
+
+
+class OwnedView(discord.ui.LayoutView):
+    """What one person who may manage a server sees, to themselves. Subclasses say what to `load` and how to `draw`.
+
+    `note` is one line on what was done last.
+    """
+
+    def __init__(self, interaction: discord.Interaction[Trilo], command: str) -> None:
+        super().__init__(timeout=TIMEOUT_SECONDS)
+        assert interaction.guild is not None  # noqa: S101 - the commands are for servers only
+        self.guild = interaction.guild
+        self.opener_id = interaction.user.id
+        self.note = ""
+        self._bot = interaction.client
+        self._command = command
+        self._lock = asyncio.Lock()
+        self._last = interaction
+
+    @property
+    def tracker(self) -> UsageTracker:
+        """The open books."""
+        return self._bot.services.tracker
+
+    async def load(self) -> None:
+        """Read what is to be shown, before each drawing. Raises `DatabaseUnavailableError`."""
+
+    def draw(self) -> None:
+        """Lay everything out anew."""
+        raise NotImplementedError
+
+    async def open(self, interaction: discord.Interaction[Trilo]) -> None:
+        """Answer a deferred command with this view. Raises `DatabaseUnavailableError`."""
+        await self.load()
+        self.draw()
+        await interaction.followup.send(view=self, ephemeral=True, allowed_mentions=NOBODY)
+
+    async def redraw(self, interaction: discord.Interaction[Trilo], note: str = "") -> None:
+        """Read and show everything anew, with a note, after an acknowledged press."""
+        async with self._lock:
+            await self.load()
+            self.note = note
+            self.draw()
+            self._last = interaction
+            await interaction.edit_original_response(view=self, allowed_mentions=NOBODY)
+
+    async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
+        """Only the person it was opened for, and only while they may manage the server (I26)."""
+        if interaction.user.id != self.opener_id:
+            await answer_privately(interaction, NOT_YOURS)
+            return False
+        if not await may_manage(interaction):
+            await answer_privately(interaction, NOT_A_MANAGER)
+            return False
+        return True
+
+    async def on_error(  # type: ignore[override]
+        self, interaction: discord.Interaction[Trilo], error: Exception, item: object, /
+    ) -> None:
+        """Words for the person, details for the operator, as the tree does for commands."""
+        log.error("%s of %s failed: %s", type(item).__name__, self._command, where(error))
+        await answer_privately(interaction, words_for(error))
+
+    async def on_timeout(self) -> None:
+        """Leave the figures, disable the controls, and say how to go on; without controls all stays as it is."""
+        controls = [item for item in self.walk_children() if isinstance(item, Press | Pick | PickChannel | PickRole)]
+        if not controls:
+            return
+        for item in controls:
+            item.disabled = True
+        self.add_item(discord.ui.TextDisplay(f"-# These controls have expired. Use `{self._command}` for fresh ones."))
+        try:
+            await self._last.edit_original_response(view=self, allowed_mentions=NOBODY)
+        except discord.HTTPException as error:
+            log.debug("a view of %s expired unseen: %s", self._command, where(error))
+
+    def frame(self, *items: discord.ui.Item[Any], colour: discord.Colour = COLOUR) -> None:
+        """Replace everything by a container of these items."""
+        self.clear_items()
+        self.add_item(discord.ui.Container(*items, accent_colour=colour))
+
+
+class OwnedModal(discord.ui.Modal):
+    """A form opened from an `OwnedView`, whose checks and words it shares."""
+
+    def __init__(self, view: OwnedView, title: str) -> None:
+        super().__init__(title=title, timeout=TIMEOUT_SECONDS)
+        self.view = view
+
+    async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
+        """As the view it came from: a permission may be gone while a form is open (I26)."""
+        return await self.view.interaction_check(interaction)
+
+    async def on_error(self, interaction: discord.Interaction[Trilo], error: Exception, /) -> None:  # type: ignore[override]
+        """Words, as the view it came from."""
+        await self.view.on_error(interaction, error, self)
+
+
+class Press(discord.ui.Button[Any]):
+    """A button that acknowledges at once and then does what it was given; one that opens a form leaves that to it."""
+
+    def __init__(
+        self,
+        label: str,
+        pressed: Pressed,
+        *,
+        custom_id: str,
+        style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+        disabled: bool = False,
+        opens_form: bool = False,
+    ) -> None:
+        super().__init__(label=label, custom_id=custom_id, style=style, disabled=disabled)
+        self._pressed = pressed
+        self._opens_form = opens_form
+
+    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
+        """Do it."""
+        if not self._opens_form:
+            await interaction.response.defer()
+        await self._pressed(interaction)
+
+
+class Pick(discord.ui.Select[Any]):
+    """A list to choose one of."""
+
+    def __init__(
+        self, options: Sequence[discord.SelectOption], picked: Picked, *, custom_id: str, placeholder: str | None = None
+    ) -> None:
+        super().__init__(options=list(options), custom_id=custom_id, placeholder=placeholder)
+        self._picked = picked
+
+    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
+        """Hand on what was chosen."""
+        await interaction.response.defer()
+        await self._picked(interaction, list(self.values))
+
+
+class PickChannel(discord.ui.ChannelSelect[Any]):
+    """A text channel to choose; choosing none is a choice too."""
+
+    def __init__(self, picked: Picked, *, custom_id: str, placeholder: str, chosen: int | None = None) -> None:
+        super().__init__(
+            channel_types=[discord.ChannelType.text, discord.ChannelType.news],
+            custom_id=custom_id,
+            placeholder=placeholder,
+            min_values=0,
+            default_values=_chosen(chosen, discord.SelectDefaultValueType.channel),
+        )
+        self._picked = picked
+
+    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
+        """Hand on what was chosen: at most one channel."""
+        await interaction.response.defer()
+        await self._picked(interaction, list(self.values))
+
+
+class PickRole(discord.ui.RoleSelect[Any]):
+    """A role to choose; choosing none is a choice too."""
+
+    def __init__(self, picked: Picked, *, custom_id: str, placeholder: str, chosen: int | None = None) -> None:
+        super().__init__(
+            custom_id=custom_id,
+            placeholder=placeholder,
+            min_values=0,
+            default_values=_chosen(chosen, discord.SelectDefaultValueType.role),
+        )
+        self._picked = picked
+
+    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
+        """Hand on what was chosen: at most one role."""
+        await interaction.response.defer()
+        await self._picked(interaction, list(self.values))
+
+
+def _chosen(entity_id: int | None, kind: discord.SelectDefaultValueType) -> list[discord.SelectDefaultValue]:
+    return [discord.SelectDefaultValue(id=entity_id, type=kind)] if entity_id is not None else []

@@ -1,0 +1,149 @@
+"""The rows of `/settings`: for each setting its words, and the button or list that changes it."""
+
+from typing import Any, get_args
+
+import discord
+
+from bot.client import Trilo
+from bot.usage.server_settings import ReportEvery
+from cogs._views.alert_targets import TITLE, open_alert_targets
+from cogs._views.owned import Pick, PickChannel, PickRole, Press
+from cogs._views.settings import Page, Row, SettingsView
+from cogs._views.settings_channels import choose_channel
+from cogs._views.settings_zone_form import ZoneForm, set_zone
+
+_EVERY = {"off": "Off", "day": "Daily", "week": "Weekly", "month": "Monthly"}
+_ZONE_RULE = (
+    "A change holds from the next start of each day, week and month: running ones end as they began. "
+    "Days that are over stay as they were counted."
+)
+
+
+def alert_channel(view: SettingsView) -> list[discord.ui.Item[Any]]:
+    """Where alerts on budgets go."""
+
+    async def picked(interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
+        await view.redraw(interaction, await choose_channel(view, interaction, "alert_channel_id", chosen))
+
+    channel_id = view.settings.alert_channel_id
+    select = PickChannel(picked, custom_id="settings:alerts", placeholder="No channel", chosen=channel_id)
+    text = "**Channel for alerts**\n-# Where I say that a budget is nearly used up. Best one that only your team reads."
+    return [discord.ui.TextDisplay(text), discord.ui.ActionRow(select)]
+
+
+def alert_owner(view: SettingsView) -> list[discord.ui.Item[Any]]:
+    """Whether the server's owner gets alerts that no channel takes."""
+    on = view.settings.alert_owner
+    told = "Alerts that reach no channel go to the server's owner by direct message."
+    return [
+        _switch(
+            view,
+            "alert_owner",
+            on,
+            f"**Direct message to the owner: {_state(on)}**\n-# {told}",
+            told if not on else "The server's owner gets no direct messages any more.",
+        )
+    ]
+
+
+def alert_addresses(_view: SettingsView) -> list[discord.ui.Item[Any]]:
+    """Addresses outside Discord, in a view of their own."""
+    text = discord.ui.TextDisplay[Any](f"**{TITLE}**\n-# Alerts go to addresses outside Discord as well.")
+    return [discord.ui.Section(text, accessory=Press("Open", open_alert_targets, custom_id="settings:addresses"))]
+
+
+def usage_role(view: SettingsView) -> list[discord.ui.Item[Any]]:
+    """The role that may see usage besides Manage Server."""
+
+    async def picked(interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
+        role = chosen[0] if chosen else None
+        if role is not None and role.is_default():
+            note = "That role is everyone's: all members would see what this server spends. Nothing was changed."
+            await view.redraw(interaction, note)
+            return
+        told = f"{role.mention} may see usage now." if role else "No role may see usage besides Manage Server now."
+        await view.choose(interaction, told, usage_role_id=role.id if role else None)
+
+    select = PickRole(
+        picked, custom_id="settings:usage-role", placeholder="No role", chosen=view.settings.usage_role_id
+    )
+    text = "**Who may see usage**\n-# People with Manage Server, and this role: `/token-stats` with all its amounts."
+    return [discord.ui.TextDisplay(text), discord.ui.ActionRow(select)]
+
+
+def quotas(view: SettingsView) -> list[discord.ui.Item[Any]]:
+    """Whether members' monthly quotas hold here."""
+    on = view.settings.quotas
+    return [
+        _switch(
+            view,
+            "quotas",
+            on,
+            f"**Quotas for members: {_state(on)}**\n-# Each member's tokens a month, by their tier.",
+            "Quotas hold on this server now." if not on else "Quotas don't hold on this server any more.",
+        )
+    ]
+
+
+def time_zone(view: SettingsView) -> list[discord.ui.Item[Any]]:
+    """The zone that days, weeks and months are counted in; a list where what was typed matches several."""
+
+    async def pressed(interaction: discord.Interaction[Trilo]) -> None:
+        await interaction.response.send_modal(ZoneForm(view))
+
+    async def picked(interaction: discord.Interaction[Trilo], values: list[str]) -> None:
+        await set_zone(view, interaction, values[0])
+
+    text = discord.ui.TextDisplay[Any](f"**Time zone: {view.settings.time_zone}**\n-# {_ZONE_RULE}")
+    change = Press("Change", pressed, custom_id="settings:zone", opens_form=True)
+    rows: list[discord.ui.Item[Any]] = [discord.ui.Section(text, accessory=change)]
+    if view.zone_choices:
+        options = [discord.SelectOption(label=name, value=name) for name in view.zone_choices]
+        select = Pick(options, picked, custom_id="settings:zones", placeholder="Which of these?")
+        rows.append(discord.ui.ActionRow(select))
+    return rows
+
+
+def reports(view: SettingsView) -> list[discord.ui.Item[Any]]:
+    """How often a report comes, and where."""
+
+    async def often(interaction: discord.Interaction[Trilo], values: list[str]) -> None:
+        every = values[0] if values[0] in get_args(ReportEvery) else None
+        missing = " Choose a channel for them as well." if every and view.settings.report_channel_id is None else ""
+        await view.choose(interaction, f"Reports: {_EVERY[values[0]].lower()}.{missing}", report_every=every)
+
+    async def where(interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
+        await view.redraw(interaction, await choose_channel(view, interaction, "report_channel_id", chosen))
+
+    now = view.settings.report_every or "off"
+    options = [discord.SelectOption(label=name, value=value, default=value == now) for value, name in _EVERY.items()]
+    channel_id = view.settings.report_channel_id
+    channel = PickChannel(where, custom_id="settings:reports", placeholder="No channel", chosen=channel_id)
+    return [
+        discord.ui.TextDisplay("**Reports**\n-# What AI cost since the last one, in a channel of your choice."),
+        discord.ui.ActionRow(Pick(options, often, custom_id="settings:every")),
+        discord.ui.ActionRow(channel),
+    ]
+
+
+def _switch(view: SettingsView, name: str, on: bool, text: str, told: str) -> discord.ui.Section[Any]:
+    """A setting that is on or off. The press means the opposite of what was shown."""
+
+    async def pressed(interaction: discord.Interaction[Trilo]) -> None:
+        await view.choose(interaction, told, **{name: not on})
+
+    button = Press("Turn off" if on else "Turn on", pressed, custom_id=f"settings:{name}")
+    return discord.ui.Section(discord.ui.TextDisplay(text), accessory=button)
+
+
+def _state(on: bool) -> str:
+    return "on" if on else "off"
+
+
+_ALERTS: tuple[Row, ...] = (alert_channel, alert_owner, alert_addresses)
+PAGES = {
+    "alerts": Page("Alerts", _ALERTS),
+    "people": Page("Who may see and use it", (usage_role, quotas)),
+    "time": Page("Time zone and reports", (time_zone, reports)),
+}
+"""Every page, in the order of the list."""

@@ -1,0 +1,67 @@
+"""`/ai`: the switch for whoever manages a server. Paused, every question is refused kindly and nothing is spent."""
+
+from datetime import datetime, timedelta
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+from discord.utils import format_dt
+
+from bot.client import Trilo, answer_privately
+from bot.usage.calendars import Period
+from cogs._access import managed_server
+
+NOT_PAUSED = "The AI isn't paused on this server."
+RESUMED = "▶️ The AI answers again on this server."
+_FOR = {"hour": "1 hour", "today": "today", "resumed": "until resumed"}
+
+
+@app_commands.guild_only()
+@app_commands.default_permissions(manage_guild=True)
+class AiCog(commands.GroupCog, group_name="ai", group_description="Pause the AI on this server, and resume it"):
+    """The two commands."""
+
+    def __init__(self, bot: Trilo) -> None:
+        self.bot = bot
+
+    @app_commands.command(name="pause", description="Pause the AI on this server: nothing is answered, nothing spent")
+    @app_commands.describe(duration="How long (until resumed)")
+    @app_commands.rename(duration="for")
+    @app_commands.choices(duration=[app_commands.Choice(name=name, value=value) for value, name in _FOR.items()])
+    async def pause(self, interaction: discord.Interaction[Trilo], duration: str = "resumed") -> None:
+        """Pause, and say until when."""
+        if (guild := await managed_server(interaction)) is None:
+            return
+        until = self._until(guild.id, duration)
+        await self.bot.services.tracker.settings.pause(guild.id, until, actor=interaction.user.id)
+        when = f"until {format_dt(until, 'f')} ({format_dt(until, 'R')})" if until else "until somebody resumes it"
+        await answer_privately(
+            interaction,
+            f"⏸️ The AI is paused on this server {when}. Whoever asks is told so, and nothing is spent. "
+            "`/ai resume` ends the pause.",
+        )
+
+    @app_commands.command(name="resume", description="Let the AI answer again on this server")
+    async def resume(self, interaction: discord.Interaction[Trilo]) -> None:
+        """End the pause, if there is one."""
+        if (guild := await managed_server(interaction)) is None:
+            return
+        settings = self.bot.services.tracker.settings
+        if not (await settings.of(guild.id)).paused:
+            await answer_privately(interaction, NOT_PAUSED)
+            return
+        await settings.resume(guild.id, actor=interaction.user.id)
+        await answer_privately(interaction, RESUMED)
+
+    def _until(self, guild_id: int, duration: str) -> datetime | None:
+        """The end of a pause (UTC): an hour from now, the end of the server's day, or none."""
+        tracker = self.bot.services.tracker
+        now = tracker.clock()
+        if duration == "hour":
+            return now + timedelta(hours=1)
+        return tracker.ledger.rules.calendar(guild_id).end(Period.DAY, now) if duration == "today" else None
+
+
+async def setup(bot: Trilo) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(AiCog(bot))

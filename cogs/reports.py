@@ -1,0 +1,108 @@
+"""Posts the reports that servers have asked for: each period once, also after a restart or an outage."""
+
+import hashlib
+import logging
+
+import aiohttp
+import discord
+from discord.ext import commands, tasks
+
+from bot.client import Trilo
+from bot.usage.deliveries import Delivery
+from bot.usage.errors import UsageError
+from bot.usage.scheduled_reports import DueReport
+from bot.words import where
+from cogs._alert_channel import NoChannelError, Writable, everyone_reads, writable
+from cogs._views.look import NOBODY
+from cogs._views.names import Names
+from cogs._views.report import ReportFacts, ReportView, read_report
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 60.0
+REFUSED_TRIES = 10
+"""So many times, over an hour, a channel that is gone or closed to us is tried before the report is left out."""
+PRIVATE = "a private channel"
+
+
+class ReportsCog(commands.Cog):
+    """A loop over the books: what is owed stands there, so it doesn't matter when it runs."""
+
+    def __init__(self, bot: Trilo) -> None:
+        self.bot = bot
+        self._reports = bot.services.tracker.scheduled_reports
+
+    async def cog_load(self) -> None:
+        """Begin, once the bot knows its servers."""
+        self._loop.start()
+
+    async def cog_unload(self) -> None:
+        """Stop; a report on its way is taken up again when its lease has run out."""
+        self._loop.cancel()
+
+    async def post_due(self) -> None:
+        """Post every report that is due on this process's servers. Raises `DatabaseUnavailableError`."""
+        for due in await self._reports.due():
+            guild = self.bot.get_guild(due.guild_id)
+            if guild is None or guild.unavailable:
+                continue  # another process's, one we have left, or one that Discord has lost sight of for now
+            delivery = await self._reports.claim(due)
+            if delivery is not None:
+                await self._post(guild, due, delivery)
+
+    @tasks.loop(seconds=EVERY_SECONDS)
+    async def _loop(self) -> None:
+        try:
+            await self.post_due()
+        except UsageError as error:
+            log.warning("reports wait for now: %s", error)
+        except Exception as error:  # noqa: BLE001 - one fault must not silence every later report
+            log.error("reports can't be posted: %s", where(error))  # noqa: TRY400
+
+    @_loop.before_loop
+    async def _wait_until_ready(self) -> None:
+        await self.bot.wait_until_ready()
+
+    async def _post(self, guild: discord.Guild, due: DueReport, delivery: Delivery) -> None:
+        try:
+            await self._send(guild, due)
+        except (NoChannelError, discord.Forbidden, discord.NotFound) as refused:
+            await self._reports.failed(delivery, type(refused).__name__)
+            if delivery.attempts >= REFUSED_TRIES:
+                log.warning("the report of server %d is left out: its channel can't be written in", guild.id)
+                await self._reports.posted(due, delivery)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.warning("the report of server %d waits: %s", guild.id, where(error))
+            await self._reports.failed(delivery, "Discord was out of reach")
+        else:
+            await self._reports.posted(due, delivery)
+
+    async def _send(self, guild: discord.Guild, due: DueReport) -> None:
+        channel = writable(guild, due.channel_id)
+        facts = await read_report(self.bot.services.tracker, due, with_members=not everyone_reads(channel))
+        view = ReportView(facts, await _names(guild, facts, channel))
+        await channel.send(view=view, nonce=_nonce(due), allowed_mentions=NOBODY)
+
+
+async def _names(guild: discord.Guild, facts: ReportFacts, channel: Writable) -> dict[str, str]:
+    """Names for the rows; where everybody reads the report, no channel is named that not everybody can see."""
+    names = Names(guild)
+    found = names.channels([row.key for row in facts.channels.rows])
+    if everyone_reads(channel):
+        found = {key: name if _is_public(guild, key) else PRIVATE for key, name in found.items()}
+    return found | await names.members([row.key for row in facts.members.rows] if facts.members else [])
+
+
+def _is_public(guild: discord.Guild, key: str) -> bool:
+    found = guild.get_channel(int(key)) if key.isdecimal() else None
+    return found is not None and found.permissions_for(guild.default_role).view_channel
+
+
+def _nonce(due: DueReport) -> str:
+    """The same for every try at this report, so that Discord drops a repeat."""
+    return hashlib.sha256(due.event_id.encode()).hexdigest()[:25]
+
+
+async def setup(bot: Trilo) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(ReportsCog(bot))

@@ -1,0 +1,27 @@
+"""`/settings`: what a server can choose, for people who may manage it, to their eyes only."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import Trilo
+from cogs._access import managed_server
+from cogs._views.settings import SettingsView
+from cogs._views.settings_rows import PAGES
+
+
+class SettingsCog(commands.Cog):
+    """The command; everything after it happens in its view."""
+
+    @app_commands.command(name="settings", description="Alerts, time zone, reports, and who may see what AI costs")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def settings(self, interaction: discord.Interaction[Trilo]) -> None:
+        """Open the view."""
+        if await managed_server(interaction) is not None:
+            await SettingsView(interaction, PAGES).open(interaction)
+
+
+async def setup(bot: Trilo) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(SettingsCog())

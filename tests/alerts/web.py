@@ -1,0 +1,44 @@
+"""A web server on this machine that keeps what it is sent, or hangs, as asked."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+class Web:
+    """Its `address` in apprise's words, and the JSON bodies that have arrived. `status` is what it answers."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.status = 200
+        self.headers = ""
+        self.received: list[dict[str, Any]] = []
+        self.hangs = asyncio.Event()
+        self.hangs.set()
+
+    @property
+    def address(self) -> str:
+        return f"json://127.0.0.1:{self.port}/hook"
+
+
+@asynccontextmanager
+async def web_server() -> AsyncIterator[Web]:
+    web = Web(0)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.partition("content-length:")[2].split("\r\n")[0] or 0)
+        web.received.append(json.loads(await reader.readexactly(length)) if length else {})
+        await web.hangs.wait()
+        writer.write(f"HTTP/1.1 {web.status} x\r\n{web.headers}content-length: 0\r\nconnection: close\r\n\r\n".encode())
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    web.port = server.sockets[0].getsockname()[1]
+    try:
+        yield web
+    finally:
+        web.hangs.set()
+        server.close()

@@ -1,0 +1,147 @@
+"""How a budget is put into words for those who may see amounts. Pure."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.usage.budget_book import Standing
+from bot.usage.budgets import Budget, Level, Mode, Owner, Scope, Unit
+from bot.usage.calendars import Period
+from cogs._budget_target import TargetError, Which, target_of
+from cogs._budget_words import at_limit, bar, grouped, label, section, title
+
+USD = 10**9
+APRIL = datetime(2026, 4, 1, tzinfo=UTC)
+ENDS = "Starts anew <t:1775001600:R>, <t:1775001600:f>."
+
+
+def budget(**fields: Any) -> Budget:
+    usual: dict[str, Any] = {"scope": Scope.GUILD, "scope_id": "1", "limit": USD, "mode": Mode.HARD}
+    return Budget(**{"id": "b", "guild_id": 1, "period": Period.MONTH, "unit": Unit.USD, **usual, **fields})
+
+
+def standing(level: Level, ends_at: datetime | None = APRIL, runs_out_at: datetime | None = None, **fields: Any):
+    return Standing(budget(**fields), "", level, ends_at, runs_out_at)
+
+
+@pytest.mark.parametrize(
+    ("level", "cells"),
+    [
+        (Level(), "░░░░░░░░░░░░░░░░"),
+        (Level(spent=1), "█░░░░░░░░░░░░░░░"),
+        (Level(spent=USD // 2), "████████░░░░░░░░"),
+        (Level(spent=USD // 4, doubtful=USD // 4, reserved=USD // 4), "████████▒▒▒▒░░░░"),
+        (Level(reserved=1), "▒░░░░░░░░░░░░░░░"),
+        (Level(spent=USD - 1), "███████████████░"),
+        (Level(spent=USD), "████████████████"),
+        (Level(spent=9 * USD), "████████████████"),
+        (Level(spent=USD // 2, reserved=USD // 2), "████████▒▒▒▒▒▒▒▒"),
+    ],
+)
+def test_the_bar_is_full_only_at_the_limit(level: Level, cells: str):
+    assert bar(budget(), level) == f"`{cells}`"
+
+
+def test_what_is_doubtful_is_named():
+    """I4: the provider may have billed it, so it counts as used."""
+    level = Level(spent=USD // 4, doubtful=USD // 4, reserved=USD // 10)
+    assert section([standing(level)]).splitlines() == [
+        "**$1.00 a month for this server**",
+        "-# stops at the limit",
+        "`████████▒▒░░░░░░` 50\u00a0%",
+        "$0.25 spent · $0.25 doubtful (the provider may have billed it) · $0.10 reserved · **$0.40 left**",
+        "At this pace it lasts.",
+        ENDS,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "line"),
+    [
+        (standing(Level(spent=USD), runs_out_at=APRIL), "⛔ Used up."),
+        (standing(Level(spent=2 * USD), runs_out_at=APRIL, mode=Mode.SOFT), "⚠️ Over the limit."),
+        (
+            standing(Level(spent=1), runs_out_at=APRIL - timedelta(days=1)),
+            "⚠️ At this pace it runs out <t:1774915200:R>, <t:1774915200:f>.",
+        ),
+        (standing(Level(spent=1)), "At this pace it lasts."),
+        (standing(Level(spent=1), None), "At this pace it lasts for years."),
+    ],
+)
+def test_the_pace(one: Standing, line: str):
+    assert section([one]).splitlines()[4] == line
+
+
+def test_a_limit_of_nothing_and_a_budget_that_never_starts_anew():
+    assert section([standing(Level(), None, limit=0, period=Period.TOTAL)]).splitlines()[2:] == [
+        "A limit of nothing allows nothing.",
+        "$0.00 spent · $0.00 reserved · **$0.00 left**",
+        "Never starts anew.",
+    ]
+    assert "With a limit of nothing, all is over it." in section([standing(Level(), limit=0, mode=Mode.SOFT)])
+
+
+def test_each_member_before_anybody_has_used_any():
+    assert section([standing(Level(), scope=Scope.EACH_USER)]).splitlines()[2:] == [
+        "Nobody has used any of it yet.",
+        ENDS,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words", "in_lists"),
+    [
+        ({}, "$1.00 a month for this server", "$1.00 a month for this server"),
+        ({"scope": Scope.BOT}, "$1.00 a month for the whole bot", "$1.00 a month for the whole bot"),
+        ({"scope": Scope.CHANNEL}, "$1.00 a month for <#1>", "$1.00 a month for a `name'"),
+        ({"scope": Scope.USER}, "$1.00 a month for <@1>", "$1.00 a month for a `name'"),
+        ({"scope": Scope.EACH_USER}, "$1.00 a month for each member", "$1.00 a month for each member"),
+        ({"scope": Scope.ROLE}, "$1.00 a month for all of <@&1> together", "$1.00 a month for all of a `name'"),
+        ({"scope": Scope.EACH_IN_ROLE}, "$1.00 a month for each member of <@&1>", "$1.00 a month for each of a `name'"),
+        ({"unit": Unit.TOKENS, "limit": 1, "period": Period.DAY}, "1 token a day for this server", None),
+        ({"period": Period.TOTAL, "scope": Scope.AGENT, "scope_id": "x`y"}, "$1.00 in total for the agent `x'y`", None),
+    ],
+)
+def test_titles(fields: dict[str, Any], words: str, in_lists: str | None):
+    """I27: what a name holds can't break out of its code font, and lists show no code font."""
+    assert title(budget(**fields)) == words
+    if in_lists is not None:
+        assert label(budget(**fields), "a `name`") == in_lists.replace("`", "'")
+
+
+def test_at_the_limit():
+    assert [at_limit(budget(mode=mode)) for mode in Mode] == [
+        "stops at the limit",
+        "only warns",
+        "takes the cheaper model from 80\u00a0% on, then stops",
+    ]
+
+
+def test_the_operators_come_first():
+    own, cap = standing(Level(), id="own"), standing(Level(), id="cap", owner=Owner.OPERATOR)
+    assert [[one.budget.id for one in found] for found in grouped([own, cap, own])] == [["cap"], ["own", "own"]]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "which", "target"),
+    [
+        (None, Which(), (Scope.GUILD, "")),
+        (None, Which(channel=1), (Scope.CHANNEL, "1")),
+        (None, Which(role=2), (Scope.ROLE, "2")),
+        (None, Which(member=3), (Scope.USER, "3")),
+        (None, Which(operation="op"), (Scope.OPERATION, "op")),
+        (Scope.EACH_USER, Which(), (Scope.EACH_USER, "")),
+        (Scope.EACH_IN_ROLE, Which(role=2), (Scope.EACH_IN_ROLE, "2")),
+    ],
+)
+def test_targets(chosen: Scope | None, which: Which, target: tuple[Scope, str]):
+    assert target_of(chosen, which, {"op"}) == target
+
+
+def test_a_target_that_contradicts_itself():
+    with pytest.raises(TargetError) as caught:
+        target_of(Scope.EACH_USER, Which(channel=1), ())
+    assert str(caught.value) == (
+        "You chose **each member** and named a channel. Leave out `channel`, or choose another `applies-to`."
+    )

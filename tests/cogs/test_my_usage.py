@@ -1,0 +1,169 @@
+"""`/my-usage` from the command to the select, on real books: one's own figures and nobody else's."""
+
+from datetime import UTC, datetime
+
+import discord
+import pytest
+import simcord
+from simcord import actors
+
+from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.tier_grants import Source
+from cogs._views.my_usage import EXPIRED, NOT_YOURS, MyUsageView
+from tests.cogs.helpers import Books, Server, refusal, selected, texts
+
+PERIOD = "my-usage:period"
+SINCE = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
+RESETS = int(datetime(2026, 4, 1, tzinfo=UTC).timestamp())
+SMALL_PRINT = f"-# Since <t:{SINCE}:f>, days in UTC · only you see this"
+
+
+async def a_month(books: Books, server: Server) -> None:
+    """7,500 tokens of the member's this month, 6,000 of them here; others' and older ones besides."""
+    member, here = server.member.id, server.guild.id
+    await books.book(here, 10**9, user=member, tokens=(3_000, 1_000))
+    await books.book(here, 10**9, user=member, tokens=(1_500, 500), operation="setup_full_guide", days_ago=2)
+    await books.book(77, 10**9, user=member, tokens=(1_000, 500))
+    await books.book(here, 10**9, user=member, tokens=(50, 50), days_ago=40)
+    await books.book(here, 10**9, user=server.manager.id, tokens=(90_000, 9_000))
+
+
+async def test_tokens_everywhere_and_here_by_operation_and_no_money(server: Server, books: Books):
+    """I26: the figures are the asker's alone, to their eyes only; dollars aren't shown to members."""
+    await a_month(books, server)
+    result = await server.member.slash(server.channel, "my-usage")
+    assert result.acknowledged
+    assert result.response.ephemeral
+    shown = texts(result.response)
+    number, breakdown, small_print = shown
+    assert number.splitlines() == [
+        "## 7,500\u00a0tokens this month",
+        "-# 3\u00a0calls · 5,500 in, 2,000 out · on all servers together",
+        "-# 6,000\u00a0tokens of them on this server",
+    ]
+    assert breakdown.splitlines() == [
+        "**By operation**",
+        "```",
+        "tokens   %  calls  operation           ",
+        " 5,500  73      2  general_conversation",
+        " 2,000  27      1  setup_full_guide    ",
+        "```",
+    ]
+    assert small_print == SMALL_PRINT
+    assert "$" not in "".join(shown)
+
+
+async def test_where_quotas_are_on_the_quota_stands_with_it(server: Server, books: Books):
+    await a_month(books, server)
+    await books.tracker.settings.choose(server.guild.id, quotas=True)
+    shown = texts((await server.member.slash(server.channel, "my-usage", period="today")).response)
+    assert shown[0].startswith("## 5,500\u00a0tokens today\n")
+    assert shown[1] == (
+        "**Monthly quota** · free\n"
+        "`███████░░░` 75 % of 10,000\u00a0tokens\n"
+        f"-# 2,500\u00a0tokens left · starts anew <t:{RESETS}:R> · counts what you use on all servers together"
+    )
+    await books.tracker.quotas.grants.grant_server(server.guild.id, "premium", Source.OPERATOR)
+    shown = texts((await server.member.slash(server.channel, "my-usage")).response)
+    assert shown[1].startswith(
+        "**Monthly quota** · premium\n`░░░░░░░░░░` 0 % of 1,000,000\u00a0tokens\n-# 992,500\u00a0tokens"
+    )
+
+
+async def test_a_tier_by_role_and_an_exemption(server: Server, books: Books):
+    quotas, here = books.tracker.quotas, server.guild.id
+    await books.tracker.settings.choose(here, quotas=True)
+    await quotas.set_rule(here, f"role:{server.managers.id}", "premium")
+    shown = texts((await server.manager.slash(server.channel, "my-usage")).response)
+    assert shown[:2] == ["## You haven't used me this month", shown[1]]
+    assert "premium" in shown[1]
+    await quotas.set_rule(here, f"user:{server.member.id}", "exempt")
+    shown = texts((await server.member.slash(server.channel, "my-usage")).response)
+    assert shown[1] == "**Monthly quota** · exempt\nNo limit applies to you here."
+
+
+async def test_a_used_up_quota_is_a_full_bar(server: Server, books: Books):
+    await books.tracker.settings.choose(server.guild.id, quotas=True)
+    await books.book(server.guild.id, 0, user=server.member.id, tokens=(12_000, 345))
+    shown = texts((await server.member.slash(server.channel, "my-usage")).response)
+    assert shown[1].splitlines()[1:] == [
+        "`██████████` 123 % of 10,000\u00a0tokens",
+        f"-# 0\u00a0tokens left · starts anew <t:{RESETS}:R> · counts what you use on all servers together",
+    ]
+
+
+async def test_the_select_changes_the_period_in_place(server: Server, books: Books):
+    await a_month(books, server)
+    shown = (await server.member.slash(server.channel, "my-usage")).response
+    assert selected(shown) == ["month"]
+    press = await server.member.select(shown, ["all"], custom_id=PERIOD)
+    assert press.followups == []
+    assert selected(shown) == ["all"]
+    assert texts(shown)[0].startswith("## 7,600\u00a0tokens in all\n-# 4\u00a0calls")
+    assert texts(shown)[-1] == "-# As far back as single calls are kept, days in UTC · only you see this"
+
+
+async def test_somebody_elses_press_is_refused(server: Server, books: Books, simcord_env: simcord.Env):
+    """I26: nobody else is shown it, but an id can be sent by hand."""
+    await a_month(books, server)
+    shown = (await server.member.slash(server.channel, "my-usage")).response
+    before = texts(shown)
+    stored = simcord_env.backend.get_message(shown.channel_id, shown.id)
+    data = {"custom_id": PERIOD, "component_type": 3, "values": ["all"]}
+    press = await actors._component_interaction(server.owner, stored, data)
+    assert await refusal(press) == NOT_YOURS
+    assert texts(shown) == before
+
+
+async def test_many_operations_are_eight_and_one_line(server: Server, books: Books):
+    for number in range(10):
+        await books.book(1, 0, user=server.member.id, operation=f"operation_{number}", tokens=(100 - number, 0))
+    shown = texts((await server.member.slash(server.channel, "my-usage")).response)
+    assert shown[1].splitlines()[3].endswith("operation_0")
+    assert shown[1].splitlines()[-1] == "and 2\u00a0other operations: 183\u00a0tokens"
+
+
+async def test_it_works_in_direct_messages(simcord_env: simcord.Env, server: Server, books: Books):
+    stranger = simcord_env.create_user("stranger")
+    result = await stranger.slash("my-usage")
+    assert texts(result.response)[0] == "## You haven't used me this month"
+    await books.book(5, 0, user=stranger.id, tokens=(10, 5))
+    shown = texts((await stranger.slash("my-usage")).response)
+    assert shown[0] == "## 15\u00a0tokens this month\n-# 1\u00a0call · 10 in, 5 out · on all servers together"
+
+
+async def test_books_out_of_reach_are_told_in_words(
+    server: Server, books: Books, simcord_env: simcord.Env, monkeypatch: pytest.MonkeyPatch
+):
+    """I23, I29: what was shown stays."""
+    await a_month(books, server)
+    shown = (await server.member.slash(server.channel, "my-usage")).response
+    before = texts(shown)
+
+    async def broken(*_arguments: object) -> None:
+        raise DatabaseUnavailableError("/secret/path.db", "disk I/O error")
+
+    monkeypatch.setattr(books.tracker.quotas, "own_usage", broken)
+    press = await server.member.select(shown, ["today"], custom_id=PERIOD)
+    assert await refusal(press) == (
+        "My database is out of reach just now, so I can't look that up. Please try again in a minute."
+    )
+    assert texts(shown) == before
+    again = await server.member.slash(server.channel, "my-usage")
+    assert again.response.content.startswith("My database is out of reach just now")
+    assert len(simcord_env.errors) == 2
+
+
+async def test_it_says_when_it_has_expired(server: Server, books: Books, monkeypatch: pytest.MonkeyPatch):
+    opened: list[MyUsageView] = []
+    load = MyUsageView.open
+
+    async def remember(self: MyUsageView, interaction: discord.Interaction) -> None:
+        opened.append(self)
+        await load(self, interaction)
+
+    monkeypatch.setattr(MyUsageView, "open", remember)
+    shown = (await server.member.slash(server.channel, "my-usage")).response
+    await opened[0].on_timeout()
+    assert texts(shown)[-1] == EXPIRED
+    assert selected(shown) == []

@@ -1,0 +1,214 @@
+"""Alerts on the books: taken up once, claimed by one, owed until delivered."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.usage.alert_book import LOG, OPERATOR, SERVER, AlertBook, Owed
+from bot.usage.alert_rows import INSERT, Alert, AlertKind, threshold_rows
+from bot.usage.alert_targets import AlertTargets
+from bot.usage.database import SqliteDatabase
+from bot.usage.deliveries import LEASE, Delivery, Trouble
+from bot.usage.rows import microseconds
+from tests.usage.making import NOW, fresh_database
+
+GUILD = 7
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self):
+        return self.now
+
+    def passes(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def database(tmp_path: Path):
+    async with fresh_database(tmp_path / "a.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def book(database: SqliteDatabase, clock: Clock) -> AlertBook:
+    return AlertBook(database, clock)
+
+
+async def passes(database: SqliteDatabase, guild_id: int, *thresholds: int, at=NOW) -> None:
+    """As the ledger writes it: these thresholds of one budget at once."""
+    rows = threshold_rows((guild_id, "b1", "", "2026-03-01"), list(thresholds), 96, 100, microseconds(at))
+    await database.write([(INSERT, rows)])
+
+
+async def first_due(book: AlertBook) -> tuple[Owed, Delivery]:
+    owed = (await book.due())[0]
+    delivery = await book.claim(owed)
+    assert delivery is not None
+    return owed, delivery
+
+
+def of(alerts: list[Alert]) -> list[tuple[int, str | None]]:
+    return [(alert.threshold, alert.delivered_how) for alert in alerts]
+
+
+async def test_several_thresholds_at_once_are_one_message_owed(database: SqliteDatabase, book: AlertBook) -> None:
+    """I19: the highest is owed, the others stand as passed; in the history all of them."""
+    await passes(database, GUILD, 80, 90, 100)
+    (taken,) = await book.take_up()
+    assert (taken.threshold, taken.used, taken.limit, taken.guild_id) == (100, 96, 100, GUILD)
+    assert of(await book.history(GUILD)) == [(100, None), (90, "passed"), (80, "passed")]
+    assert of(await book.owed()) == [(100, None)]
+    assert [(owed.alert.threshold, owed.target) for owed in await book.due()] == [(100, SERVER)]
+
+
+async def test_it_is_taken_up_once_by_two_processes(database: SqliteDatabase, clock: Clock) -> None:
+    """I19: whoever takes it up logs it; two at once take each alert once between them."""
+    other = await SqliteDatabase.open(f"sqlite:///{database.path}")
+    for guild in range(1, 21):
+        await passes(database, guild, 80)
+    books = [AlertBook(database, clock), AlertBook(other, clock)]
+    taken = await asyncio.gather(*(book.take_up() for book in books))
+    assert sorted(alert.guild_id for some in taken for alert in some) == list(range(1, 21))
+    due = await books[0].due()
+    assert len(due) == 20
+    claims = await asyncio.gather(*(book.claim(owed) for owed in due for book in books))
+    assert sum(claim is not None for claim in claims) == 20
+    await other.close()
+
+
+async def test_a_lease_keeps_others_off_for_a_minute_and_no_longer(
+    database: SqliteDatabase, book: AlertBook, clock: Clock
+) -> None:
+    """I20: a process that died with the alert in its hands doesn't keep it."""
+    await passes(database, GUILD, 80)
+    await book.take_up()
+    owed, first = await first_due(book)
+    assert first.attempts == 1
+    assert await book.due() == []
+    assert await book.claim(owed) is None
+    clock.passes(seconds=LEASE.total_seconds())
+    second = await book.claim(owed)
+    assert second is not None
+    assert second.attempts == 2
+    await book.failed(first, "came back from the dead")  # changes nothing: the row is the second's now
+    clock.passes(seconds=31)
+    assert await book.due() == []
+    await book.delivered(second, "channel 1")
+    clock.passes(days=1)
+    assert await book.due() == []
+    assert await book.owed() == []
+    assert of(await book.history(GUILD)) == [(80, "channel 1")]
+
+
+async def test_pauses_grow_to_ten_minutes_and_it_stays_owed(
+    database: SqliteDatabase, book: AlertBook, clock: Clock
+) -> None:
+    """I20: an outage of hours loses nothing."""
+    await passes(database, GUILD, 80)
+    await book.take_up()
+    pauses = []
+    for _ in range(40):
+        _, delivery = await first_due(book)
+        await book.failed(delivery, "Discord was out of reach")
+        waited = 0
+        while not await book.due():
+            clock.passes(seconds=30)
+            waited += 30
+        pauses.append(waited)
+    assert pauses[:7] == [30, 60, 120, 240, 480, 600, 600]
+    assert set(pauses[5:]) == {600}
+    assert len(await book.owed()) == 1
+
+
+async def test_an_address_is_tried_for_three_days_and_then_no_more(
+    database: SqliteDatabase, book: AlertBook, clock: Clock
+) -> None:
+    await passes(database, GUILD, 80)
+    await book.take_up(["operator/abc"])
+    await book.delivered((await first_due_of(book, SERVER)), "channel 1")
+    begin, tries = clock.now, 0
+    while tries < 20:
+        delivery = await first_due_of(book, "operator/abc")
+        tries += 1
+        await book.failed(delivery, f"problem {tries}")
+        clock.passes(hours=6)
+    assert timedelta(days=2.9) < clock.now - begin
+    assert await book.due() == []
+    assert await book.troubles() == [Trouble("operator/abc", 1, 20, "problem 20")]
+    assert await book.owed() == []
+
+
+async def first_due_of(book: AlertBook, target: str) -> Delivery:
+    (owed,) = [owed for owed in await book.due() if owed.target == target]
+    delivery = await book.claim(owed)
+    assert delivery is not None
+    return delivery
+
+
+async def test_everybody_it_is_owed_to(database: SqliteDatabase, book: AlertBook, clock: Clock) -> None:
+    targets = AlertTargets(database, clock)
+    mine = await targets.add(GUILD, "json://example.com", "json://example.com/…", actor=1)
+    await targets.add(8, "json://example.org", "json://example.org/…", actor=1)
+    await passes(database, GUILD, 80)
+    await passes(database, 0, 90)
+    await book.fire(AlertKind.PROVIDER_KEY, GUILD, "openai")
+    await book.take_up(["operator/abc"])
+    found = [(owed.alert.kind.value, owed.alert.guild_id, owed.target) for owed in await book.due()]
+    assert sorted(found) == sorted(
+        [
+            ("budget", GUILD, SERVER), ("budget", GUILD, mine.id), ("budget", GUILD, "operator/abc"),
+            ("budget", 0, OPERATOR), ("budget", 0, "operator/abc"),
+            ("provider_key", GUILD, SERVER), ("provider_key", GUILD, OPERATOR), ("provider_key", GUILD, mine.id),
+            ("provider_key", GUILD, "operator/abc"),
+        ]
+    )  # fmt: skip
+
+
+async def test_in_development_a_server_s_addresses_are_left_out(
+    database: SqliteDatabase, book: AlertBook, clock: Clock
+) -> None:
+    await AlertTargets(database, clock).add(GUILD, "json://example.com", "json://example.com/…", actor=1)
+    await passes(database, GUILD, 80)
+    await book.take_up(with_addresses=False)
+    assert [owed.target for owed in await book.due()] == [SERVER]
+
+
+async def test_it_is_delivered_when_server_and_operator_have_it(database: SqliteDatabase, book: AlertBook) -> None:
+    """I20: outside addresses neither complete it nor hold it up."""
+    await book.fire(AlertKind.PROVIDER_CREDIT, GUILD, "openai")
+    await book.take_up(["operator/abc"])
+    await book.delivered(await first_due_of(book, "operator/abc"), "outside")
+    await book.delivered(await first_due_of(book, SERVER), "channel 1")
+    assert len(await book.owed()) == 1
+    await book.delivered(await first_due_of(book, OPERATOR), LOG)
+    assert await book.owed() == []
+
+
+async def test_the_provider_s_trouble_fires_once_until_it_works_again(
+    database: SqliteDatabase, book: AlertBook, clock: Clock
+) -> None:
+    """Asked by many at once, in two connections, one row is written; after a restart still."""
+    other = await SqliteDatabase.open(f"sqlite:///{database.path}")
+    books = [book, AlertBook(other, clock)]
+    fired = await asyncio.gather(*(b.fire(AlertKind.PROVIDER_KEY, n, "openai") for n in range(20) for b in books))
+    assert sum(fired) == 1
+    await other.close()
+    assert await book.stands(AlertKind.PROVIDER_KEY, "openai")
+    assert not await book.stands(AlertKind.PROVIDER_CREDIT, "openai")
+    assert await book.fire(AlertKind.PROVIDER_CREDIT, 1, "openai")
+    assert await book.fire(AlertKind.PROVIDER_KEY, 1, "groq")
+    assert await book.cleared(AlertKind.PROVIDER_KEY, "openai")
+    assert not await book.cleared(AlertKind.PROVIDER_KEY, "openai")
+    assert await book.fire(AlertKind.PROVIDER_KEY, 1, "openai")
+    assert not await book.fire(AlertKind.PROVIDER_KEY, 1, "openai")
+    assert len(await database.fetch("SELECT 1 FROM alerts")) == 4

@@ -1,0 +1,462 @@
+"""Budgets where they matter: real calls through the door, to a server that would answer anything.
+
+gpt-4o-mini costs 150 nano-USD a token in and 600 out; `ASK` reserves 19 tokens in (15 and 4 more for its message).
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import openai
+import pytest
+
+from bot.usage import TrackedOpenAI, UsageTracker, open_tracker, token_tracking_context
+from bot.usage import ledger as ledger_module
+from bot.usage.budgets import Level, Saving
+from bot.usage.errors import AiPausedError, BudgetExceededError, QuotaExceededError, Why
+from bot.usage.prices import PriceList
+from bot.usage.quotas import Tier, Tiers
+from tests.usage.conftest import Records
+from tests.usage.shapes import MODEL, QUESTION, chat, chunks, response
+from tests.usage.stub import Stub, answer, drop, error, hang, sse
+
+ASK: dict[str, Any] = {"model": MODEL, "messages": QUESTION}
+USED = {"prompt_tokens": 15, "completion_tokens": 20, "total_tokens": 35}
+COST = 15 * 150 + 20 * 600
+"""Nano-USD of an answer that reports `USED`."""
+
+
+async def limit(tracker: UsageTracker, usd: str, **more: Any) -> None:
+    await tracker.set_budget(scope="guild", scope_id=1, guild_id=1, period="month", limit_usd=usd, **more)
+
+
+async def ask(client: openai.AsyncOpenAI, **more: Any) -> Any:
+    async with token_tracking_context(guild_id=1, user_id="ann", channel_id=7, operation="chat"):
+        return await client.chat.completions.create(**{**ASK, **more})
+
+
+async def level_of(tracker: UsageTracker, guild_id: int = 1) -> Level:
+    await tracker.force_flush()
+    [standing] = await tracker.budgets.standing(guild_id)
+    return standing.level
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.0)
+
+
+async def test_no_budget_no_cap_no_block(stub: Stub, client: TrackedOpenAI) -> None:
+    """I16: without a budget a request leaves as it was given."""
+    stub.answers(answer(chat(usage=USED)))
+    await ask(client)
+    assert stub.bodies == [ASK]
+
+
+@pytest.mark.parametrize(("usd", "cap"), [("5", 1024), ("0.002", 410)])
+async def test_a_cap_is_sent_where_a_budget_stops(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, usd: str, cap: int
+) -> None:
+    """I13, I14: 1,024 tokens or an eighth of the rest; reserved before, spent after, and nothing left reserved."""
+    await limit(tracker, usd)
+    stub.answers(answer(chat(usage=USED), delay=0.2))
+    asking = asyncio.create_task(ask(client))
+    await stub.arrived.wait()
+    [standing] = await tracker.budgets.standing(1)
+    assert stub.bodies == [{**ASK, "max_completion_tokens": cap}]
+    assert standing.level.spent == 0
+    assert 150 * 19 + 600 * cap <= standing.level.reserved <= 150 * 30 + 600 * cap
+    await asking
+    assert await level_of(tracker) == Level(spent=COST)
+
+
+async def test_caps_of_other_endpoints(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I13: Responses take theirs as `max_output_tokens`; a caller's own stays; embeddings have none."""
+    await limit(tracker, "5")
+    listed = {"object": "list", "model": "text-embedding-3-small", "data": [], "usage": {"prompt_tokens": 3}}
+    stub.answers(answer(response()), answer(chat(usage=USED)), sse(chunks(usage=USED)), answer(listed))
+    async with token_tracking_context(guild_id=1):
+        await client.responses.create(model=MODEL, input="hello")
+        await client.chat.completions.create(**ASK, max_tokens=7)
+        async for _ in await client.chat.completions.create(**ASK, stream=True):
+            pass
+        await client.embeddings.create(model="text-embedding-3-small", input="hello", encoding_format="float")
+    caps = [{k: v for k, v in body.items() if k.startswith("max_")} for body in stub.bodies]
+    assert caps == [{"max_output_tokens": 1024}, {"max_tokens": 7}, {"max_completion_tokens": 1024}, {}]
+    assert (await level_of(tracker)).reserved == 0
+
+
+async def test_a_server_that_knows_only_the_older_name(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records
+) -> None:
+    """The cap must arrive: asked again with `max_tokens`, as one call."""
+    await limit(tracker, "5")
+    refused = {"error": {"message": "Unknown field: max_completion_tokens", "type": "t", "code": None}}
+    stub.answers(answer(refused, 400), answer(chat(usage=USED)))
+    await ask(client)
+    assert [body.get("max_tokens") for body in stub.bodies] == [None, 1024]
+    [row] = await records(tracker)
+    assert (row["status"], row["cost_nano_usd"], row["attempts"]) == ("ok", COST, 2)
+
+
+async def test_an_operation_has_its_own_cap(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """Sent without any budget; made smaller where one is nearly used up."""
+    tracker.define_operation("chat", max_output_tokens=300)
+    stub.answers(answer(chat(usage=USED)), answer(chat(usage=USED)))
+    await ask(client)
+    await tracker.force_flush()
+    await limit(tracker, "0.0011")
+    await ask(client)
+    assert [body["max_completion_tokens"] for body in stub.bodies] == [300, 220]
+
+
+async def test_a_refused_call_never_leaves(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records
+) -> None:
+    """I13: the error carries the numbers; nothing is sent, nothing is booked, and the refusal is counted."""
+    await limit(tracker, "0.00009")
+    with pytest.raises(BudgetExceededError) as raised:
+        await ask(client)
+    figures = raised.value.budget
+    assert (raised.value.why, raised.value.guild_id) == (Why.USED_UP, 1)
+    assert (figures.scope, figures.unit, figures.limit, figures.spent, figures.left) == (
+        "guild",
+        "usd",
+        90_000,
+        0,
+        90_000,
+    )
+    assert figures.needed is not None
+    assert 600 * 150 < figures.needed < 600 * 150 + 150 * 31
+    assert figures.ends_at is not None
+    assert figures.ends_at > tracker.clock()
+    assert stub.requests == []
+    assert await records(tracker) == []
+    assert not tracker._in_flight
+    database = tracker.ledger._database
+    assert await database.fetch("SELECT guild_id, cause, calls FROM refusals") == [(1, "budget used_up", 1)]
+    [alert] = await database.fetch("SELECT threshold, used, limit_amount FROM alerts WHERE delivered_at IS NULL")
+    assert alert == (100, 0, 90_000)
+
+
+@pytest.mark.parametrize(
+    ("what", "error_type"), [("unknown model", None), ("hosted tool", None), ("stored input", None)]
+)
+async def test_what_cannot_be_told_before_it_leaves(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, what: str, error_type: None
+) -> None:
+    """I15: refused under a hard budget, unless the server chose to let such calls through."""
+    asked: dict[str, Any] = {
+        "unknown model": {"model": "home-grown", "input": "hello"},
+        "hosted tool": {"model": MODEL, "input": "hello", "tools": [{"type": "web_search"}]},
+        "stored input": {"model": MODEL, "input": "hello", "previous_response_id": "resp_1"},
+    }[what]
+    await limit(tracker, "5")
+    async with token_tracking_context(guild_id=1):
+        with pytest.raises(BudgetExceededError) as raised:
+            await client.responses.create(**asked)
+        assert (raised.value.why, raised.value.budget.needed) == (Why.UNKNOWN_COST, None)
+        assert stub.requests == []
+        await limit(tracker, "5", unknown="admit")
+        stub.answers(answer(response()))
+        await client.responses.create(**asked)
+    assert len(stub.requests) == 1
+
+
+async def test_images_and_sound_are_not_waved_through(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I15: a picture reserves its price, a recording's can't be told."""
+    await limit(tracker, "0.05")
+    async with token_tracking_context(guild_id=1):
+        with pytest.raises(BudgetExceededError) as dear:
+            await client.images.generate(model="dall-e-3", prompt="a cup", size="1024x1024", quality="hd")
+        with pytest.raises(BudgetExceededError) as unknown:
+            await client.audio.transcriptions.create(model="whisper-1", file=("a.mp3", b"x"))
+    assert (dear.value.why, dear.value.budget.needed) == (Why.USED_UP, 80_000_000)
+    assert unknown.value.why is Why.UNKNOWN_COST
+    assert stub.requests == []
+
+
+async def test_several_budgets_must_all_allow_it(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """The operator's for the server, the admins' for a channel, each member's: the one that is used up says no."""
+    await limit(tracker, "5", owner="operator")
+    await tracker.set_budget(scope="channel", scope_id=7, guild_id=1, period="day", limit_usd="1")
+    await tracker.set_budget(scope="each_user", guild_id=1, period="week", limit_tokens=500)
+    stub.answers(answer(chat(usage={**USED, "completion_tokens": 400})))
+    await ask(client, max_completion_tokens=400)
+    await tracker.force_flush()
+    with pytest.raises(BudgetExceededError) as raised:
+        await ask(client, max_completion_tokens=80)
+    figures = raised.value.budget
+    assert (figures.scope, figures.key, figures.unit, figures.limit, figures.spent) == (
+        "each_user", "ann", "tokens", 500, 415,
+    )  # fmt: skip
+    async with token_tracking_context(guild_id=1, user_id="bob", channel_id=7):
+        stub.answers(answer(chat(usage=USED)))
+        await client.chat.completions.create(**ASK, max_completion_tokens=80)
+    await tracker.force_flush()
+    standings = {(s.budget.scope.value, s.key): s.level for s in await tracker.budgets.standing(1)}
+    spent = 15 * 150 + 400 * 600 + COST
+    assert standings == {
+        ("guild", ""): Level(spent),
+        ("channel", ""): Level(spent),
+        ("each_user", "ann"): Level(415, fired=100),  # the refusal was announced
+        ("each_user", "bob"): Level(35),
+    }
+
+
+async def test_a_budget_set_in_the_middle_counts_what_was_spent(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker
+) -> None:
+    """I8: what the period has spent, and what is in flight when it is set; the counter equals the records."""
+    stub.answers(answer(chat(usage=USED)), answer(chat(usage=USED), delay=0.3))
+    await ask(client)
+    in_flight = asyncio.create_task(ask(client))
+    while len(stub.requests) < 2:
+        await asyncio.sleep(0.01)
+    await tracker.force_flush()
+    await limit(tracker, "5")
+    assert await level_of(tracker) == Level(spent=COST)
+    await in_flight
+    assert await level_of(tracker) == Level(spent=2 * COST)
+
+
+async def test_a_budget_removed_in_the_middle_stays_removed(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker
+) -> None:
+    """I14: a call in flight doesn't bring its counter back."""
+    await limit(tracker, "5")
+    stub.answers(answer(chat(usage=USED), delay=0.2))
+    in_flight = asyncio.create_task(ask(client))
+    await stub.arrived.wait()
+    [budget] = await tracker.budgets.of(1)
+    assert await tracker.budgets.remove(budget.id, guild_id=1)
+    await in_flight
+    await tracker.force_flush()
+    assert await tracker.ledger._database.fetch("SELECT * FROM budget_periods WHERE budget_id <> 'quota'") == []
+    assert not await tracker.budgets.remove(budget.id, guild_id=1)
+
+
+@pytest.mark.parametrize("end", ["error", "cut", "cancelled", "left", "timed out"])
+async def test_every_reservation_ends(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records, end: str
+) -> None:
+    """I14, I4: however a call ends, nothing stays reserved; what may have been billed is held as doubtful."""
+    await limit(tracker, "5")
+    scripted = {
+        "error": error(500),
+        "cut": sse(chunks(), cut_after=400),
+        "cancelled": hang(),
+        "left": sse(chunks(), pause=0.01),
+        "timed out": hang(),
+    }[end]
+    stub.answers(scripted)
+    stream = end in ("cut", "left")
+    patient = client.with_options(timeout=0.2 if end == "timed out" else 20)
+
+    async def call() -> None:
+        found = await ask(patient, stream=stream, max_completion_tokens=500)
+        if stream:
+            async for _ in found:
+                if end == "left":
+                    await found.close()
+                    return
+
+    calling = asyncio.create_task(call())
+    await stub.arrived.wait()
+    if end == "cancelled":
+        calling.cancel()
+    await asyncio.wait({calling})
+    calling.cancelled() or calling.exception()
+    level = await level_of(tracker)
+    [row] = await records(tracker)
+    assert level == Level(spent=row["cost_nano_usd"], doubtful=row["doubtful_nano_usd"])
+    assert (level.used > 0) == (end != "error")
+    assert level.used <= row["reserved_nano_usd"]
+
+
+async def test_a_retry_reserves_again(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records
+) -> None:
+    """I13, I21: an attempt that nobody answered may be billed, and so may the next: both are held."""
+    await limit(tracker, "5")
+    stub.answers(drop(), answer(chat(usage=USED), delay=0.3))
+    asking = asyncio.create_task(ask(client.with_options(max_retries=1), max_completion_tokens=100))
+    while len(stub.requests) < 2:
+        await asyncio.sleep(0.01)
+    [standing] = await tracker.budgets.standing(1)
+    [row] = await records(tracker)
+    once = standing.level.reserved // 2
+    assert standing.level == Level(reserved=2 * once)
+    assert (row["status"], row["reserved_nano_usd"]) == ("open", 2 * once)
+    await asking
+    assert await level_of(tracker) == Level(spent=COST, doubtful=once)
+
+
+async def test_a_retry_that_finds_no_room_is_not_sent(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I13: one attempt fits, two don't."""
+    await limit(tracker, "0.0001")
+    stub.answers(drop())
+    with pytest.raises(BudgetExceededError):
+        await ask(client.with_options(max_retries=1), max_completion_tokens=100)
+    level = await level_of(tracker)
+    assert len(stub.requests) == 1
+    assert (level.reserved, level.spent + level.doubtful <= 100_000) == (0, True)
+    assert level.used > 60_000
+
+
+async def test_a_call_waits_for_room(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I13: what calls in flight hold comes back when they end, and who waits is served then, in turn."""
+    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 5.0)
+    await limit(tracker, "0.0001")
+    stub.default = lambda _: answer(chat(usage=USED), delay=0.1)
+    await asyncio.gather(*(ask(client, max_completion_tokens=100) for _ in range(3)))
+    assert await level_of(tracker) == Level(spent=3 * COST)
+
+
+async def test_busy_is_not_used_up(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I13: who finds no room now is told so, and no alert is fired."""
+    await limit(tracker, "0.0001")
+    stub.answers(answer(chat(usage=USED), delay=0.3))
+    first = asyncio.create_task(ask(client, max_completion_tokens=100))
+    await stub.arrived.wait()
+    with pytest.raises(BudgetExceededError) as raised:
+        await ask(client, max_completion_tokens=100)
+    assert (raised.value.why, raised.value.is_busy) == (Why.BUSY, True)
+    await first
+    assert await tracker.ledger._database.fetch("SELECT * FROM alerts") == []
+
+
+async def test_a_cancelled_waiter_leaves_nothing_behind(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I2, I14: cancelled while it waited for room: one record, aborted, at no cost."""
+    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 5.0)
+    await limit(tracker, "0.0001")
+    stub.answers(answer(chat(usage=USED), delay=0.3))
+    first = asyncio.create_task(ask(client, max_completion_tokens=100))
+    await stub.arrived.wait()
+    second = asyncio.create_task(ask(client, max_completion_tokens=100))
+    await asyncio.sleep(0.1)
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    await first
+    assert await level_of(tracker) == Level(spent=COST)
+    assert sorted((row["status"], row["cost_nano_usd"]) for row in await records(tracker)) == [
+        ("aborted", 0),
+        ("ok", COST),
+    ]
+
+
+async def test_a_pause_refuses_at_the_door(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    until = tracker.clock() + timedelta(hours=1)
+    await tracker.settings.pause(1, until, actor="dana")
+    with pytest.raises(AiPausedError) as raised:
+        await ask(client)
+    assert raised.value.until == until
+    await tracker.settings.pause(0, actor="operator")
+    with pytest.raises(AiPausedError) as everywhere:
+        await client.chat.completions.create(**ASK)
+    assert everywhere.value.until is None
+    await tracker.settings.resume(0, actor="operator")
+    await tracker.settings.resume(1, actor="dana")
+    stub.answers(answer(chat(usage=USED)))
+    await ask(client)
+    assert len(stub.requests) == 1
+    actions = [(line.actor, line.action) for line in await tracker.settings.audit(1)]
+    assert actions == [("dana", "AI resumed"), ("dana", "AI paused")]
+
+
+async def test_thresholds_fire_once_each(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I19: a hundred calls at once cross 80, 90 and 100; two of them are covered by the highest where they jump."""
+    await limit(tracker, f"{COST * 100 / 10**9:.9f}", mode="soft")
+    stub.default = lambda _: answer(chat(usage=USED))
+    for _ in range(5):
+        await asyncio.gather(*(ask(client) for _ in range(30)))
+        await tracker.force_flush()
+    alerts = await tracker.ledger._database.fetch(
+        "SELECT threshold, used, delivered_how FROM alerts ORDER BY threshold"
+    )
+    assert [threshold for threshold, *_ in alerts] == [80, 90, 100]
+    assert alerts[0][1:] == (90 * COST, "passed")
+    assert [how for *_, how in alerts if how is None] == [None] * len({used for _, used, _ in alerts})
+
+
+async def test_a_budget_that_saves(stub: Stub, client: TrackedOpenAI, database_url: str, prices: PriceList) -> None:
+    """First the fast model, then no pictures, then it stops; and a restart has forgotten nothing."""
+    async with open_tracker(f"{database_url}2", prices=prices, console=False) as tracker:
+        tracker.define_operation("chat", model="gpt-4o", cheaper_model=MODEL)
+        await limit(tracker, f"{COST * 10 / 10**9:.9f}", mode="cheaper", cheaper_at=50)
+        client = tracker.openai(base_url=stub.url, api_key="k")
+        stub.default = lambda _: answer(chat(usage=USED))
+        found = []
+        for _ in range(9):
+            async with token_tracking_context(guild_id=1, operation="chat"):
+                found.append((tracker.suggest_model("chat"), tracker.saving()))
+            await ask(client, max_completion_tokens=20)
+            await tracker.force_flush()
+        assert found == [
+            *[("gpt-4o", Saving.NONE)] * 5,
+            *[(MODEL, Saving.CHEAPER_MODEL)] * 3,
+            (MODEL, Saving.NO_PICTURES),
+        ]
+    async with open_tracker(f"{database_url}2", prices=prices, console=False) as again:
+        again.define_operation("chat", model="gpt-4o", cheaper_model=MODEL)
+        async with token_tracking_context(guild_id=1):
+            assert (again.suggest_model("chat"), again.saving("chat")) == (MODEL, Saving.NO_PICTURES)
+        async with token_tracking_context(guild_id=2):
+            assert again.suggest_model("chat") == "gpt-4o"
+
+
+async def test_quotas_refuse_softly_where_they_are_on(stub: Stub, database_url: str, prices: PriceList) -> None:
+    """D2: a person's tokens count everywhere; they stop the person only where a server has switched quotas on."""
+    tiers = Tiers([Tier("free", 100), Tier("premium", 1_000, premium=True)])
+    async with open_tracker(f"{database_url}2", prices=prices, console=False, tiers=tiers) as tracker:
+        client = tracker.openai(base_url=stub.url, api_key="k")
+        tracker.define_operation("league", counts_toward_quota=False)
+        tracker.define_operation("draft", premium=True)
+        stub.default = lambda _: answer(chat(usage={**USED, "completion_tokens": 75}))
+        for _ in range(2):
+            await ask(client)
+        await tracker.force_flush()
+        await tracker.settings.choose(1, quotas=True)
+        with pytest.raises(QuotaExceededError) as raised:
+            await ask(client)
+        result = raised.value.result
+        assert (result.used, result.limit, result.tokens_remaining, result.requires_upgrade) == (180, 100, 0, True)
+        async with token_tracking_context(guild_id=2, user_id="ann"):
+            await client.chat.completions.create(**ASK)
+        async with token_tracking_context(guild_id=1, user_id="ann", operation="league"):
+            await client.chat.completions.create(**ASK)
+        async with token_tracking_context(guild_id=1, user_id="bob", operation="draft"):
+            with pytest.raises(QuotaExceededError) as premium:
+                await client.chat.completions.create(**ASK)
+        assert premium.value.result.premium_required
+        await tracker.force_flush()
+        sql = "SELECT key, spent, reserved FROM budget_periods WHERE budget_id = 'quota' ORDER BY key"
+        assert await tracker.ledger._database.fetch(sql) == [("ann", 270, 0), ("bob", 0, 0)]
+        assert len(stub.requests) == 4
+
+
+async def test_a_call_over_midnight(stub: Stub, database_url: str, prices: PriceList) -> None:
+    """I17: it belongs to the day in which it started; the next day starts by itself."""
+    now = datetime(2026, 3, 8, 23, 59, 59, tzinfo=UTC)
+    async with open_tracker(f"{database_url}2", prices=prices, console=False, clock=lambda: now) as tracker:
+        client = tracker.openai(base_url=stub.url, api_key="k")
+        await tracker.set_budget(scope="guild", guild_id=1, period="day", limit_usd="0.0001")
+        stub.default = lambda _: answer(chat(usage={**USED, "completion_tokens": 100}), delay=0.1)
+        asking = asyncio.create_task(ask(client, max_completion_tokens=100))
+        await stub.arrived.wait()
+        now += timedelta(seconds=2)
+        await asking
+        await tracker.force_flush()
+        sql = "SELECT period_start, spent, reserved FROM budget_periods WHERE budget_id <> 'quota'"
+        assert await tracker.ledger._database.fetch(sql) == [("2026-03-08", 62_250, 0)]
+        await ask(client, max_completion_tokens=100)
+        await tracker.force_flush()
+        rows = await tracker.ledger._database.fetch(sql)
+        assert sorted(rows) == [("2026-03-08", 62_250, 0), ("2026-03-09", 62_250, 0)]
+        with pytest.raises(BudgetExceededError):
+            await ask(client, max_completion_tokens=100)
