@@ -40,12 +40,12 @@ async def open_services(
         database_url, synchronous=settings.ledger_synchronous, buffering=settings.buffering, console=console
     ) as tracker:
         models = Models(fast=settings.fast_model, smart=settings.smart_model)
-        declare(tracker, models)
+        declare(tracker, models, max_output_tokens=settings.max_output_tokens)
         conversation = Conversation(
             tracker.openai(api_key=api_key, base_url=base_url),
             models,
+            tracker,
             persona=settings.persona,
-            max_output_tokens=settings.max_output_tokens,
         )
         yield Services(settings, tracker, conversation)
 

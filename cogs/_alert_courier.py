@@ -8,7 +8,7 @@ import discord
 from bot.alerts.facts import read_facts
 from bot.alerts.outside import NotSentError
 from bot.client import Trilo
-from bot.usage.alert_book import LOG, OPERATOR, SERVER, Owed
+from bot.usage.alert_book import LOG, MAIN, OPERATOR, SERVER, Owed
 from bot.usage.alert_rows import Alert
 from bot.usage.budgets import BOT
 from bot.usage.deliveries import Delivery
@@ -25,8 +25,6 @@ something else stands in for it. Outages of Discord are waited for."""
 NONCE_LENGTH = 25
 _UNKNOWN_MESSAGE = 10008
 """Discord's code for a nonce whose message somebody has deleted already."""
-
-
 _TOO_MANY = 429
 _SERVER_ERROR = 500
 
@@ -59,7 +57,7 @@ class Courier:
             await book.delivered(delivery, how)
 
     async def _try(self, owed: Owed, delivery: Delivery) -> str:
-        if owed.target not in (SERVER, OPERATOR):
+        if owed.target not in MAIN:
             return await self._send_outside(owed.alert, owed.target)
         try:
             if owed.target == OPERATOR:

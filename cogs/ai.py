@@ -59,7 +59,7 @@ class AiCog(commands.GroupCog, group_name="ai", group_description="Pause the AI 
         now = tracker.clock()
         if duration == "hour":
             return now + timedelta(hours=1)
-        return tracker.ledger.rules.calendar(guild_id).end(Period.DAY, now) if duration == "today" else None
+        return tracker.calendar(guild_id).end(Period.DAY, now) if duration == "today" else None
 
 
 async def setup(bot: Trilo) -> None:

@@ -9,7 +9,7 @@ from discord.ext import commands, tasks
 from bot.alerts.facts import read_facts
 from bot.alerts.provider import ProviderWatch
 from bot.client import Trilo, answer_privately
-from bot.usage.alert_book import OPERATOR, SERVER, Owed
+from bot.usage.alert_book import MAIN, SERVER, Owed
 from bot.usage.alert_rows import Alert, AlertKind
 from bot.usage.budgets import FULL, Budget
 from bot.usage.errors import UsageError
@@ -58,17 +58,21 @@ class AlertsCog(commands.Cog):
         ours = self.bot.outside.operator_targets if settings.alerts_outside else []
         for alert in await book.take_up(ours, with_addresses=settings.alerts_outside):
             log.warning("%s", _log_line(alert))
-        to_discord = []
-        for owed in await book.due():
-            if not self._is_ours(owed):
-                continue
-            task = asyncio.create_task(self._deliver(owed), name=f"alert {owed.alert.id} to {owed.target}")
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
-            if owed.target in (SERVER, OPERATOR):
-                to_discord.append(task)
-        if to_discord:  # what goes outside may take long, and its lease keeps it from being tried twice
+        begun = [self._begin(owed) for owed in await book.due() if self._is_ours(owed) and self._is_free(owed)]
+        if to_discord := [
+            task for task in begun if task.get_name() in MAIN
+        ]:  # what goes outside may take long, and its lease keeps it from being tried twice
             await asyncio.wait(to_discord)
+
+    def _is_free(self, owed: Owed) -> bool:
+        """An address outside Discord gets one message at a time; the next one waits for the next round."""
+        return owed.target in MAIN or owed.target not in {task.get_name() for task in self._sending}
+
+    def _begin(self, owed: Owed) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._deliver(owed), name=owed.target)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        return task
 
     @tasks.loop(seconds=EVERY_SECONDS)
     async def _loop(self) -> None:
@@ -117,7 +121,7 @@ class AlertsCog(commands.Cog):
 
     async def _deliver(self, owed: Owed) -> None:
         try:
-            if owed.target not in (SERVER, OPERATOR):
+            if owed.target not in MAIN:
                 await self._claim_and_deliver(owed)
                 return
             async with self._gate:
@@ -146,7 +150,7 @@ def _sample(budget: Budget, cog: AlertsCog) -> Alert:
     tracker = cog.bot.services.tracker
     threshold = max((t for t in budget.thresholds if t < FULL), default=FULL)
     now = tracker.clock()
-    start = tracker.ledger.rules.calendar(budget.guild_id).start(budget.period, now)
+    start = tracker.calendar(budget.guild_id).start(budget.period, now)
     used = budget.limit * threshold // FULL
     return Alert("test", budget.guild_id, AlertKind.BUDGET, budget.id, "", start, threshold, used, budget.limit, now)
 

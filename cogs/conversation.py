@@ -188,6 +188,8 @@ def _unseen(message: discord.Message, pictures: Sequence[str]) -> str:
 def _note(ending: Ending, reply: StreamedReply) -> str:
     if ending.refused:
         return "The AI provider stopped this answer under its rules. Please put it differently."
+    if ending.without_pictures:
+        return "I answered without looking at the picture: this server's AI budget is nearly used up."
     if ending.cut_off:
         return "I stopped here: answers have a length limit. Ask me to go on."
     if reply.is_silent:

@@ -1,11 +1,11 @@
 """Everything that an alert's message says, read once; the views only put it into words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.alerts.cause import Cause, read_cause
 from bot.usage.alert_rows import Alert
 from bot.usage.budget_book import Standing
-from bot.usage.budgets import Budget
+from bot.usage.budgets import Budget, Level
 from bot.usage.tracker import UsageTracker
 
 
@@ -37,8 +37,9 @@ async def read_facts(
     if not of_budget:
         return AlertFacts(alert, is_test=is_test)
     # Of a budget for each member, that member's: beyond the dearest hundred only the budget itself is at hand.
-    standing = next((found for found in of_budget if found.key == alert.key), of_budget[0])
-    calendar = tracker.ledger.rules.calendar(alert.guild_id)
+    unknown = replace(of_budget[0], key=alert.key, level=Level(), runs_out_at=None)
+    standing = next((found for found in of_budget if found.key == alert.key), unknown)
+    calendar = tracker.calendar(alert.guild_id)
     running = calendar.start(standing.budget.period, tracker.clock())
     cause = await read_cause(tracker.reports, alert, standing.budget, with_members=with_members)
     return AlertFacts(alert, standing, cause, is_over=running != alert.period_start, is_test=is_test)

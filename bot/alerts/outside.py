@@ -78,9 +78,9 @@ class Outside:
 
     async def _in_thread(self, name: str, work: Callable[[], Result]) -> Result:
         if name in self._under_way:
-            raise NotSentError("the message before hangs still")
+            raise NotSentError("the message before is still on its way")
         if len(self._under_way) >= MOST_THREADS:
-            raise NotSentError("too many messages hang at once")
+            raise NotSentError("too many messages are on their way at once")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
 

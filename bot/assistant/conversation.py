@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from openai import AsyncOpenAI
 from openai.types.chat import (
@@ -12,8 +12,10 @@ from openai.types.chat import (
 )
 
 from bot.assistant.operations import GENERAL_CONVERSATION, Models
+from bot.usage.budgets import Saving
 from bot.usage.context import token_tracking_context
 from bot.usage.tokens import count_tokens_async
+from bot.usage.tracker import UsageTracker
 
 CONTEXT_TOKENS = 3_000
 """How much of the conversation so far goes along, newest first."""
@@ -61,24 +63,23 @@ class Ending:
 
     cut_off: bool = False
     refused: bool = False
+    without_pictures: bool = False
+    """A budget saves, so the pictures stayed behind."""
 
 
 class Conversation:
-    """Answers questions. `name` is the bot's own, `persona` replaces the built-in description where it isn't empty."""
+    """Answers questions. `name` is the bot's own, `persona` replaces the built-in description where it isn't empty.
+
+    `tracker` is asked how budgets want a call to save. How long answers may get is declared with the operation.
+    """
 
     def __init__(
-        self,
-        client: AsyncOpenAI,
-        models: Models,
-        *,
-        persona: str = "",
-        max_output_tokens: int = 1024,
-        name: str = "Trilo",
+        self, client: AsyncOpenAI, models: Models, tracker: UsageTracker, *, persona: str = "", name: str = "Trilo"
     ) -> None:
         self._client = client
         self._models = models
+        self._tracker = tracker
         self._persona = persona
-        self._max_output_tokens = max_output_tokens
         self._name = name
 
     def model_for(self, question: Question) -> str:
@@ -89,12 +90,13 @@ class Conversation:
 
     async def answer(self, question: Question, ending: Ending) -> AsyncGenerator[str, None]:
         """The answer, piece by piece. Raises the SDK's errors; leaving early closes the connection and is booked."""
-        model = self.model_for(question)
-        messages = await self._messages(question, model)
-        async with token_tracking_context(operation=GENERAL_CONVERSATION.name):
-            stream = await self._client.chat.completions.create(
-                model=model, messages=messages, stream=True, max_completion_tokens=self._max_output_tokens
-            )
+        operation = GENERAL_CONVERSATION.name
+        async with token_tracking_context(operation=operation):
+            if question.pictures and self._tracker.saving(operation) is Saving.NO_PICTURES:
+                question, ending.without_pictures = replace(question, pictures=()), True
+            model = self._tracker.suggest_model(operation, self.model_for(question)) or self._models.fast
+            messages = await self._messages(question, model)
+            stream = await self._client.chat.completions.create(model=model, messages=messages, stream=True)
         async with stream:
             async for chunk in stream:
                 for choice in chunk.choices:

@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 
 from bot.sandbox.world import World
 from bot.usage.ids import new_id
-from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage
+from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage, UsageRecord
 from bot.usage.tracker import UsageTracker
 
 DAYS = 75
@@ -29,13 +29,13 @@ async def write_history(tracker: UsageTracker, world: World) -> int:
     for days_ago in range(DAYS, 0, -1):
         day = today - timedelta(days=days_ago)
         for _ in range(dice.randint(2, 9) + (8 if day.weekday() in (5, 6) else 0)):
-            await _write_call(tracker, world, day + timedelta(seconds=dice.randint(15 * 3600, 86_399)), dice)
+            _write_call(tracker, world, day + timedelta(seconds=dice.randint(15 * 3600, 86_399)), dice)
             written += 1
     await tracker.ledger.flush()
     return written
 
 
-async def _write_call(tracker: UsageTracker, world: World, at: datetime, dice: random.Random) -> None:
+def _write_call(tracker: UsageTracker, world: World, at: datetime, dice: random.Random) -> None:
     operation, model, _, inputs, outputs = dice.choices(_OPERATIONS, [row[2] for row in _OPERATIONS])[0]
     usage = Usage(input_tokens=dice.randint(*inputs), output_tokens=dice.randint(*outputs))
     failed = dice.random() < 0.02
@@ -56,15 +56,12 @@ async def _write_call(tracker: UsageTracker, world: World, at: datetime, dice: r
         reserved_usage=usage,
         reserved=price,
     )
-    await tracker.ledger.admit(call)
-    tracker.ledger.settle(
-        call,
-        Settlement(
-            status=Status.ERROR if failed else Status.OK,
-            usage=Usage() if failed else usage,
-            price=price,
-            duration_ms=dice.randint(600, 5_000),
-            response_model=model,
-            error_type="rate_limit_exceeded" if failed else None,
-        ),
+    settlement = Settlement(
+        status=Status.ERROR if failed else Status.OK,
+        usage=Usage() if failed else usage,
+        price=price,
+        duration_ms=dice.randint(600, 5_000),
+        response_model=model,
+        error_type="rate_limit_exceeded" if failed else None,
     )
+    tracker.ledger.record(UsageRecord(call, settlement))

@@ -1,11 +1,23 @@
 """What one transaction of the ledger writes, and who waits for it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from bot.usage.errors import CallRefusedError
 from bot.usage.records import OpenCall, UsageRecord
+from bot.usage.rows import microseconds
+
+MICROSECONDS_PER_HOUR = 3_600_000_000
+Refusal = tuple[int, int, str]
+"""How a refused call is counted: guild_id, hour (since 1970, UTC), cause."""
+
+
+def refusal_of(call: OpenCall, error: CallRefusedError) -> Refusal:
+    """How a refusal is counted."""
+    return error.guild_id, microseconds(call.started_at) // MICROSECONDS_PER_HOUR, error.cause
 
 
 @dataclass(slots=True, eq=False)
@@ -54,28 +66,33 @@ class Intent:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction writes. `watchdog` lets its waiters go when it takes too long."""
+    """What one transaction writes. `watchdog` lets its waiters go when it takes too long.
+
+    `refusals` counts calls that were refused outside of a transaction, by server, hour and cause.
+    """
 
     intents: list[Intent] = field(default_factory=list)
     records: list[UsageRecord] = field(default_factory=list)
+    refusals: Counter[Refusal] = field(default_factory=Counter)
     watchdog: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self.intents) + len(self.records)
 
-    def release(self, answer: Callable[[Intent], bool]) -> int:
-        """Answer every caller who still waits; how many got a yes."""
-        self.done()
+    def answer(self, answer: Callable[[Intent], bool]) -> int:
+        """Answer every caller who still waits, as far as `answer` does; to how many it said yes."""
         return sum(answer(intent) for intent in self.intents if intent.asks)
 
     def done(self) -> None:
-        """It is written: nobody need be let go."""
+        """Nobody's patience need be watched any longer."""
         if self.watchdog is not None:
             self.watchdog.cancel()
             self.watchdog = None
 
     def parts(self) -> list[Self]:
         """Two smaller batches with the same contents in the same order, intents first; none for a single entry."""
+        if self.refusals:
+            return [type(self)(refusals=self.refusals), type(self)(self.intents, self.records)]
         if self.intents and self.records:
             return [type(self)(intents=self.intents), type(self)(records=self.records)]
         half = len(self) // 2

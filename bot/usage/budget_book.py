@@ -172,7 +172,7 @@ class BudgetBook:
                 guild_id, budget.id, calendar.start(budget.period, now),
             )  # fmt: skip
             ends_at = calendar.end(budget.period, now)
-            began = calendar.begin(budget.period, now) or budget.created_at or now
+            began = calendar.begin(budget.period, now) or budget.set_at or now
             for key, _, *amounts in rows or [("", "", 0, 0, 0, 0)]:
                 level = Level(*amounts)
                 found.append(Standing(budget, key, level, ends_at, _runs_out(budget, level, began, now, ends_at)))
@@ -183,7 +183,7 @@ class BudgetBook:
         names = map(str, (budget.owner, budget.scope, budget.scope_id, budget.period, budget.unit))
         found = yield (_SELECT_SAME, (budget.guild_id, *names))
         before = budget_of(found[0]) if found else None
-        stored = replace(budget, id=before.id if before else new_id(), created_at=before.created_at if before else now)
+        stored = replace(budget, id=before.id if before else new_id(), set_at=before.set_at if before else now)
         yield (_UPSERT, _row(stored))
         calendar = yield from read_calendar(budget.guild_id)
         start = calendar.start(budget.period, now)
@@ -352,7 +352,7 @@ def _one_of(kind: type[Choice], field: str, value: str) -> Choice:
 
 
 def _row(budget: Budget) -> tuple[object, ...]:
-    assert budget.created_at is not None  # noqa: S101 - given by whoever stores it
+    assert budget.set_at is not None  # noqa: S101 - given by whoever stores it
     return (
         budget.id,
         budget.guild_id,
@@ -366,7 +366,7 @@ def _row(budget: Budget) -> tuple[object, ...]:
         ",".join(map(str, budget.thresholds)),
         budget.cheaper_at,
         budget.unknown.value,
-        microseconds(budget.created_at),
+        microseconds(budget.set_at),
     )
 
 

@@ -78,7 +78,8 @@ class Budget:
     """One limit. `limit` is in `unit`: nano-USD or tokens. 0 allows nothing (I16).
 
     `scope_id` names the channel, user, role, operation, agent or workflow; empty where the scope needs none.
-    `cheaper_at` is the percentage at which a `cheaper` budget starts to save; `thresholds` are percentages.
+    `cheaper_at` is the percentage at which a `cheaper` budget starts to save; `thresholds` are percentages; `set_at` is
+    when it was first set (UTC).
     """
 
     id: str
@@ -93,7 +94,7 @@ class Budget:
     thresholds: tuple[int, ...] = DEFAULT_THRESHOLDS
     cheaper_at: int = DEFAULT_CHEAPER_AT
     unknown: Unknown = Unknown.REFUSE
-    created_at: datetime | None = None
+    set_at: datetime | None = None
 
     @property
     def stops(self) -> bool:

@@ -4,6 +4,7 @@ It runs on the database's thread and changes nothing but the database and the ru
 in its `Outcome`, which the ledger takes up once the transaction is committed.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,13 +12,12 @@ from itertools import chain
 
 from bot.usage import alert_rows, counters, rollups, rows
 from bot.usage.admission import Refused, judge
-from bot.usage.batch import Batch, Intent
+from bot.usage.batch import Batch, Intent, refusal_of
 from bot.usage.budgets import FULL, Budget, Level, Unit, newly_passed
-from bot.usage.calendars import ALWAYS_UTC, Period
 from bot.usage.counters import Change, Held
 from bot.usage.database import Row, Script, Statement
-from bot.usage.errors import AiPausedError, CallRefusedError, QuotaExceededError, Why
-from bot.usage.quotas import tier_of, verdict
+from bot.usage.errors import AiPausedError, CallRefusedError, Why
+from bot.usage.quota_gate import QuotaGate, QuotaMove
 from bot.usage.records import OpenCall, UsageRecord
 from bot.usage.rules import FOREVER, QUOTA, Counted, CounterKey, Rules
 
@@ -25,8 +25,6 @@ ADD_REFUSALS = (
     "INSERT INTO refusals (guild_id, hour, cause, calls) VALUES ($1, $2, $3, $4) "
     "ON CONFLICT (guild_id, hour, cause) DO UPDATE SET calls = refusals.calls + excluded.calls"
 )
-GRANTED = "SELECT tier FROM user_tiers WHERE user_id = $1 AND (until IS NULL OR until > $2)"
-MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
 @dataclass(slots=True)
@@ -42,6 +40,7 @@ class Outcome:
     held: dict[str, Held] = field(default_factory=dict)
     levels: dict[CounterKey, Level] = field(default_factory=dict)
     alerts: list[Row] = field(default_factory=list)
+    quota_moves: list[QuotaMove] = field(default_factory=list)
 
 
 class Decision:
@@ -58,8 +57,7 @@ class Decision:
         self._reserving: dict[CounterKey, int] = {}
         self._budgets: dict[CounterKey, Budget] = {}
         self._again: list[Row] = []
-        self._quotas: dict[str, CounterKey] = {}
-        self._granted: dict[str, list[str]] = {}
+        self._quotas = QuotaGate(rules, now)
 
     def script(self) -> Script[tuple[Outcome, Sequence[Statement]]]:
         """All of it, to be run by `SqliteDatabase.decide`."""
@@ -72,12 +70,14 @@ class Decision:
         for intent in intents:
             for counter in self._held_of(intent):
                 changes.setdefault(counter, Change())
-        yield from self._read_grants(intents)
-        for counter in self._quotas.values():
+        asking = (intent.call for intent in intents if intent.asks and not intent.again)
+        yield from self._quotas.read(chain(asking, (record.call for record in self._batch.records)))
+        for counter in self._quotas.counters.values():
             changes.setdefault(counter, Change())
         for counter in sorted(changes):
             [row] = yield counters.add(counter, changes[counter])
             self._levels[counter] = counters.level_of(row)
+        self.outcome.quota_moves += self._quotas.moves(self._batch.records, changes, self._levels)
         opened = [self._decide(intent, counted.get(id(intent))) for intent in intents]
         return self.outcome, list(self._statements([row for row in opened if row is not None]))
 
@@ -86,18 +86,6 @@ class Decision:
         for item in found:
             self._budgets[item.counter] = item.budget
         return found
-
-    def _read_grants(self, intents: list[Intent]) -> Script[None]:
-        """Of those who ask where quotas are on: their counter, and the tiers they were granted."""
-        now_us = rows.microseconds(self._now)
-        for call in (intent.call for intent in intents if intent.asks and not intent.again):
-            counter = self._rules.quota_counter(call)
-            if counter is None or not self._rules.of(call.attribution.guild_id).quotas:
-                continue
-            self._quotas[call.id] = counter
-            user_id = counter[2]
-            if user_id not in self._granted:
-                self._granted[user_id] = [tier for (tier,) in (yield (GRANTED, (user_id, now_us)))]
 
     def _held_of(self, intent: Intent) -> Iterator[CounterKey]:
         """Where a call that asks again has its first attempt reserved."""
@@ -166,25 +154,7 @@ class Decision:
         until = self._rules.paused(guild_id, self._now)
         if until:
             return AiPausedError(guild_id, None if until >= FOREVER else rows.from_microseconds(until))
-        return self._quota_refusal(call)
-
-    def _quota_refusal(self, call: OpenCall) -> QuotaExceededError | None:
-        """A quota refuses softly: as long as some of it is left, the next call may leave, whatever it takes."""
-        counter = self._quotas.get(call.id)
-        if counter is None:
-            return None
-        who, (*_, user_id, _) = call.attribution, counter
-        rules, level = self._rules.of(who.guild_id), self._levels[counter]
-        granted = self._granted[user_id]
-        result = verdict(
-            tier_of(self._rules.tiers, granted, rules.tier, rules.tiers, user_id, who.role_ids),
-            level.used,
-            level.reserved,
-            self._rules.operation(who.operation).premium,
-            operation=who.operation,
-            resets_at=ALWAYS_UTC.end(Period.MONTH, call.started_at),
-        )
-        return None if result.allowed else QuotaExceededError(who.guild_id, user_id, result)
+        return self._quotas.refusal(call, self._levels)
 
     def _admit(self, intent: Intent, call: OpenCall, counted: list[Counted]) -> Row | None:
         if intent.again:
@@ -192,7 +162,7 @@ class Decision:
         else:
             units = ((item.counter, item.budget.unit) for item in counted)
             amounts = {counter: (unit, counters.reserved(call, unit)) for counter, unit in units}
-            if (quota := self._quotas.get(call.id)) is not None:
+            if (quota := self._quotas.counters.get(call.id)) is not None:
                 amounts[quota] = Unit.TOKENS, counters.reserved(call, Unit.TOKENS)
             held = Held(amounts, self._rules.version)
         for counter in filter(self._levels.__contains__, held.amounts):
@@ -241,17 +211,9 @@ class Decision:
             yield counters.CHANGE, [(*c, more, self._levels[c].fired) for c, more in self._reserving.items()]
         if self.outcome.alerts:
             yield alert_rows.INSERT, self.outcome.alerts
-        if self.outcome.refused:
-            yield ADD_REFUSALS, list(self._refusals())
-
-    def _refusals(self) -> Iterator[Row]:
-        sums: dict[tuple[int, int, str], int] = {}
-        for intent, error in self.outcome.refused:
-            hour = rows.microseconds(intent.call.started_at) // MICROSECONDS_PER_HOUR
-            key = (error.guild_id, hour, error.cause)
-            sums[key] = sums.get(key, 0) + 1
-        for key, calls in sums.items():
-            yield (*key, calls)
+        refusals = self._batch.refusals + Counter(refusal_of(intent.call, e) for intent, e in self.outcome.refused)
+        if refusals:
+            yield ADD_REFUSALS, [(*refusal, calls) for refusal, calls in sorted(refusals.items())]
 
     def _ends_at(self, budget: Budget) -> datetime | None:
         return self._rules.calendar(budget.guild_id).end(budget.period, self._now)

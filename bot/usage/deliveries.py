@@ -50,7 +50,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A target that was tried and didn't take what it is owed: `messages` in number, the newest `problem` in words."""
+    """A target that was tried and doesn't take what it is owed: so many `messages`, at most so many `attempts` each."""
 
     target: str
     messages: int

@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from typing import Any
 
 from bot.usage.admission import figures_of
-from bot.usage.batch import Batch, Intent
+from bot.usage.batch import Batch, Intent, refusal_of
 from bot.usage.budgets import Level
 from bot.usage.database import SqliteDatabase
 from bot.usage.decision import Outcome
 from bot.usage.errors import BudgetExceededError, CallRefusedError, LedgerClosedError, Why
+from bot.usage.quota_gate import QuotaMove
 from bot.usage.records import OpenCall, Price, Settlement, Status, Usage, UsageRecord
 from bot.usage.rules import Rules
 from bot.usage.writer import Writer
@@ -43,12 +45,11 @@ NEVER_LEFT = Settlement(Status.ABORTED, Usage(), Price(0, "not charged"), 0, err
 class Ledger:
     """Writes calls to the database. Made by `open_tracker`; use `start` before and `close` after.
 
-    `on_booked` is called with each batch of records once they are durable. `rules` are those in force; without any,
-    there are no tiers and no operations. `fail_open`: with the books out of reach, calls under a budget that stops
-    leave too (I23).
-    `unrecorded` counts calls that went ahead before their intent was durable, `faults` failed transactions, `dropped`
-    calls that never got on the books: those no database would take, and those for which there was no room while it was
-    away.
+    `on_booked` is called with each batch of records once they are durable, `on_quota_moves` with what that did to
+    quotas where they are on. `rules` are those in force; without any, there are no tiers and no operations.
+    `fail_open`: with the books out of reach, calls under a budget that stops leave too (I23). `unrecorded` counts calls
+    that went ahead before their intent was durable, `faults` failed transactions, `dropped` calls that never got on the
+    books: those no database would take, and those for which there was no room while it was away.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Ledger:
         on_booked: Callable[[Sequence[UsageRecord]], None],
         *,
         rules: Rules | None = None,
+        on_quota_moves: Callable[[Sequence[QuotaMove]], None] = lambda moves: None,
         fail_open: bool = False,
     ) -> None:
         self.unrecorded = self.faults = self.dropped = 0
@@ -65,6 +67,7 @@ class Ledger:
         self._database = database
         self._clock = clock
         self._on_booked = on_booked
+        self._on_quota_moves = on_quota_moves
         self._fail_open = fail_open
         self._writer = Writer(database, self.rules, clock, self)
         self._pending = Batch()
@@ -121,12 +124,13 @@ class Ledger:
                     await self._until(self._has_room)
         if self._closing:
             raise LedgerClosedError
-        if self._degraded or not self._has_room():
-            self._require_no_stop(call)
+        stops = self._stopping(call)
         if not self._has_room():
+            if stops is not None:
+                raise stops
             self._lose(call, "the queue is full")
             return call
-        if self._degraded:
+        if self._degraded and stops is None:
             self.unrecorded += 1
             self._queue(Intent(call))
             return call
@@ -141,8 +145,11 @@ class Ledger:
         """Reserve an admitted call's worst case once more: it is about to be sent again, and the attempt before may be
         billed all the same. Raises as `admit` does.
         """
-        if self._degraded or self._closing or not self._has_room():
-            self._require_no_stop(call)
+        if (stops := self._stopping(call)) is None and self._degraded:
+            return
+        if self._closing or not self._has_room():
+            if stops is not None:
+                raise stops
             return
         await self._answer(Intent(replace(call, elastic=None), again=True))
 
@@ -173,7 +180,7 @@ class Ledger:
         """
         target = self._queued
         self._settle_now()
-        await self._until(lambda: self._written >= target)
+        await self._until(lambda: self._written >= target and not self._pending.refusals and not self._writing.refusals)
 
     async def close(self, patience_seconds: float = 10.0) -> None:
         """Write what is queued, then stop. What can't be written within the patience is logged as a count."""
@@ -201,6 +208,8 @@ class Ledger:
         self.faults += 1
         if lasting:
             self._degrade(getattr(error, "problem", type(error).__name__))
+            for batch in (self._writing, self._pending):
+                self.unrecorded += batch.answer(self._let_go_unwritten)
 
     def written(self, batch: Batch, outcome: Outcome) -> None:
         """Answer those who waited for this, as it was decided."""
@@ -217,7 +226,9 @@ class Ledger:
             self._let_wait(intent, error)
         if batch.records:
             self._retry_crowded()
-            self._booked(batch.records)
+            self._tell(self._on_booked, batch.records)
+        if outcome.quota_moves:
+            self._tell(self._on_quota_moves, outcome.quota_moves)
 
     def untakeable(self, call: OpenCall, error: Exception, intent: Intent | None) -> None:
         """No database takes this call: it goes ahead, unless a budget stops."""
@@ -233,7 +244,7 @@ class Ledger:
         self._wake.set()
         if intent.asks and self._pending.watchdog is None:
             loop = asyncio.get_running_loop()
-            self._pending.watchdog = loop.call_later(ADMIT_PATIENCE_SECONDS, self._degrade, "it takes too long")
+            self._pending.watchdog = loop.call_later(ADMIT_PATIENCE_SECONDS, self._lose_patience)
 
     async def _answer(self, intent: Intent) -> OpenCall:
         """Queue an intent and wait until it is durable or refused, or its watchdog loses patience."""
@@ -255,6 +266,8 @@ class Ledger:
         """It would fit, but for the calls in flight: until some of them have ended, or its patience has."""
         loop = asyncio.get_running_loop()
         if not intent.asks or self._closing or loop.time() >= intent.patience_ends:
+            if intent.asks:
+                self._count(intent.call, error)
             self._refuse(intent, error)
             return
         self._crowded.append(intent)
@@ -270,24 +283,35 @@ class Ledger:
         for intent in crowded:
             self._queue(intent)
 
-    def _require_no_stop(self, call: OpenCall) -> None:
-        """A call may not leave unrecorded where the last known budgets hold one that stops (I23)."""
+    def _stopping(self, call: OpenCall) -> BudgetExceededError | None:
+        """Why a call may not leave unrecorded: the last known budgets hold one that stops (I23)."""
         for item in self.rules.counted(call):
             if item.budget.stops and not self._fail_open:
                 figures = figures_of(item.budget, item.counter, Level(), None, None)
-                raise BudgetExceededError(call.attribution.guild_id, Why.OUT_OF_REACH, figures)
+                return BudgetExceededError(call.attribution.guild_id, Why.OUT_OF_REACH, figures)
+        return None
+
+    def _let_go_unwritten(self, intent: Intent) -> bool:
+        """Let a call go that isn't on the books, unless a budget stops: then it waits on."""
+        return self._stopping(intent.call) is None and intent.let_go(intent.call)
 
     def _answer_unwritten(self, intent: Intent) -> bool:
-        """Let a call go that isn't on the books, or refuse it; whether it goes."""
-        try:
-            self._require_no_stop(intent.call)
-        except BudgetExceededError as refusal:
-            intent.refuse(refusal)
-            return False
-        return intent.let_go(intent.call)
+        """The same when there is nothing to wait for: then it is refused. Whether it goes."""
+        refusal = self._stopping(intent.call)
+        if refusal is not None and intent.refuse(refusal):
+            self._count(intent.call, refusal)
+        return self._let_go_unwritten(intent)
+
+    def _count(self, call: OpenCall, refusal: CallRefusedError) -> None:
+        """A refusal that no transaction counts goes into the next one."""
+        self._pending.refusals[refusal_of(call, refusal)] += 1
+        self._wake.set()
 
     def _has_room(self) -> bool:
         return len(self._pending) + len(self._settled) < QUEUE_LIMIT
+
+    def _has_work(self) -> bool:
+        return bool(len(self._pending) or self._pending.refusals or self._settled)
 
     def _settle_now(self) -> None:
         self._settle_due = True
@@ -299,25 +323,27 @@ class Ledger:
 
     async def _write_forever(self) -> None:
         try:
-            while not self._closing or len(self._pending) or self._settled:
+            while not self._closing or self._has_work():
                 await self._wake.wait()
                 self._wake.clear()
                 self._writing, self._pending = self._pending, Batch()
                 if self._settle_due or self._closing:
                     self._take_settled()
                 entries = len(self._writing)
-                if entries:
+                if entries or self._writing.refusals:
                     await self._writer.write(self._writing)
                     self._writing.done()
+                    self._writing = Batch()
                     self._written += entries
                 self._progress.set()
                 self._progress.clear()
-                if len(self._pending):
+                if len(self._pending) or self._pending.refusals:
                     self._wake.set()
         finally:
             self._stopped = self._degraded = True
             for batch in (self._writing, self._pending, Batch(self._crowded)):
-                batch.release(self._answer_unwritten)
+                batch.done()
+                batch.answer(self._answer_unwritten)
             self._progress.set()
 
     def _take_settled(self) -> None:
@@ -332,8 +358,12 @@ class Ledger:
         if not self._degraded:
             log.error("the ledger can't write (%s); calls go ahead and are written later", problem)
         self._degraded = True
+
+    def _lose_patience(self) -> None:
+        self._degrade("it takes too long")
         for batch in (self._writing, self._pending):
-            self.unrecorded += batch.release(self._answer_unwritten)
+            batch.done()
+            self.unrecorded += batch.answer(self._answer_unwritten)
 
     def _drop(self, call: OpenCall, why: str) -> None:
         self.dropped += 1
@@ -343,8 +373,8 @@ class Ledger:
         self._writer.pass_over(call)
         self._drop(call, why)
 
-    def _booked(self, records: Sequence[UsageRecord]) -> None:
+    def _tell(self, subscriber: Callable[[Sequence[Any]], None], what: Sequence[Any]) -> None:
         try:
-            self._on_booked(records)
+            subscriber(what)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a subscriber's fault must not stop the books
-            log.error("a subscriber failed on %d booked calls: %s", len(records), type(error).__name__)  # noqa: TRY400 - I33
+            log.error("a subscriber failed on %d booked calls: %s", len(what), type(error).__name__)  # noqa: TRY400 - I33

@@ -228,7 +228,7 @@ def budget_of(row: Row) -> Budget:
         thresholds=tuple(int(part) for part in thresholds.split(",") if part),
         cheaper_at=cheaper_at,
         unknown=Unknown(unknown),
-        created_at=from_microseconds(at),
+        set_at=from_microseconds(at),
     )
 
 

@@ -17,13 +17,14 @@ from bot.usage.alert_book import AlertBook
 from bot.usage.alert_targets import AlertTargets
 from bot.usage.budget_book import BudgetBook
 from bot.usage.budgets import Saving
+from bot.usage.calendars import Calendar
 from bot.usage.claims import Claims
 from bot.usage.console import Console
 from bot.usage.context import current_attribution
 from bot.usage.database import SqliteDatabase, sqlite_path
 from bot.usage.endpoints import Endpoint
 from bot.usage.errors import DatabaseUnavailableError, QuotaExceededError
-from bot.usage.events import Events, premium_uses, refusal_event
+from bot.usage.events import Events, premium_uses, quota_events, refusal_event
 from bot.usage.hand_tracking import Buffering, HandTracking
 from bot.usage.intent import adds_usage, open_call
 from bot.usage.ledger import Ledger
@@ -35,6 +36,7 @@ from bot.usage.prices import PriceList
 from bot.usage.process_lock import ProcessLock
 from bot.usage.providers import provider_of
 from bot.usage.quota_book import QuotaBook
+from bot.usage.quota_gate import QuotaMove
 from bot.usage.quotas import Tiers
 from bot.usage.records import OpenCall, Settlement, UsageRecord, utc_now
 from bot.usage.reports import Reports
@@ -76,7 +78,11 @@ class UsageTracker:
         self.clock = clock
         self.operations: dict[str, Operation] = {}
         rules = Rules(tiers, self.operations)
-        self.ledger = Ledger(database, clock, self._booked, rules=rules, fail_open=fail_open)
+        self.events = Events()
+        self.on_event = self.events.on_event
+        self.ledger = Ledger(
+            database, clock, self._booked, rules=rules, on_quota_moves=self._quotas_moved, fail_open=fail_open
+        )
         self.reports = Reports(database, clock=clock, before_reading=self.force_flush)
         self.claims = Claims(database, clock)
         self.budgets = BudgetBook(database, self.ledger.rules, clock, self.ledger.rules_changed)
@@ -94,8 +100,6 @@ class UsageTracker:
         self._landed = asyncio.Event()
         self._settling: set[asyncio.Task[None]] = set()
         self._background: dict[str, TrackedCall] = {}
-        self.events = Events()
-        self.on_event = self.events.on_event
         costs = OperationCosts(database, prices, self.operations, clock)
         self.estimate_operation_cost = costs.estimate
         self.quotas = QuotaBook(
@@ -162,6 +166,10 @@ class UsageTracker:
         """How the budgets that count a call made here and now want it to save, from what this process knows of them."""
         who = current_attribution()
         return self.ledger.rules.saving(replace(who, operation=operation) if operation else who, self.clock())
+
+    def calendar(self, guild_id: int) -> Calendar:
+        """The calendar that a server's days and periods are counted in."""
+        return self.ledger.rules.calendar(guild_id)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with each batch of finished calls once they are durable. It must not block."""
@@ -251,6 +259,10 @@ class UsageTracker:
         premium = {name for name, operation in self.operations.items() if operation.premium}
         if premium:
             self.events.fire(premium_uses(records, premium))
+
+    def _quotas_moved(self, moves: Sequence[QuotaMove]) -> None:
+        for move in moves:
+            self.events.fire(quota_events(move.user_id, move.before, move.after, move.limit))
 
     def _booked(self, records: Sequence[UsageRecord]) -> None:
         for subscriber in self._subscribers:

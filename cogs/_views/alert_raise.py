@@ -50,7 +50,7 @@ class RaiseModal(discord.ui.Modal):
             await answer_privately(interaction, wanted)
             return
         stored = await store(tracker, wanted, interaction.user.id)
-        words = f"Raised to **{title(stored)}**. Questions under it are answered again."
+        words = f"The limit is now **{title(stored)}**."
         await interaction.followup.send(words, ephemeral=True, allowed_mentions=NOBODY)
 
     async def on_error(self, interaction: discord.Interaction[Trilo], error: Exception, /) -> None:  # type: ignore[override]

@@ -6,10 +6,10 @@ from typing import Any
 import discord
 
 from bot.client import Trilo, answer_privately
-from bot.usage.budgets import Budget, Mode, Owner, Unit
+from bot.usage.budgets import Budget, Mode, Unit
 from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit, parse_thresholds
 from cogs._budget_words import at_limit, title
-from cogs._views.budget_plan import store
+from cogs._views.budget_plan import own_budget, store
 from cogs._views.owned import OwnedModal, OwnedView
 
 AT_LIMIT = {Mode.HARD: "stop", Mode.SOFT: "warn", Mode.CHEAPER: "cheaper model"}
@@ -43,8 +43,7 @@ class BudgetForm(OwnedModal):
         """Change what was changed, in the budget as the books have it now."""
         await interaction.response.defer()
         view = self.view
-        budgets = await view.tracker.budgets.of(view.guild.id)
-        now = next((one for one in budgets if one.id == self._budget.id and one.owner is Owner.SERVER), None)
+        now = await own_budget(view.tracker, view.guild.id, self._budget.id)
         if now is None:
             await view.redraw(interaction, GONE)
             return

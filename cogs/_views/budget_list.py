@@ -13,7 +13,7 @@ from cogs._budget_words import UNKNOWN_COST, grouped, paused_words, section, tit
 from cogs._views.budget_form import GONE, BudgetForm
 from cogs._views.budget_history import history_words
 from cogs._views.budget_names import labels_of
-from cogs._views.budget_plan import store
+from cogs._views.budget_plan import own_budget, store
 from cogs._views.look import COLOUR, NOBODY
 from cogs._views.names import Names
 from cogs._views.owned import OwnedView, Pick, Press
@@ -160,7 +160,7 @@ class BudgetsView(OwnedView):
         if shown is None:
             return
         wanted = Unknown.ADMIT if shown.unknown is Unknown.REFUSE else Unknown.REFUSE
-        found = await find_own(self, shown.id)
+        found = await own_budget(self.tracker, self.guild.id, shown.id)
         if found is None:
             await self.redraw(interaction, GONE)
             return
@@ -179,7 +179,7 @@ class BudgetsView(OwnedView):
     async def _remove(self, interaction: discord.Interaction[Trilo]) -> None:
         """Only the very budget that was asked about."""
         budget, self._removing, self._chosen = self.budget, False, None
-        own = await find_own(self, budget.id) if budget is not None else None
+        own = await own_budget(self.tracker, self.guild.id, budget.id) if budget is not None else None
         if own is None or not await self.tracker.budgets.remove(
             own.id, guild_id=self.guild.id, actor=interaction.user.id
         ):
@@ -197,9 +197,3 @@ class BudgetsView(OwnedView):
         text = discord.ui.TextDisplay[Any](await history_words(self.tracker, self.guild.id))
         view.add_item(discord.ui.Container(text, accent_colour=COLOUR))
         await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)
-
-
-async def find_own(view: OwnedView, budget_id: str) -> Budget | None:
-    """One of the server's own budgets as the books have it now; never the operator's."""
-    budgets = await view.tracker.budgets.of(view.guild.id)
-    return next((one for one in budgets if one.id == budget_id and one.owner is Owner.SERVER), None)

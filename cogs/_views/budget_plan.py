@@ -79,6 +79,12 @@ async def store(tracker: UsageTracker, budget: Budget, actor: int) -> Budget:
     )
 
 
+async def own_budget(tracker: UsageTracker, guild_id: int, budget_id: str) -> Budget | None:
+    """One of a server's own budgets as it is now, never the operator's. Raises `DatabaseUnavailableError`."""
+    budgets = await tracker.budgets.of(guild_id)
+    return next((one for one in budgets if one.id == budget_id and one.owner is Owner.SERVER), None)
+
+
 def plan_words(plan: Plan) -> str:
     """Everything that somebody should know before they confirm."""
     budget = plan.budget
@@ -133,7 +139,7 @@ def _is_same(one: Budget, other: Budget) -> bool:
 async def _spent(tracker: UsageTracker, budget: Budget) -> int | None:
     if budget.scope in (Scope.ROLE, Scope.EACH_IN_ROLE):
         return None
-    calendar, now = tracker.ledger.rules.calendar(budget.guild_id), tracker.clock()
+    calendar, now = tracker.calendar(budget.guild_id), tracker.clock()
     start = calendar.start(budget.period, now)
     today = now.astimezone(calendar.zone(Period.DAY, now)).date()
     days = Days(date.fromisoformat(start) if start else date.min, today)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from bot.alerts.outside import NotSentError, Outside
 from bot.usage.alert_book import AlertBook
 from bot.usage.alert_rows import AlertKind
 from bot.usage.alert_targets import AlertTargets
-from tests.alerts.web import Web, web_server
+from tests.alerts.web import Web, mail_server, web_server
 from tests.usage.making import NOW, fresh_database
 
 SECRET = "hunter2"
@@ -50,6 +52,22 @@ async def test_the_operator_s_addresses_may_be_anywhere(web: Web, targets: Alert
     await outside.send(target, "Trilo: 90 % of a budget is used", "Budget: $5.00 a month")
     (body,) = web.received
     assert (body["title"], body["message"]) == ("Trilo: 90 % of a budget is used", "Budget: $5.00 a month")
+
+
+async def test_by_e_mail(targets: AlertTargets):
+    async with mail_server() as (port, received):
+        outside = Outside([f"mailto://127.0.0.1:{port}?from=trilo@example.com&to=me@example.org"], targets)
+        await outside.send(outside.operator_targets[0], "Trilo: 90 % of a budget is used", "Budget: $5.00 a month")
+    (mail,) = received
+    assert "To: me@example.org" in mail
+    assert "Subject: Trilo: 90 % of a budget is used" in mail
+    assert "Budget: $5.00 a month" in mail
+
+
+def test_apprise_is_imported_only_to_send():
+    """It would cost every start a tenth of a second."""
+    code = "import sys, bot.client, cogs.alerts; print('apprise' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
 async def test_its_name_in_the_books_says_nothing_of_it_and_stays(targets: AlertTargets):
@@ -124,7 +142,7 @@ async def test_one_that_hangs_holds_up_no_other_and_gets_no_second_thread(
         await outside.send(good, "a", "b")
         assert not slow.done()
         assert await slow == "no answer within 1 seconds"
-        assert await refused(outside.send(hanging, "a", "b")) == "the message before hangs still"
+        assert await refused(outside.send(hanging, "a", "b")) == "the message before is still on its way"
         assert len(other.received) == 1
         assert len(web.received) == 1
         web.hangs.set()

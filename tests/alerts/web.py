@@ -42,3 +42,24 @@ async def web_server() -> AsyncIterator[Web]:
     finally:
         web.hangs.set()
         server.close()
+
+
+@asynccontextmanager
+async def mail_server() -> AsyncIterator[tuple[int, list[str]]]:
+    """A mail server on this machine: its port, and the messages that have arrived."""
+    received: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here\r\n")
+        while line := (await reader.readline()).upper():
+            if line.startswith(b"DATA"):
+                writer.write(b"354 go on\r\n")
+                received.append((await reader.readuntil(b"\r\n.\r\n")).decode())
+            writer.write(b"221 bye\r\n" if line.startswith(b"QUIT") else b"250 ok\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], received
+    finally:
+        server.close()

@@ -21,7 +21,7 @@ MODELS = Models(fast="gpt-4o-mini", smart="gpt-4o")
     ],
 )
 def test_the_smart_model_is_used_by_a_stated_rule(text: str, model: str) -> None:
-    conversation = Conversation(None, MODELS)  # type: ignore[arg-type]
+    conversation = Conversation(None, MODELS, None)  # type: ignore[arg-type]
     assert conversation.model_for(Question("ann", text, "League")) == model
 
 
@@ -32,7 +32,7 @@ async def test_the_newest_turns_go_along_within_the_budget() -> None:
 
 
 async def test_the_messages_are_bounded_and_named() -> None:
-    conversation = Conversation(None, MODELS, persona="Be a pirate.")  # type: ignore[arg-type]
+    conversation = Conversation(None, MODELS, None, persona="Be a pirate.")  # type: ignore[arg-type]
     turns = [Turn("bob", "hi", ours=False), Turn("Trilo", "hello", ours=True)]
     question = Question("ann", "x" * 20_000, "League", turns, ["data:1", "data:2", "data:3", "data:4", "data:5"])
     messages = await conversation._messages(question, "gpt-4o-mini")
@@ -50,7 +50,9 @@ async def test_the_messages_are_bounded_and_named() -> None:
 
 async def test_every_operation_is_declared() -> None:
     async with open_tracker("sqlite:///:memory:", console=False) as tracker:
-        declare(tracker, MODELS)
+        declare(tracker, MODELS, max_output_tokens=1024)
         assert set(tracker.operations) == {operation.name for operation in OPERATIONS}
         assert tracker.suggest_model("general_conversation") == "gpt-4o-mini"
         assert tracker.suggest_model("unheard of") is None
+        assert tracker.suggest_model("unheard of", "gpt-4o") == "gpt-4o"
+        assert tracker.suggest_model("general_conversation", "gpt-4o") == "gpt-4o"

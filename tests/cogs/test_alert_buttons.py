@@ -50,9 +50,7 @@ async def test_raise_the_limit(server: Server, books: Books, bot: Trilo):
     assert press.modal is not None
     sent = await server.manager.submit_modal(press, {"limit": "$10"})
     assert sent.response.ephemeral
-    assert sent.response.content == (
-        "Raised to **$10.00 a month for this server**. Questions under it are answered again."
-    )
+    assert sent.response.content == "The limit is now **$10.00 a month for this server**."
     assert await limits(books, server) == [10 * USD]
     (line, *_) = await books.tracker.settings.audit(server.guild.id)
     assert (line.actor, line.action, line.facts["limit"]) == (str(server.manager.id), "budget set", 10 * USD)

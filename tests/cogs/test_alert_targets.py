@@ -140,6 +140,20 @@ async def test_an_address_that_fails_is_tried_again_and_holds_up_nothing(
     assert await bot.outside.dead_targets(books.tracker.alerts) == []
 
 
+async def test_several_alerts_for_one_address_go_one_after_the_other(server: Server, books: Books, bot: Trilo, web):
+    cog = cog_of(bot)
+    await chooses(books, server, server.channel)
+    await spends(books, server, "4.50")
+    for period in ("day", "week", "month"):
+        await a_budget(books, server, period=period)
+    for arrived in (1, 2, 3):
+        await cog.deliver_owed()
+        await outside_done(cog)
+        assert len(web.received) == arrived
+    assert len(server.channel.history()) == 3
+    assert await bot.outside.dead_targets(books.tracker.alerts) == []
+
+
 async def test_one_that_hangs_holds_up_neither_discord_nor_the_end(server: Server, books: Books, bot: Trilo, web):
     cog = cog_of(bot)
     web.hangs.clear()

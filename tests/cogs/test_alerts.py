@@ -288,8 +288,8 @@ async def test_a_crash_between_sending_and_noting_it_repeats_the_same_nonce(
     clock.now += timedelta(seconds=60)
     await cog.deliver_owed()
     sent = [entry.json for entry in simcord_env.http_requests if isinstance(entry.json, dict) and "nonce" in entry.json]
-    assert len(sent) == 2
-    assert sent[0] == sent[1]
+    (alert, *_) = await books.tracker.alerts.history(server.guild.id)
+    assert [(body["nonce"], body["enforce_nonce"]) for body in sent] == [(alert.id[:25], True)] * 2
     assert await books.tracker.alerts.owed() == []
 
 
@@ -324,3 +324,35 @@ async def test_the_loop_runs_by_itself_and_its_buttons_outlive_the_process(
     assert len(server.channel.history()) == 1
     press = await server.manager.click(message, label="Pause the AI")
     assert "paused on this server" in press.response.content
+
+
+async def test_from_the_spend_that_caused_it(server: Server, books: Books, bot: Trilo):
+    """I19: the ledger writes the row with the spend; each threshold is told once."""
+    cog = cog_of(bot)
+    await chooses(books, server, server.channel)
+    await a_budget(books, server)
+    for usd in ("3.90", "0.10", "0.40", "0.10", "0.50"):
+        await spends(books, server, usd)
+        await cog.deliver_owed()
+    assert [said(message)[0].splitlines()[2] for message in server.channel.history()] == [
+        "$4.00 of $5.00 (80 %) used since 1 Mar.",
+        "$4.50 of $5.00 (90 %) used since 1 Mar.",
+        "$5.00 of $5.00 (100 %) used since 1 Mar.",
+    ]
+
+
+@pytest.mark.parametrize(("shards", "sent"), [(None, 1), ([0], 0), ([1], 1), ([0, 1], 1)])
+async def test_a_process_delivers_for_its_own_shards(
+    server: Server, books: Books, bot: Trilo, monkeypatch: pytest.MonkeyPatch, shards, sent
+):
+    """The others' servers are none that it knows: what it took for a missing channel would be a false alarm."""
+    cog = cog_of(bot)
+    await chooses(books, server, server.channel)
+    await spends(books, server, "4.50")
+    await a_budget(books, server)
+    own = (server.guild.id >> 22) % 2
+    with monkeypatch.context() as patch:
+        patch.setattr(bot, "shard_ids", shards and [own if shard else 1 - own for shard in shards])
+        patch.setattr(bot, "shard_count", 2)
+        await cog.deliver_owed()
+    assert len(server.channel.history()) == sent

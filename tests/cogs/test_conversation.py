@@ -274,9 +274,43 @@ async def test_without_permission_to_write_nothing_is_asked(
 async def test_an_answer_cut_at_its_cap_says_so(simcord_env: simcord.Env, place: Any, services: Any) -> None:
     """The length limit is told, not hidden."""
     _, channel, alice = place
-    services.conversation._max_output_tokens = 20
+    services.tracker.define_operation("general_conversation", max_output_tokens=20)
     await alice.send(channel, f"{mention(simcord_env)} give me a long answer")
     assert channel.last_message.content.endswith("-# I stopped here: answers have a length limit. Ask me to go on.")
+
+
+async def test_a_budget_that_saves(simcord_env: simcord.Env, place: Any, services: Any, model: Any) -> None:
+    """Past half of it the fast model answers a long question, nearer to its end without the picture; then it stops."""
+    guild, channel, alice = place
+    tracker = services.tracker
+
+    async def ask() -> str:
+        await alice.send(channel, f"{mention(simcord_env)} compare them: give me a long answer", attachments=[("week.png", PNG)])
+        return str(channel.last_message.content)
+
+    await ask()
+    assert model.requests[-1]["model"] == "gpt-4o"
+    assert len(model.requests[-1]["messages"][-1]["content"]) == 2
+
+    async def use(percent: int) -> None:
+        """Set a budget of which so much is used already."""
+        spent = (await tracker.reports.spend(guild.id, "all", "operation")).total.cost_nano_usd
+        usd = f"{spent * 100 // percent / 10**9:.9f}"
+        await tracker.set_budget(
+            scope="guild", guild_id=guild.id, limit_usd=usd, mode="cheaper", cheaper_at=50, unknown="admit"
+        )
+
+    await use(55)
+    await ask()
+    assert model.requests[-1]["model"] == "gpt-4o-mini"
+    await use(80)
+    words = "I answered without looking at the picture: this server's AI budget is nearly used up."
+    assert (await ask()).endswith(words)
+    assert model.requests[-1]["messages"][-1]["content"] == "alice: compare them: give me a long answer"
+    requests = len(model.requests)
+    await use(101)
+    await ask()
+    assert len(model.requests) == requests
 
 
 async def test_an_answer_that_is_deleted_meanwhile_ends_quietly(

@@ -35,7 +35,7 @@ async def simcord_bot(
     monkeypatch.setattr("bot.client.EXTENSIONS", extensions)
     async with StandInModel(latency=0, token_delay=0) as model:
         client = tracker.openai(api_key="k", base_url=model.base_url)
-        conversation = Conversation(client, Models(fast="gpt-4o-mini", smart="gpt-4o"))
+        conversation = Conversation(client, Models(fast="gpt-4o-mini", smart="gpt-4o"), tracker)
         yield Trilo(Services(settings, tracker, conversation), shard_count=1)
 
 

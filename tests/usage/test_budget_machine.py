@@ -313,7 +313,8 @@ class BudgetsMachine(RuleBasedStateMachine):
 
     @invariant()
     def counters_are_what_the_calls_add_up_to(self) -> None:
-        sql = "SELECT budget_id, key, period_start, spent, reserved, doubtful FROM budget_periods WHERE budget_id <> 'quota'"
+        names = "budget_id, key, period_start, spent, reserved, doubtful"
+        sql = f"SELECT {names} FROM budget_periods WHERE budget_id <> 'quota'"
         stored = {row[:3]: row[3:] for row in self.run(self.database.fetch(sql)) if any(row[3:])}
         expected = {}
         for budget in self.budgets:

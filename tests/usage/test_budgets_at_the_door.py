@@ -4,6 +4,7 @@ gpt-4o-mini costs 150 nano-USD a token in and 600 out; `ASK` reserves 19 tokens 
 """
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -438,6 +439,34 @@ async def test_quotas_refuse_softly_where_they_are_on(stub: Stub, database_url: 
         sql = "SELECT key, spent, reserved FROM budget_periods WHERE budget_id = 'quota' ORDER BY key"
         assert await tracker.ledger._database.fetch(sql) == [("ann", 270, 0), ("bob", 0, 0)]
         assert len(stub.requests) == 4
+
+
+async def test_quotas_tell_as_they_are_crossed(stub: Stub, database_url: str, prices: PriceList) -> None:
+    """A4: 80 and 90 % of somebody's quota, once each, for whoever subscribed; nothing where quotas are off."""
+    tiers = Tiers([Tier("free", 200)])
+    async with open_tracker(f"{database_url}2", prices=prices, console=False, tiers=tiers) as tracker:
+        client = tracker.openai(base_url=stub.url, api_key="k")
+        events: list[tuple[str, str, Any]] = []
+        tracker.on_event(lambda event: events.append((event.kind.value, event.user_id, dict(event.properties))))
+        stub.default = lambda _: answer(chat(usage=USED))
+        for guild in (2, 2, 1, 1, 1, 1):
+            await tracker.settings.choose(1, quotas=True)
+            async with token_tracking_context(guild_id=guild, user_id="ann"):
+                with contextlib.suppress(QuotaExceededError):
+                    await client.chat.completions.create(**ASK)
+            await tracker.force_flush()
+        await asyncio.sleep(0)
+        async with token_tracking_context(guild_id=1, user_id="ann", operation="chat"):
+            with pytest.raises(QuotaExceededError):
+                await client.chat.completions.create(**ASK)
+        await asyncio.sleep(0)
+    reason = "Your 200 tokens for this month are used up. They come back on 1"
+    assert [(kind, user, told) for kind, user, told in events if kind != "quota_exceeded"] == [
+        ("quota_warning", "ann", {"tokens_used": 175, "monthly_limit": 200, "percentage": 87.5}),
+        ("quota_critical", "ann", {"tokens_used": 210, "monthly_limit": 200, "percentage": 105.0}),
+    ]
+    [(_, user, told)] = [event for event in events if event[0] == "quota_exceeded"]
+    assert (user, told["operation"], told["reason"][: len(reason)]) == ("ann", "chat", reason)
 
 
 async def test_a_call_over_midnight(stub: Stub, database_url: str, prices: PriceList) -> None:

@@ -1,0 +1,94 @@
+"""Words of alerts that the whole path's tests don't come to."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from bot.alerts.cause import Cause
+from bot.alerts.facts import AlertFacts
+from bot.usage.alert_rows import Alert, AlertKind
+from bot.usage.budget_book import Standing
+from bot.usage.budgets import Budget, Level, Mode, Scope, Unit
+from bot.usage.calendars import Period
+from bot.usage.reports import Days
+from cogs._views.alert_text import discord_text, heading, plain_text
+
+AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
+ENDS = datetime(2026, 4, 1, tzinfo=UTC)
+DAYS = Days(date(2026, 3, 10), date(2026, 3, 10))
+BEFORE = Days(date(2026, 3, 9), date(2026, 3, 9))
+
+
+def facts(
+    scope: Scope, scope_id: str = "", *, key: str = "", guild_id: int = 7, cause: Cause | None = None
+) -> AlertFacts:
+    budget = Budget("b", guild_id, scope, scope_id, Period.MONTH, Unit.TOKENS, 200_000, Mode.SOFT)
+    alert = Alert("a", guild_id, AlertKind.BUDGET, "b", key, "2026-03-01", 90, 180_000, 200_000, AT)
+    return AlertFacts(alert, Standing(budget, key, Level(180_000), ENDS, None), cause)
+
+
+@pytest.mark.parametrize(
+    ("scope", "scope_id", "key", "named", "unnamed", "outside"),
+    [
+        (Scope.GUILD, "7", "", "this server**", "this server**", "the server"),
+        (Scope.CHANNEL, "11", "", "<#11>**", "<#11>**", "a channel"),
+        (Scope.USER, "22", "", "<@22>**", "a member**", "a member"),
+        (Scope.EACH_USER, "", "22", "each member**: <@22>", "each member**", "each member"),
+        (Scope.EACH_IN_ROLE, "33", "22", "each member of <@&33>**: <@22>", "each member of <@&33>**",
+         "each member of a role"),
+        (Scope.OPERATION, "chat", "", "the operation `chat`**", "the operation `chat`**", "the operation chat"),
+    ],
+)  # fmt: skip
+def test_whom_it_is_for(scope, scope_id, key, named, unnamed, outside):
+    """I26: members are named only where not everybody reads, and never outside Discord."""
+    found = facts(scope, scope_id, key=key)
+    before = "**200,000 tokens a month for "
+    assert discord_text(found, with_members=True).splitlines()[1] == before + named
+    assert discord_text(found, with_members=False).splitlines()[1] == before + unnamed
+    assert plain_text(found, "league").splitlines()[:3] == [
+        "Server: league",
+        f"Budget: 200,000 tokens a month for {outside}",
+        "180,000 tokens of 200,000 tokens (90 %) used since 1 Mar.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("split", "key", "in_discord", "outside"),
+    [
+        ("operation", "setup_full_guide", "the operation `setup_full_guide`", "the operation setup_full_guide"),
+        ("channel", "11", "<#11>", "the channel 11"),
+        ("user", "22", "<@22>", "the user 22"),
+        ("guild", "7", "the server `7`", "the server 7"),
+    ],
+)
+def test_the_cause(split, key, in_discord, outside):
+    pool = facts(Scope.BOT, guild_id=0, cause=Cause(split, key, 3_000, DAYS, BEFORE))
+    words = "3,000 tokens more than in the day before."
+    assert discord_text(pool, with_members=True).splitlines()[3] == f"Grew most: {in_discord}, {words}"
+    channel = facts(Scope.CHANNEL, "11", cause=Cause(split, key, 3_000, DAYS, BEFORE))
+    assert plain_text(channel, "league").splitlines()[3] == f"On the whole server, grew most: {outside}, {words}"
+
+
+def test_a_name_cant_break_out_of_its_mark():
+    """I27."""
+    cause = Cause("operation", "x`\n# @everyone <@1>", 3_000, DAYS, BEFORE)
+    (line,) = [
+        line
+        for line in discord_text(facts(Scope.GUILD, "7", cause=cause), with_members=False).splitlines()
+        if line.startswith("Grew")
+    ]
+    assert line == "Grew most: the operation `x' # @everyone <@1>`, 3,000 tokens more than in the day before."
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (AlertKind.PROVIDER_KEY, "The AI provider refuses the key"),
+        (AlertKind.PROVIDER_CREDIT, "The AI account is out of credit"),
+    ],
+)
+def test_the_provider_s_trouble(kind, words):
+    found = AlertFacts(Alert("a", 7, kind, "", "openai", "", 0, 0, 0, AT))
+    assert heading(found) == words
+    assert discord_text(found, with_members=False).splitlines()[0] == f"## ⛔ {words}"
+    assert plain_text(found, "league").startswith("Server: league\nQuestions can't be answered until")

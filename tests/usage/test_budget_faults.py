@@ -1,0 +1,285 @@
+"""Budgets in foul weather: a database that is away, slow or forgetful, dying processes, and others changing rules."""
+
+import asyncio
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.usage import ledger as ledger_module
+from bot.usage import writer as writer_module
+from bot.usage.budget_book import BudgetBook
+from bot.usage.budgets import Level
+from bot.usage.counters import Held
+from bot.usage.database import SqliteDatabase
+from bot.usage.errors import BudgetExceededError, DatabaseUnavailableError, Why
+from bot.usage.ledger import Ledger
+from bot.usage.records import Kind, OpenCall
+from bot.usage.rules import Rules
+from tests.usage.making import NOW, FaultyDatabase, a_call, a_settlement, fresh_database, ledger_on, recount, the_books
+
+AWAY = DatabaseUnavailableError("test.db", "database is locked")
+
+
+@pytest.fixture
+async def real(tmp_path: Path):
+    async with fresh_database(tmp_path / "a.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def database(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> FaultyDatabase:
+    monkeypatch.setattr(writer_module, "RETRY_SECONDS", (0.01, 0.02))
+    return FaultyDatabase(real)
+
+
+async def nothing() -> None:
+    """Nobody is told that a rule has changed: the ledger has to notice."""
+
+
+async def limit(database: Any, usd: str, **more: Any):
+    return await BudgetBook(database, Rules(), lambda: NOW, nothing).set(
+        **{"scope": "guild", "guild_id": 1, "period": "month", "limit_usd": usd, **more}
+    )
+
+
+async def levels(database: Any) -> dict[tuple[str, str], Level]:
+    rows = await database.fetch(
+        "SELECT budget_id, key, spent, reserved, doubtful, fired FROM budget_periods WHERE budget_id <> 'quota'"
+    )
+    return {(budget, key): Level(*amounts) for budget, key, *amounts in rows}
+
+
+async def try_to_admit(ledger: Ledger, call: OpenCall) -> Why | None:
+    try:
+        await ledger.admit(call)
+    except BudgetExceededError as error:
+        return error.why
+    return None
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_a_decision_whose_reply_is_lost_is_still_the_decision(database, committed: bool, monkeypatch) -> None:
+    """I13, I22: 20 calls, room for 3: whatever becomes of the reply, 3 leave and 17 are refused, once and for all."""
+    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.0)
+    async with ledger_on(database) as ledger:
+        budget = await limit(database, "0.000029")  # three times 9,000 nano-USD, and a little
+        await ledger.rules_changed()
+        database.faults.extend([(AWAY,) if committed else AWAY, None])
+        calls = [a_call() for _ in range(20)]
+        found = await asyncio.gather(*(try_to_admit(ledger, call) for call in calls))
+        assert sorted(map(str, found)) == ["None"] * 3 + ["busy"] * 17
+        assert await levels(database) == {(budget.id, ""): Level(reserved=27_000)}
+        for call, why in zip(calls, found, strict=True):
+            if why is None:
+                ledger.settle(call, a_settlement(9_000))
+        await ledger.flush()
+        assert await levels(database) == {(budget.id, ""): Level(spent=27_000, fired=90)}
+        assert await try_to_admit(ledger, a_call()) is Why.USED_UP
+        assert await levels(database) == {(budget.id, ""): Level(spent=27_000, fired=100)}
+    assert await database.fetch("SELECT threshold, delivered_how FROM alerts ORDER BY threshold") == [
+        (80, "passed"), (90, None), (100, None),
+    ]  # fmt: skip
+    refusals = await database.fetch("SELECT cause, calls FROM refusals ORDER BY cause")
+    assert refusals == [("budget busy", 17), ("budget used_up", 1)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_weather_leaves_nothing_reserved(database, seed: int, monkeypatch) -> None:
+    """I8, I13, I14, I23: whatever fails in whatever order, counters equal a recount and nothing is held afterwards."""
+    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(ledger_module, "LOOK_AGAIN_SECONDS", 0.01)
+    dice = random.Random(seed)
+    hard = await limit(database, "0.0004")
+    soft = await limit(database, "0.0001", scope="each_user", guild_id=0, period="total", mode="soft")
+    async with ledger_on(database) as ledger:
+
+        async def one() -> None:
+            call = a_call(
+                guild_id=dice.choice([0, 1, 2]), user_id=dice.choice([None, "u", "v"]),
+                kind=dice.choice([Kind.LLM] * 9 + [Kind.PAYMENT]), reserved=dice.randrange(1, 9_000),
+            )  # fmt: skip
+            try:
+                await ledger.admit(call)
+            except BudgetExceededError:
+                return
+            try:
+                await asyncio.sleep(dice.choice([0, 0.001]))
+            finally:
+                worst = call.reserved.cost_nano_usd or 0
+                cost = dice.randrange(worst + 1)
+                ledger.settle(call, a_settlement(cost, doubtful_nano_usd=dice.choice([0, worst - cost])))
+
+        async def caller() -> None:
+            for _ in range(dice.randrange(1, 12)):
+                making = asyncio.create_task(one())
+                if dice.random() < 0.2:
+                    await asyncio.sleep(dice.random() * 0.005)
+                    making.cancel()
+                await asyncio.wait({making})
+
+        async def weather() -> None:
+            while True:
+                await asyncio.sleep(dice.random() * 0.01)
+                database.faults.append(dice.choice([AWAY, (AWAY,), MemoryError(), (RuntimeError("?"),)]))
+                database.gone = dice.random() < 0.2
+
+        storm = asyncio.create_task(weather())
+        await asyncio.gather(*(caller() for _ in range(20)))
+        storm.cancel()
+        database.gone = False
+        await ledger.flush()
+        await ledger.flush()  # what was told no while it was being written is settled after that
+        assert not ledger._writer.held
+        assert not ledger._crowded
+    found = await levels(database)
+    sums = "CAST(COALESCE(sum(cost_nano_usd), 0) AS BIGINT), CAST(COALESCE(sum(doubtful_nano_usd), 0) AS BIGINT)"
+    where = "FROM usage_records WHERE kind <> 'payment'"
+    [(spent, doubtful)] = await database.fetch(f"SELECT {sums} {where} AND guild_id = 1")
+    level = found.get((hard.id, ""), Level())
+    assert (level.spent, level.doubtful, level.reserved) == (spent, doubtful, 0)
+    assert level.used <= 400_000
+    by_user = await database.fetch(f"SELECT user_id, {sums} {where} AND user_id IS NOT NULL GROUP BY 1")
+    expected = {(soft.id, user): (spent, doubtful, 0) for user, spent, doubtful in by_user}
+    assert {k: (v.spent, v.doubtful, v.reserved) for k, v in found.items() if k[0] == soft.id} == expected
+    assert await database.fetch("SELECT id FROM usage_records WHERE status = 'open'") == []
+    assert await the_books(database) == await recount(database)
+    fired = await database.fetch("SELECT budget_id, key, threshold, count(*) FROM alerts GROUP BY 1, 2, 3")
+    assert {times for *_, times in fired} <= {1}
+
+
+async def test_a_hard_budget_fails_closed(database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I23: with the books out of reach nothing leaves under it, within the bound; elsewhere calls go ahead."""
+    await limit(database, "5")
+    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.3)
+    async with ledger_on(database) as ledger:
+        database.gone = True
+        async with asyncio.timeout(2):
+            found = await asyncio.gather(*(try_to_admit(ledger, a_call(guild_id=n % 2)) for n in range(10)))
+            assert found == [None, Why.OUT_OF_REACH] * 5
+            assert await try_to_admit(ledger, a_call()) is Why.OUT_OF_REACH
+        assert ledger.unrecorded == 5
+        database.gone = False
+        await ledger.flush()
+        assert await try_to_admit(ledger, a_call()) is None
+    [(status, number)] = await database.fetch(
+        "SELECT status, count(*) FROM usage_records WHERE guild_id = 0 GROUP BY 1"
+    )
+    assert (status, number) == ("open", 5)
+    assert await database.fetch("SELECT count(*) FROM usage_records WHERE guild_id = 1") == [(1,)]
+
+
+async def test_or_open_where_the_operator_chose(database) -> None:
+    """I23: then the call leaves, is counted as unrecorded, and is charged when the books are back."""
+    budget = await limit(database, "0.000001")
+    ledger = Ledger(database, lambda: NOW, lambda records: None, fail_open=True)
+    await ledger.start()
+    database.gone = True
+    call = a_call()
+    assert await ledger.admit(call) == call
+    ledger.settle(call, a_settlement(5_000))
+    assert ledger.unrecorded == 1
+    database.gone = False
+    await ledger.flush()
+    assert await levels(database) == {(budget.id, ""): Level(spent=5_000, fired=100)}
+    await ledger.close()
+
+
+async def test_told_no_while_it_was_being_written(database, real, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I14: the books were too slow, the caller was refused, and then it was written after all: nothing stays held."""
+    decide = real.decide
+
+    async def slow_to_reply(script: Any) -> Any:
+        result = await decide(script)
+        await asyncio.sleep(0.2)
+        return result
+
+    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.05)
+    budget = await limit(database, "5")
+    async with ledger_on(database) as ledger:
+        monkeypatch.setattr(real, "decide", slow_to_reply)
+        assert await try_to_admit(ledger, a_call()) is Why.OUT_OF_REACH
+        await asyncio.sleep(0.2)
+        await ledger.flush()
+        await ledger.flush()  # told no, then found written, then settled
+        assert await levels(database) == {(budget.id, ""): Level()}
+    assert await database.fetch("SELECT status, cost_nano_usd FROM usage_records") == [("aborted", 0)]
+    assert await the_books(database) == await recount(database)
+
+
+async def test_a_dead_worker_s_reservations_become_spend(database) -> None:
+    """I13, I21: after a crash each call in flight is charged its worst case for each attempt, and holds nothing."""
+    usd, tokens = await limit(database, "5"), await limit(database, "5", limit_usd=None, limit_tokens=99_999)
+    dead = Ledger(database, lambda: NOW, lambda records: None)
+    await dead.start()
+    calls = [a_call(reserved=100), a_call(reserved=200), a_call(reserved=300, guild_id=2)]
+    for call in calls:
+        await dead.admit(call)
+    await dead.admit_again(calls[1])
+    assert await levels(database) == {(usd.id, ""): Level(reserved=500), (tokens.id, ""): Level(reserved=3_300)}
+    assert dead._task is not None
+    dead._task.cancel()
+    async with ledger_on(database):
+        assert await levels(database) == {(usd.id, ""): Level(spent=500), (tokens.id, ""): Level(spent=3_300)}
+    found = await database.fetch("SELECT id, status, cost_nano_usd FROM usage_records ORDER BY id")
+    assert found == [(call.id, "interrupted", cost) for call, cost in zip(calls, (100, 400, 300), strict=True)]
+    assert await the_books(database) == await recount(database)
+
+
+async def test_a_rule_changed_by_another_process(database, tmp_path: Path) -> None:
+    """I13, I16: a limit set, raised or removed elsewhere holds for the very next call here."""
+    other = await SqliteDatabase.open(f"sqlite:///{tmp_path}/a.db")
+    async with ledger_on(database) as ledger:
+        assert await try_to_admit(ledger, a_call()) is None
+        budget = await limit(other, "0.000001")
+        assert await try_to_admit(ledger, a_call()) is Why.USED_UP
+        await limit(other, "1")
+        assert await try_to_admit(ledger, a_call()) is None
+        await limit(other, "0")
+        assert await try_to_admit(ledger, a_call()) is Why.USED_UP
+        assert await BudgetBook(other, Rules(), lambda: NOW, nothing).remove(budget.id, guild_id=1)
+        assert await try_to_admit(ledger, a_call()) is None
+    await other.close()
+
+
+async def test_admission_reads_counters_and_nothing_else(real: SqliteDatabase) -> None:
+    """I18: what a decision asks of the database is answered by primary keys, whatever the history."""
+    await limit(real, "5")
+    await limit(real, "5", scope="each_user")
+    asked: list[tuple[str, Any]] = []
+    decide = real.decide
+
+    async def noting(script: Any) -> Any:
+        def noted() -> Any:
+            steps = script()
+            query = next(steps)
+            while True:
+                asked.append(query)
+                try:
+                    query = steps.send((yield query))
+                except StopIteration as end:
+                    return end.value
+
+        return await decide(noted)
+
+    real.decide = noting  # type: ignore[method-assign]
+    async with ledger_on(real) as ledger:
+        asked.clear()
+        await ledger.admit(a_call(user_id="ann"))
+    tables = {sql.partition("FROM ")[2].partition(" ")[0] or sql.split()[2] for sql, _ in asked}
+    assert tables == {"rule_changes", "budget_periods"}
+    for sql, parameters in asked:
+        plan = " / ".join(row[3] for row in await real.fetch(f"EXPLAIN QUERY PLAN {sql}", *parameters))
+        assert "SCAN" not in plan
+
+
+def test_what_is_held_is_stored_and_read_again() -> None:
+    """I21: also for members whose id is no number."""
+    held = Held.from_json('[[1, "b", "ann \\u00fc", "2026-03-01", "usd", 5], [0, "quota", "7", "", "tokens", 9]]')
+    assert Held.from_json(held.to_json()) == held
+    assert Held.from_json(None) == Held()
+    assert Held().to_json() is None
+    again = held.again(replace(a_call(reserved=100)))
+    assert [amount for _, amount in again.amounts.values()] == [105, 1_109]
