@@ -50,7 +50,11 @@ async def read_spend(database_url: str, guild_id: int | None, period: PeriodName
 
 def as_json(report: Report) -> dict[str, Any]:
     """The object that `--json` prints; the rows add up to the total."""
-    return {**_measures(report.total), "rows": [{"key": row.key, **_measures(row)} for row in _all_rows(report)]}
+    return {
+        **_measures(report.total),
+        "refused_calls": report.refused_calls,
+        "rows": [{"key": row.key, **_measures(row)} for row in _all_rows(report)],
+    }
 
 
 def as_text(report: Report, by: Split) -> str:
@@ -69,6 +73,8 @@ def as_text(report: Report, by: Split) -> str:
     ]
     if doubts:
         lines.append("of these " + ", ".join(doubts))
+    if report.refused_calls:
+        lines.append(f"besides, {report.refused_calls:,} refused by a budget, a quota or a pause, at no cost")
     rows = _all_rows(report)
     names = [_printable(row.key) or f"no {by}" for row in rows]
     width = max(map(len, names), default=0)

@@ -253,7 +253,7 @@ def books(tmp_path_factory):
 def test_stats_without_a_database(tmp_path):
     """A database that isn't there yet holds nothing, and isn't made by looking."""
     done = run(tmp_path, "stats", "--json")
-    assert (done.returncode, json.loads(done.stdout)) == (0, line() | {"rows": []})
+    assert (done.returncode, json.loads(done.stdout)) == (0, line() | {"refused_calls": 0, "rows": []})
     assert "there is no database at" in done.stderr
     assert list(tmp_path.iterdir()) == []
     words = run(tmp_path, "stats")
@@ -274,6 +274,7 @@ def test_stats_whole(books):
         "cached_input_tokens": 24,
         "output_tokens": 272,
         "reasoning_output_tokens": 56,
+        "refused_calls": 0,
         "rows": [
             line(
                 "chat",
@@ -298,7 +299,7 @@ def test_stats_whole(books):
             line("setup", calls=1, failed_calls=1),
         ],
     }
-    assert [type(value) for value in json.loads(done.stdout).values()] == [int] * 9 + [list]
+    assert [type(value) for value in json.loads(done.stdout).values()] == [int] * 10 + [list]
     words = run(books, "stats", "--period", "all", "--by", "model", DATABASE_URL="sqlite:///usage.db")
     assert words.stdout.splitlines() == [
         "$0.0052 in 5 calls, 1,135 tokens in and 272 out",
@@ -323,6 +324,7 @@ def test_stats_every_way(books):
         assert (code, err) == (0, ""), way
         total = json.loads(out)
         rows = total.pop("rows")
+        assert total.pop("refused_calls") == 0
         assert (total, {row.pop("key"): row for row in rows}) == expected(*way), way
         assert total == {name: sum(row[name] for row in rows) for name in NOTHING}, way
 
@@ -361,7 +363,7 @@ def test_books_of_an_earlier_version_are_not_shown_as_empty(tmp_path):
     """I23: a table that is missing is told, an empty file is simply empty; neither is $0.00 for a year of calls."""
     (tmp_path / "empty.db").touch()
     done = run(tmp_path, "stats", "--json", DATABASE_URL="sqlite:///empty.db")
-    assert (done.returncode, json.loads(done.stdout)) == (0, line() | {"rows": []})
+    assert (done.returncode, json.loads(done.stdout)) == (0, line() | {"refused_calls": 0, "rows": []})
     asyncio.run(write_books(f"sqlite:///{tmp_path}/old.db"))
     with sqlite3.connect(tmp_path / "old.db") as connection:
         connection.execute("DELETE FROM schema_steps WHERE name LIKE '002%'")

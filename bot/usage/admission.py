@@ -98,14 +98,22 @@ def _share(call: OpenCall, budget: Budget, level: Level) -> int:
 def _refused(call: OpenCall, item: Counted, level: Level, why: Why, ends_at: EndOf) -> Refused:
     budget = item.budget
     known = not _is_unknown(call, budget.unit)
-    figures = figures_of(budget, item.counter, level, _least(call, budget.unit) if known else None, ends_at(budget))
+    figures = _figures(budget, item.counter, level, _least(call, budget.unit) if known else None, ends_at(budget))
     return Refused(item, BudgetExceededError(call.attribution.guild_id, why, figures))
 
 
-def figures_of(
+def out_of_reach(call: OpenCall, counted: Sequence[Counted]) -> BudgetExceededError | None:
+    """Why a call may not leave while the books can't be reached: a budget that stops counts it (I23); None: it may."""
+    stopping = next((item for item in counted if item.budget.stops), None)
+    if stopping is None:
+        return None
+    figures = _figures(stopping.budget, stopping.counter, Level(), None, None)
+    return BudgetExceededError(call.attribution.guild_id, Why.OUT_OF_REACH, figures)
+
+
+def _figures(
     budget: Budget, counter: CounterKey, level: Level, needed: int | None, ends_at: datetime | None
 ) -> BudgetFigures:
-    """The numbers that an error carries."""
     return BudgetFigures(
         budget_id=budget.id,
         scope=budget.scope.value,

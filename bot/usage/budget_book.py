@@ -3,69 +3,32 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from enum import StrEnum
-from typing import TypeVar
+from decimal import Decimal
 
 from bot.usage import alert_rows, audit
+from bot.usage.budget_backfill import count_what_was_spent
+from bot.usage.budget_input import budget_from
 from bot.usage.budgets import (
     BOT,
     DEFAULT_CHEAPER_AT,
     DEFAULT_THRESHOLDS,
-    FULL,
     Budget,
     Level,
     Mode,
     Owner,
     Scope,
-    Unit,
     Unknown,
     highest_passed,
     newly_passed,
 )
 from bot.usage.calendars import Period
 from bot.usage.database import Script, SqliteDatabase
-from bot.usage.errors import InvalidBudgetError
 from bot.usage.ids import new_id
-from bot.usage.records import NANO_USD_PER_USD
 from bot.usage.rows import microseconds
 from bot.usage.rules import BUDGET_COLUMNS, CounterKey, Rules, budget_of, changing, read_calendar
 
-Choice = TypeVar("Choice", bound=StrEnum)
-
-LARGEST_LIMIT = 10**15
-"""A million dollars, or 10^15 tokens: sums must fit 64 bits."""
-LARGEST_THRESHOLD = 1000
-
-_ROLLUP = {
-    Scope.GUILD: "total",
-    Scope.CHANNEL: "channel",
-    Scope.USER: "user",
-    Scope.EACH_USER: "user",
-    Scope.OPERATION: "operation",
-    Scope.AGENT: "agent",
-    Scope.WORKFLOW: "workflow",
-}
-"""Where `spend_daily` has what a budget's running period has spent already. Roles aren't kept: theirs start at 0."""
-_BOT_ROLLUP = {
-    Scope.BOT: "guild",
-    Scope.DIRECT_MESSAGES: "total",
-    **{scope: f"bot_{dimension}" for scope, dimension in _ROLLUP.items()},
-    Scope.GUILD: "guild",
-}
-"""The same for the operator's budgets."""
-_COLUMNS = {
-    Scope.GUILD: "guild_id",
-    Scope.CHANNEL: "channel_id",
-    Scope.USER: "user_id",
-    Scope.OPERATION: "operation",
-    Scope.AGENT: "agent_name",
-    Scope.WORKFLOW: "workflow_id",
-}
-"""The column of a record that a budget's `scope_id` names."""
-_UNNAMED = frozenset({Scope.BOT, Scope.EACH_USER, Scope.DIRECT_MESSAGES})
-_WHOLE_BOT = frozenset({Scope.BOT, Scope.DIRECT_MESSAGES})
-_AMOUNT = {Unit.USD: "cost_nano_usd", Unit.TOKENS: "input_tokens + output_tokens"}
+FAR_OFF_SECONDS = 10 * 365 * 86_400
+"""Beyond this nobody is told when a budget will be used up."""
 _UPSERT = (
     f"INSERT INTO budgets ({BUDGET_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 14))}) "
     "ON CONFLICT (id) DO UPDATE SET limit_amount = excluded.limit_amount, mode = excluded.mode, "
@@ -140,7 +103,7 @@ class BudgetBook:
         A higher limit re-arms the thresholds that are now above what is used; a lower one fires those now passed (I20).
         Raises `InvalidBudgetError`.
         """
-        budget = _checked(
+        budget = budget_from(
             scope, scope_id, guild_id, period, limit_usd, limit_tokens, mode, owner, thresholds, cheaper_at, unknown
         )
         stored = await self._database.transact(lambda: self._set(budget, str(actor)))
@@ -188,7 +151,7 @@ class BudgetBook:
         calendar = yield from read_calendar(budget.guild_id)
         start = calendar.start(budget.period, now)
         if before is None:
-            yield from _count_what_was_spent(stored, start, calendar.begin(budget.period, now))
+            yield from count_what_was_spent(stored, start, calendar.begin(budget.period, now))
         yield from _announce_anew(stored, start, microseconds(now))
         yield from changing(budget.guild_id)
         yield from audit.note(now, budget.guild_id, actor, "budget set", facts_of(stored))
@@ -220,47 +183,6 @@ def facts_of(budget: Budget) -> dict[str, str | int]:
     }
 
 
-def _count_what_was_spent(budget: Budget, start: str, begin: datetime | None) -> Script[None]:
-    """Counters for what the running period has spent before the budget existed."""
-    dimension = (_BOT_ROLLUP if budget.guild_id == BOT else _ROLLUP).get(budget.scope)
-    if dimension is None:
-        return
-    key = "key" if budget.scope is Scope.EACH_USER else "''"
-    where = "guild_id = $1 AND dimension = $4 AND day >= $3"
-    parameters: tuple[object, ...] = (budget.guild_id, budget.id, start, dimension)
-    if budget.scope_id and dimension != "total":
-        where += " AND key = $5"
-        parameters += (budget.scope_id,)
-    counting = (
-        "INSERT INTO budget_periods (guild_id, budget_id, key, period_start, spent, reserved, doubtful, fired) "
-        f"SELECT $1, $2, {key}, $3, CAST(sum({_AMOUNT[budget.unit]}) AS BIGINT), 0, 0, 0 FROM spend_daily "
-        f"WHERE {where} GROUP BY 3 HAVING sum(calls) > 0"
-    )
-    yield (counting, parameters)
-    yield from _count_what_is_doubtful(budget, start, begin)
-
-
-def _count_what_is_doubtful(budget: Budget, start: str, begin: datetime | None) -> Script[None]:
-    """The same for what the provider may have billed besides, which only the records have: few, and with an index."""
-    amount = {Unit.USD: "doubtful_nano_usd", Unit.TOKENS: "doubtful_tokens"}[budget.unit]
-    where = "(doubtful_nano_usd > 0 OR doubtful_tokens > 0) AND started_at >= $4 AND kind <> 'payment'"
-    parameters: tuple[object, ...] = (budget.guild_id, budget.id, start, microseconds(begin) if begin else 0)
-    if budget.guild_id != BOT or budget.scope is Scope.DIRECT_MESSAGES:
-        where += " AND guild_id = $1"
-    if (column := _COLUMNS.get(budget.scope)) is not None:
-        where += f" AND CAST({column} AS TEXT) = $5"
-        parameters += (budget.scope_id,)
-    key = "user_id" if budget.scope is Scope.EACH_USER else "''"
-    where += " AND user_id IS NOT NULL" if budget.scope is Scope.EACH_USER else ""
-    counting = (
-        "INSERT INTO budget_periods (guild_id, budget_id, key, period_start, spent, reserved, doubtful, fired) "
-        f"SELECT $1, $2, {key}, $3, 0, 0, CAST(sum({amount}) AS BIGINT), 0 FROM usage_records WHERE {where} "
-        "GROUP BY 3 HAVING count(*) > 0 "
-        "ON CONFLICT (guild_id, budget_id, key, period_start) DO UPDATE SET doubtful = excluded.doubtful"
-    )
-    yield (counting, parameters)
-
-
 def _announce_anew(budget: Budget, start: str, at_us: int) -> Script[None]:
     """Fire what the limit has put below what is used, re-arm what it has put above."""
     rows = yield (_SELECT_LEVEL, (budget.guild_id, budget.id, start))
@@ -271,84 +193,6 @@ def _announce_anew(budget: Budget, start: str, at_us: int) -> Script[None]:
             for row in alert_rows.threshold_rows(counter, passed, level.used, budget.limit, at_us):
                 yield (alert_rows.INSERT, row)
         yield (_UPDATE_FIRED, (*counter, highest_passed(budget, level)))
-
-
-def _checked(
-    scope: Scope | str,
-    scope_id: object,
-    guild_id: int,
-    period: Period | str,
-    limit_usd: Decimal | str | float | None,
-    limit_tokens: int | None,
-    mode: Mode | str,
-    owner: Owner | str,
-    thresholds: Sequence[int],
-    cheaper_at: int,
-    unknown: Unknown | str,
-) -> Budget:
-    unit = Unit.USD if limit_usd is not None else Unit.TOKENS
-    if (limit_usd is None) == (limit_tokens is None):
-        raise InvalidBudgetError("limit", "give either limit_usd or limit_tokens")
-    if not all(isinstance(t, int) and 1 <= t <= LARGEST_THRESHOLD for t in thresholds):
-        raise InvalidBudgetError("thresholds", f"must be percentages from 1 to {LARGEST_THRESHOLD}")
-    if not 1 <= cheaper_at < FULL:
-        raise InvalidBudgetError("cheaper_at", "must be a percentage from 1 to 99")
-    scope = _one_of(Scope, "scope", scope)
-    return Budget(
-        id="",
-        guild_id=guild_id,
-        scope=scope,
-        scope_id=_checked_id(scope, scope_id, guild_id),
-        period=_one_of(Period, "period", period),
-        unit=unit,
-        limit=_nano(limit_usd) if limit_usd is not None else _tokens(limit_tokens),
-        mode=_one_of(Mode, "mode", mode),
-        owner=_one_of(Owner, "owner", owner),
-        thresholds=tuple(sorted(set(thresholds))),
-        cheaper_at=cheaper_at,
-        unknown=_one_of(Unknown, "unknown", unknown),
-    )
-
-
-def _checked_id(scope: Scope, scope_id: object, guild_id: int) -> str:
-    text = str(scope_id) if scope_id not in (None, "") else ""
-    if scope in _WHOLE_BOT and guild_id != BOT:
-        raise InvalidBudgetError("scope", f"{scope.value} is for the whole bot, so guild_id must be 0")
-    if scope is Scope.GUILD and guild_id != BOT and text not in ("", str(guild_id)):
-        raise InvalidBudgetError("scope_id", "a server's budget is its own: scope_id must be guild_id")
-    if scope is Scope.GUILD:
-        return text or str(guild_id)
-    if scope in _UNNAMED:
-        return ""
-    if not text:
-        raise InvalidBudgetError("scope_id", f"name the {scope.value} that the budget is for")
-    if scope in (Scope.ROLE, Scope.EACH_IN_ROLE, Scope.CHANNEL) and not text.isdecimal():
-        raise InvalidBudgetError("scope_id", f"must be the {scope.value}'s id, a number")
-    return text
-
-
-def _nano(limit_usd: Decimal | str | float) -> int:
-    try:
-        amount = Decimal(str(limit_usd)) * NANO_USD_PER_USD
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount <= LARGEST_LIMIT:
-        raise InvalidBudgetError("limit_usd", f"must be an amount from 0 to {LARGEST_LIMIT // NANO_USD_PER_USD} USD")
-    return int(amount)
-
-
-def _tokens(limit: int | None) -> int:
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 0 <= limit <= LARGEST_LIMIT:
-        raise InvalidBudgetError("limit_tokens", f"must be a whole number from 0 to {LARGEST_LIMIT}")
-    return limit
-
-
-def _one_of(kind: type[Choice], field: str, value: str) -> Choice:
-    try:
-        return kind(value)
-    except ValueError:
-        names = ", ".join(member.value for member in kind)
-        raise InvalidBudgetError(field, f"must be one of {names}, not {str(value)[:40]!r}") from None
 
 
 def _row(budget: Budget) -> tuple[object, ...]:
@@ -378,8 +222,8 @@ def _runs_out(
     elapsed = now - began
     if level.used <= 0 or elapsed <= timedelta(0):
         return None
-    left = elapsed * ((budget.limit - level.used) / level.used)
-    if left > timedelta(days=3650):
+    seconds = elapsed.total_seconds() * (budget.limit - level.used) / level.used
+    if seconds > FAR_OFF_SECONDS:
         return None
-    at = now + left
+    at = now + timedelta(seconds=seconds)
     return at if ends_at is None or at < ends_at else None

@@ -139,8 +139,11 @@ class SqliteDatabase:
 
     async def fetch_all(self, queries: Sequence[Query]) -> list[list[Row]]:
         """The rows of several queries, all as of one moment."""
-        translated = [(_numbered(sql), parameters) for sql, parameters in queries]
-        return await self._on_thread(self._reader, partial(_snapshot, translated))
+        return await self._on_thread(self._reader, partial(_snapshot, queries))
+
+    async def read(self, script: Callable[[], Script[Result]]) -> Result:
+        """The result of a script that only reads, all as of one moment."""
+        return await self._on_thread(self._reader, partial(_reading, script))
 
     async def close(self) -> None:
         """Close every connection, once the log isn't being moved."""
@@ -278,8 +281,18 @@ def _fetch(sql: str, parameters: Sequence[Any], connection: sqlite3.Connection) 
 
 
 def _snapshot(queries: Sequence[Query], connection: sqlite3.Connection) -> list[list[Row]]:
+    def script() -> Script[list[list[Row]]]:
+        found = []
+        for query in queries:
+            found.append((yield query))  # noqa: PERF401 - a comprehension can't yield
+        return found
+
+    return _reading(script, connection)
+
+
+def _reading(make_script: Callable[[], Script[Result]], connection: sqlite3.Connection) -> Result:
     connection.execute("BEGIN")
     try:
-        return [connection.execute(sql, parameters).fetchall() for sql, parameters in queries]
+        return _run(make_script(), connection)
     finally:
         connection.execute("ROLLBACK")

@@ -13,15 +13,15 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any
 
-from bot.usage.admission import figures_of
+from bot.usage.admission import out_of_reach
 from bot.usage.batch import Batch, Intent, refusal_of
-from bot.usage.budgets import Level
 from bot.usage.database import SqliteDatabase
 from bot.usage.decision import Outcome
-from bot.usage.errors import BudgetExceededError, CallRefusedError, LedgerClosedError, Why
+from bot.usage.errors import BudgetExceededError, CallRefusedError, LedgerClosedError
 from bot.usage.quota_gate import QuotaMove
 from bot.usage.records import OpenCall, Price, Settlement, Status, Usage, UsageRecord
 from bot.usage.rules import Rules
+from bot.usage.waiting_room import WaitingRoom
 from bot.usage.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,6 @@ ADMIT_PATIENCE_SECONDS = 3.0
 """The longest a call waits for its intent to be durable; after that it goes ahead and is written later (I23)."""
 ROOM_PATIENCE_SECONDS = 3.0
 """The longest a call waits for room in a budget that calls in flight have filled."""
-LOOK_AGAIN_SECONDS = 0.2
-"""How often calls that wait for room look for some that other processes have left."""
 QUEUE_LIMIT = 10_000
 """Unwritten entries at which further calls wait: memory is bounded (I24)."""
 NEVER_LEFT = Settlement(Status.ABORTED, Usage(), Price(0, "not charged"), 0, error_type="CancelledError", attempts=0)
@@ -72,13 +70,12 @@ class Ledger:
         self._writer = Writer(database, self.rules, clock, self)
         self._pending = Batch()
         self._writing = Batch()
-        self._crowded: list[Intent] = []
+        self._crowded = WaitingRoom(self._queue_all)
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._settled: list[UsageRecord] = []
         self._settle_timer: asyncio.TimerHandle | None = None
         self._settle_due = False
-        self._look_again: asyncio.TimerHandle | None = None
         self._queued = self._written = 0
         self._degraded = self._closing = self._stopped = False
         self._task: asyncio.Task[None] | None = None
@@ -105,7 +102,7 @@ class Ledger:
     async def rules_changed(self) -> None:
         """Take in rules that were changed just now. Raises `DatabaseUnavailableError`."""
         await self._database.transact(lambda: self.rules.refresh(self._clock()))
-        self._retry_crowded()
+        self._crowded.empty()
 
     async def admit(self, call: OpenCall) -> OpenCall:
         """Make a call's intent durable and its worst case reserved in every budget. When this returns it may leave.
@@ -137,7 +134,7 @@ class Ledger:
         try:
             return await self._answer(Intent(call))
         except asyncio.CancelledError:
-            self._retry_crowded()  # it may be among them, and must be on the books before its end is
+            self._crowded.empty()  # it may be among them, and must be on the books before its end is
             self.settle(call, NEVER_LEFT)
             raise
 
@@ -225,7 +222,7 @@ class Ledger:
         for intent, error in outcome.crowded:
             self._let_wait(intent, error)
         if batch.records:
-            self._retry_crowded()
+            self._crowded.empty()
             self._tell(self._on_booked, batch.records)
         if outcome.quota_moves:
             self._tell(self._on_quota_moves, outcome.quota_moves)
@@ -246,6 +243,10 @@ class Ledger:
             loop = asyncio.get_running_loop()
             self._pending.watchdog = loop.call_later(ADMIT_PATIENCE_SECONDS, self._lose_patience)
 
+    def _queue_all(self, intents: Sequence[Intent]) -> None:
+        for intent in intents:
+            self._queue(intent)
+
     async def _answer(self, intent: Intent) -> OpenCall:
         """Queue an intent and wait until it is durable or refused, or its watchdog loses patience."""
         loop = asyncio.get_running_loop()
@@ -264,32 +265,16 @@ class Ledger:
 
     def _let_wait(self, intent: Intent, error: CallRefusedError) -> None:
         """It would fit, but for the calls in flight: until some of them have ended, or its patience has."""
-        loop = asyncio.get_running_loop()
-        if not intent.asks or self._closing or loop.time() >= intent.patience_ends:
-            if intent.asks:
-                self._count(intent.call, error)
-            self._refuse(intent, error)
+        if intent.asks and not self._closing and self._crowded.take(intent):
+            self._settle_now()
             return
-        self._crowded.append(intent)
-        self._settle_now()
-        if self._look_again is None:
-            self._look_again = loop.call_later(LOOK_AGAIN_SECONDS, self._retry_crowded)
-
-    def _retry_crowded(self) -> None:
-        if self._look_again is not None:
-            self._look_again.cancel()
-            self._look_again = None
-        crowded, self._crowded = self._crowded, []
-        for intent in crowded:
-            self._queue(intent)
+        if intent.asks:
+            self._count(intent.call, error)
+        self._refuse(intent, error)
 
     def _stopping(self, call: OpenCall) -> BudgetExceededError | None:
-        """Why a call may not leave unrecorded: the last known budgets hold one that stops (I23)."""
-        for item in self.rules.counted(call):
-            if item.budget.stops and not self._fail_open:
-                figures = figures_of(item.budget, item.counter, Level(), None, None)
-                return BudgetExceededError(call.attribution.guild_id, Why.OUT_OF_REACH, figures)
-        return None
+        """Why a call may not leave unrecorded; None where it may."""
+        return None if self._fail_open else out_of_reach(call, self.rules.counted(call))
 
     def _let_go_unwritten(self, intent: Intent) -> bool:
         """Let a call go that isn't on the books, unless a budget stops: then it waits on."""
@@ -341,7 +326,8 @@ class Ledger:
                     self._wake.set()
         finally:
             self._stopped = self._degraded = True
-            for batch in (self._writing, self._pending, Batch(self._crowded)):
+            self._crowded.empty()
+            for batch in (self._writing, self._pending):
                 batch.done()
                 batch.answer(self._answer_unwritten)
             self._progress.set()

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bot.usage.budget_book import LARGEST_LIMIT, LARGEST_THRESHOLD
+from bot.usage.budget_input import LARGEST_LIMIT, LARGEST_THRESHOLD
 from bot.usage.budgets import Unit
 from bot.usage.money import format_cost, usd_text
 from bot.usage.records import NANO_USD_PER_USD

@@ -9,13 +9,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal, get_args
 
-from bot.usage.calendars import zone_named
+from bot.usage.calendars import ALWAYS_UTC, Calendar, Period
 from bot.usage.database import Query, SqliteDatabase
 from bot.usage.records import SpendLine
 from bot.usage.rollups import MEASURES, spans
+from bot.usage.rows import EPOCH
+from bot.usage.rules import read_calendar
 
 PeriodName = Literal["today", "7d", "30d", "month", "all"]
 Split = Literal["operation", "model", "user", "channel", "day", "guild", "agent", "workflow"]
@@ -25,6 +27,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 FLUSH_PATIENCE_SECONDS = 2.0
 """How long a report waits for what is still queued; with the database in trouble it shows what is on the books."""
 _LAST_DAYS: dict[str, int] = {"today": 1, "7d": 7, "30d": 30}
+_LAST_DAY = date(9999, 12, 29)
+"""The last whose day after exists in every time zone."""
 _SUMS = ", ".join(f"CAST(COALESCE(sum({name}), 0) AS BIGINT)" for name in MEASURES)
 _SIGNED_SUMS = ", ".join(f"CAST(sum(sign * {name}) AS BIGINT)" for name in MEASURES)
 _WHERE = "FROM spend_daily WHERE guild_id = $1 AND dimension = $2 AND day >= $3 AND day <= $4"
@@ -43,6 +47,7 @@ class Report:
     """Spend of one period, split one way. `rows` and `rest` add up to `total`.
 
     `rest` holds the calls that the split doesn't name and, with a limit, the rows beyond it, `rest_keys` in number.
+    `refused_calls` never left: they are in no line, and cost nothing.
     """
 
     days: Days
@@ -50,6 +55,7 @@ class Report:
     rows: list[SpendLine]
     rest: SpendLine
     rest_keys: int
+    refused_calls: int = 0
 
 
 class Reports:
@@ -74,13 +80,18 @@ class Reports:
         """The same for any range of days."""
         await self._flushed()
         today = self._clock().date()
-        (totals, found) = await self._database.fetch_all(
-            [_total_query(guild_id, days), _rows_query(guild_id, days, by, limit, today)]
+        zone = await self.zone(guild_id)
+        (totals, found, [(refused,)]) = await self._database.fetch_all(
+            [
+                _total_query(guild_id, days),
+                _rows_query(guild_id, days, by, limit, today),
+                _refused_query(guild_id, days, zone),
+            ]
         )
         total = _line(totals[0])
         rows = [_line(row[:-1]) for row in found[:limit]]
         keys = found[0][-1] if found else 0
-        return Report(days, total, rows, _rest(total, rows), keys - len(rows))
+        return Report(days, total, rows, _rest(total, rows), keys - len(rows), refused)
 
     async def trend(self, guild_id: int | None, days: Days) -> list[SpendLine]:
         """One line for each day, in order, days without a call included. `all` starts at the first day on the books."""
@@ -99,11 +110,10 @@ class Reports:
 
     async def projection(self, guild_id: int | None) -> int | None:
         """What the running month costs in the end at its pace so far, in nano-USD. None in its first hour."""
-        zone = await self.zone(guild_id)
-        now = self._clock()
-        days = _days("month", now.astimezone(zone).date())
-        start = datetime.combine(days.first, time(), zone)
-        end = datetime.combine(_next_month(days.first), time(), zone)
+        calendar, now = await self.calendar(guild_id), self._clock()
+        days = _days("month", date.fromisoformat(calendar.start(Period.DAY, now)))
+        start = datetime.combine(days.first, time(), calendar.zone(Period.DAY, now))
+        end = datetime.combine(_next_month(days.first), time(), calendar.zone(Period.DAY, now))
         elapsed, whole = now.timestamp() - start.timestamp(), end.timestamp() - start.timestamp()
         if elapsed < 3600:
             return None
@@ -111,21 +121,23 @@ class Reports:
         return round((await self._total(guild_id, days)).cost_nano_usd * whole / elapsed)
 
     async def days(self, guild_id: int | None, period: PeriodName) -> Days:
-        """The dates that a named period covers now, in the server's time zone."""
-        zone = await self.zone(guild_id)
-        return _days(period, self._clock().astimezone(zone).date())
+        """The dates that a named period covers now, in the server's own calendar."""
+        calendar = await self.calendar(guild_id)
+        return _days(period, date.fromisoformat(calendar.start(Period.DAY, self._clock())))
 
     async def _total(self, guild_id: int | None, days: Days) -> SpendLine:
         sql, parameters = _total_query(guild_id, days)
         return _line((await self._database.fetch(sql, *parameters))[0])
 
     async def zone(self, guild_id: int | None) -> tzinfo:
-        """The time zone that a server's days are in: UTC until it is set, and for the whole bot."""
+        """The time zone that a server's days are in now: UTC until it is set, and for the whole bot."""
+        return (await self.calendar(guild_id)).zone(Period.DAY, self._clock())
+
+    async def calendar(self, guild_id: int | None) -> Calendar:
+        """The calendar that a server's days are counted in; UTC for the whole bot."""
         if not guild_id:
-            return UTC
-        sql = "SELECT time_zone FROM guild_settings WHERE guild_id = $1"
-        found = await self._database.fetch(sql, guild_id)
-        return zone_named(found[0][0]) if found else UTC
+            return ALWAYS_UTC
+        return await self._database.read(lambda: read_calendar(guild_id))
 
     async def _flushed(self) -> None:
         if self._before_reading is not None:
@@ -192,6 +204,18 @@ def _rows_query(guild_id: int | None, days: Days, by: Split, limit: int | None, 
     if limit is not None:
         sql += f" LIMIT {max(1, limit)}"
     return sql, (guild_id or 0, *(name for _, *names in found for name in names))
+
+
+def _refused_query(guild_id: int | None, days: Days, zone: tzinfo) -> Query:
+    """Refusals are counted by the hour: an hour belongs to the day in which it begins."""
+    first, after = _hour(days.first, zone), _hour(min(days.last, _LAST_DAY) + timedelta(days=1), zone)
+    whose = "guild_id = $3 AND " if guild_id is not None else ""
+    sql = f"SELECT CAST(COALESCE(sum(calls), 0) AS BIGINT) FROM refusals WHERE {whose}hour >= $1 AND hour < $2"
+    return sql, (first, after) if guild_id is None else (first, after, guild_id)
+
+
+def _hour(day: date, zone: tzinfo) -> int:
+    return 0 if day.year < EPOCH.year else int(datetime.combine(day, time(), zone).timestamp() // 3600)
 
 
 def _scope(guild_id: int | None, dimension: str, days: Days) -> tuple[int, str, str, str]:

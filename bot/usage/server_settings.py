@@ -21,7 +21,7 @@ _INSERT_ZONE = (
     "ON CONFLICT (guild_id, changed_at) DO NOTHING"
 )
 _CHOOSABLE = frozenset(
-    {"quotas", "tier", "alert_channel_id", "alert_owner", "usage_role_id", "report_every", "report_channel_id"}
+    {"quotas", "alert_channel_id", "alert_owner", "usage_role_id", "report_every", "report_channel_id"}
 )
 
 
@@ -80,13 +80,15 @@ class SettingsBook:
         )
 
     async def choose(self, guild_id: int, *, actor: object = audit.SYSTEM, **chosen: Any) -> None:
-        """Change any of quotas, tier, alert_channel_id, alert_owner, usage_role_id, report_every, report_channel_id.
+        """Change any of quotas, alert_channel_id, alert_owner, usage_role_id, report_every, report_channel_id.
 
         Raises `TypeError` for any other name.
         """
         if unknown := sorted(set(chosen) - _CHOOSABLE):
             raise TypeError(f"there is no setting {unknown[0]!r}")
         values = {name: int(value) if isinstance(value, bool) else value for name, value in chosen.items()}
+        if "report_every" in values:
+            values["reported_until"] = None  # of another length: none has been missed
         await self._change(guild_id, values, "settings", str(actor))
 
     async def pause(self, guild_id: int, until: datetime | None = None, *, actor: object) -> None:

@@ -120,6 +120,8 @@ def honesty(spend: Spend) -> str:
         doubts.append(f"{counted(total.unpriced_calls, 'call')} unpriced: no price known, so not in the number above")
     if total.failed_calls:
         doubts.append(f"{counted(total.failed_calls, 'call')} failed")
+    if refused := spend.report.refused_calls:
+        doubts.append(f"{counted(refused, 'call')} refused, at no cost")
     sure = " · ".join(doubts) if doubts else "No call estimated, unpriced or failed"
     read_at = discord.utils.format_dt(spend.read_at, "T")
     return f"-# {sure}\n-# Prices: {spend.prices}\n-# Days in {spend.zone} · read at {read_at}"

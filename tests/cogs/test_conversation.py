@@ -285,7 +285,9 @@ async def test_a_budget_that_saves(simcord_env: simcord.Env, place: Any, service
     tracker = services.tracker
 
     async def ask() -> str:
-        await alice.send(channel, f"{mention(simcord_env)} compare them: give me a long answer", attachments=[("week.png", PNG)])
+        await alice.send(
+            channel, f"{mention(simcord_env)} compare them: give me a long answer", attachments=[("week.png", PNG)]
+        )
         return str(channel.last_message.content)
 
     await ask()

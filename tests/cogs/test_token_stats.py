@@ -1,12 +1,12 @@
 """`/token-stats` from the command to the last select, on real books."""
 
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
 from bot.client import Trilo
 from bot.usage.records import Status
-from tests.cogs.helpers import NOW, Books, Server, a_month, selected, texts
+from tests.cogs.helpers import NOW, Books, Clock, Server, a_month, selected, texts
 
 PERIOD, SPLIT = "token-stats:period", "token-stats:split"
 
@@ -153,10 +153,10 @@ async def test_a_single_day_is_shown_with_its_week(server: Server, books: Books)
     )
 
 
-async def test_days_are_the_servers_own(server: Server, books: Books):
-    sql = "INSERT INTO guild_settings (guild_id, time_zone) VALUES ($1, $2)"
-    await books.tracker.ledger._database.execute(sql, server.guild.id, "Pacific/Auckland")
-    books.tracker.ledger._zones[server.guild.id] = ZoneInfo("Pacific/Auckland")
+async def test_days_are_the_servers_own(server: Server, books: Books, clock: Clock):
+    clock.now -= timedelta(days=2)
+    await books.tracker.settings.set_time_zone(server.guild.id, "Pacific/Auckland")
+    clock.now += timedelta(days=2)
     await books.book(server.guild.id, 10**9)
     shown = texts((await server.manager.slash(server.channel, "token-stats", by="day")).response)
     assert "Mon 16 Mar" in shown[1]

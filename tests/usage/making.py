@@ -135,6 +135,11 @@ class FaultyDatabase:
             raise self.problem
         return await self._database.fetch(sql, *parameters)
 
+    async def read(self, script: Any) -> Any:
+        if self.gone:
+            raise self.problem
+        return await self._database.read(script)
+
     async def fetch_all(self, queries: Any) -> list[list[Row]]:
         if self.gone:
             raise self.problem

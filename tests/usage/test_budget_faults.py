@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.usage import ledger as ledger_module
+from bot.usage import waiting_room
 from bot.usage import writer as writer_module
 from bot.usage.budget_book import BudgetBook
 from bot.usage.budgets import Level
@@ -90,7 +91,7 @@ async def test_a_decision_whose_reply_is_lost_is_still_the_decision(database, co
 async def test_any_weather_leaves_nothing_reserved(database, seed: int, monkeypatch) -> None:
     """I8, I13, I14, I23: whatever fails in whatever order, counters equal a recount and nothing is held afterwards."""
     monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.02)
-    monkeypatch.setattr(ledger_module, "LOOK_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(waiting_room, "LOOK_AGAIN_SECONDS", 0.01)
     dice = random.Random(seed)
     hard = await limit(database, "0.0004")
     soft = await limit(database, "0.0001", scope="each_user", guild_id=0, period="total", mode="soft")
