@@ -6,6 +6,7 @@ The rooms, in reading order:
     application   opens and closes everything       client        the Discord client
     usage/        the books: the one door to the model, prices, tokens, ledger, reports
     assistant/    what we ask the model
+    alerts/       why an alert fired, and e-mail and webhooks
     words         errors as words for people        errors        the exception tree, drawn
     sandbox/      the bot inside a made-up Discord, with an offline stand-in for the model
 

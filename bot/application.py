@@ -37,7 +37,11 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Everything the cogs work with, for as long as the block lasts."""
     async with open_tracker(
-        database_url, synchronous=settings.ledger_synchronous, buffering=settings.buffering, console=console
+        database_url,
+        synchronous=settings.ledger_synchronous,
+        buffering=settings.buffering,
+        fail_open=settings.budgets_fail_open,
+        console=console,
     ) as tracker:
         models = Models(fast=settings.fast_model, smart=settings.smart_model)
         declare(tracker, models, max_output_tokens=settings.max_output_tokens)

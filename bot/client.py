@@ -106,19 +106,22 @@ class Trilo(commands.AutoShardedBot):
             await self._leave(guild)
             return
         try:
-            await self._give_cap(guild.id)
+            await self.give_cap(guild.id)
         except UsageError as error:
             log.error("server %d has no cap until the next start: %s", guild.id, where(error))  # noqa: TRY400 - I33
 
-    async def _give_cap(self, guild_id: int) -> None:
-        """Write DEFAULT_SERVER_LIMIT_USD down as the server's budget, unless the operator has given it one already."""
+    async def give_cap(self, guild_id: int) -> None:
+        """Write DEFAULT_SERVER_LIMIT_USD down as the server's budget, unless the operator has given it one already.
+
+        Direct messages (`guild_id` 0) have one of the same size together. Raises `DatabaseUnavailableError`.
+        """
         limit = self.services.settings.default_server_limit_usd
-        tracker = self.services.tracker
-        if limit is None or _has_cap(tracker.ledger.rules.of(guild_id).budgets):
+        tracker, scope = self.services.tracker, Scope.GUILD if guild_id else Scope.DIRECT_MESSAGES
+        if limit is None or _has_cap(tracker.ledger.rules.of(guild_id).budgets, scope):
             return
-        if not _has_cap(await tracker.budgets.of(guild_id)):  # another process may have been faster
+        if not _has_cap(await tracker.budgets.of(guild_id), scope):  # another process may have been faster
             await tracker.budgets.set(
-                scope=Scope.GUILD, guild_id=guild_id, limit_usd=limit, mode=Mode.HARD, owner=Owner.OPERATOR
+                scope=scope, guild_id=guild_id, limit_usd=limit, mode=Mode.HARD, owner=Owner.OPERATOR
             )
 
     async def _leave(self, guild: discord.Guild) -> None:
@@ -193,8 +196,8 @@ class Trilo(commands.AutoShardedBot):
             await claims.remember(name, digest)
 
 
-def _has_cap(budgets: Iterable[Budget]) -> bool:
-    return any(budget.owner is Owner.OPERATOR for budget in budgets)
+def _has_cap(budgets: Iterable[Budget], scope: Scope) -> bool:
+    return any(budget.owner is Owner.OPERATOR and budget.scope is scope for budget in budgets)
 
 
 class Tree(app_commands.CommandTree[Trilo]):

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     premium_sku_id: PositiveInt | None = None
     premium_url: str | None = None
     default_server_limit_usd: Decimal | None = Field(default=Decimal(5), ge=0, le=LARGEST_USD)
+    budgets_fail_open: bool = False
     calls_per_minute_member: int = Field(default=6, ge=0, le=10_000)
     calls_per_minute_server: int = Field(default=30, ge=0, le=10_000)
     ledger_synchronous: Literal["NORMAL", "FULL"] = "NORMAL"

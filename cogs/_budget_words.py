@@ -9,7 +9,7 @@ from datetime import datetime
 from discord.utils import format_dt
 
 from bot.usage.budget_book import Standing
-from bot.usage.budgets import Budget, Level, Mode, Owner, Scope, Unknown
+from bot.usage.budgets import FULL, Budget, Level, Mode, Owner, Scope, Unknown
 from bot.usage.calendars import Period
 from bot.usage.limits import amount_words, limit_words
 from cogs._views.figures import counted, percent
@@ -18,10 +18,9 @@ from cogs._views.tables import plain, shorten
 PER = {Period.DAY: "a day", Period.WEEK: "a week", Period.MONTH: "a month", Period.TOTAL: "in total"}
 EACH = frozenset({Scope.EACH_USER, Scope.EACH_IN_ROLE})
 """Scopes that have a counter for every member."""
-UNKNOWN_COST = {
-    Unknown.REFUSE: "Questions whose cost can't be told beforehand are refused.",
-    Unknown.ADMIT: "Questions whose cost can't be told beforehand are answered all the same.",
-}
+
+TOO_LITTLE = "what is left is too little for another answer"
+"""Why a budget is used up before all of it is spent."""
 
 _CELLS = 16
 _NAME_COLUMNS = 50
@@ -67,6 +66,13 @@ def at_limit(budget: Budget) -> str:
     return "stops at the limit"
 
 
+def alerts_at(budget: Budget) -> str:
+    """The percentages at which alerts go out: `alerts at 80, 90 and 100 %`."""
+    *first, last = map(str, budget.thresholds)
+    listed = f"{', '.join(first)} and {last}" if first else last
+    return f"alerts at {listed}\u00a0%"
+
+
 def grouped(standings: Sequence[Standing]) -> list[list[Standing]]:
     """Standings by budget, the operator's first, then in their order."""
     by_id: dict[str, list[Standing]] = {}
@@ -79,7 +85,9 @@ def section(standings: Sequence[Standing]) -> str:
     """One budget in a few lines: a bar, what is spent, reserved and left, when it starts anew and when it runs out."""
     budget = standings[0].budget
     owner = "the operator's cap, which only the bot's operator can change" if budget.owner is Owner.OPERATOR else ""
-    heading = f"**{title(budget)}**\n-# {' · '.join(filter(None, [at_limit(budget), owner]))}"
+    unknown = "answers questions of unknown cost" if budget.unknown is Unknown.ADMIT else ""
+    rules = " · ".join(filter(None, [at_limit(budget), alerts_at(budget), owner, unknown]))
+    heading = f"**{title(budget)}**\n-# {rules[0].upper()}{rules[1:]}"
     if budget.scope in EACH:
         return "\n".join([heading, *_each(standings), ends(standings[0])])
     standing = standings[0]
@@ -137,6 +145,8 @@ def _pace(standing: Standing) -> str:
         return ""
     if standing.level.used >= standing.budget.limit:
         return "⛔ Used up." if standing.budget.stops else "⚠️ Over the limit."
+    if standing.budget.stops and standing.level.fired >= FULL:
+        return f"⛔ Used up: {TOO_LITTLE}."
     if standing.runs_out_at is None:
         return "At this pace it lasts." if standing.ends_at else "At this pace it lasts for years."
     return f"⚠️ At this pace it runs out {format_dt(standing.runs_out_at, 'R')}, {format_dt(standing.runs_out_at, 'f')}."

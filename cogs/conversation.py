@@ -130,12 +130,17 @@ class ConversationCog(commands.Cog):
     async def _ask(self, message: discord.Message, question: Question, reply: StreamedReply) -> str:
         ending = Ending()
         channel, thread = place_of(message)
+        guild_id = message.guild.id if message.guild else 0
+        try:
+            await self.bot.give_cap(guild_id)  # nothing to do but in a server's first moments
+        except UsageError as error:
+            log.warning("message %d is answered although its server has no cap yet: %s", message.id, where(error))
         async with AsyncExitStack() as stack:
             with suppress(discord.HTTPException):  # a server that forbids it loses only the indicator
                 await stack.enter_async_context(message.channel.typing())
             await stack.enter_async_context(
                 token_tracking_context(
-                    guild_id=message.guild.id if message.guild else 0,
+                    guild_id=guild_id,
                     channel_id=channel,
                     session_id=thread,
                     user_id=message.author.id,

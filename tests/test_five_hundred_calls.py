@@ -280,7 +280,7 @@ async def test_the_books_of_five_hundred_mixed_calls(tmp_path, wire):
         own = [await tracker.reports.spend(guild, "all", "operation") for guild in range(7)]
         summary = tracker.get_summary()
         assert (tracker.ledger.dropped, tracker.ledger.unrecorded, tracker.ledger.faults) == (0, 0, 0)
-        assert not tracker._in_flight
+        assert not tracker.calls._in_flight
 
     # One record for each call, attributed to whom it was made for.
     assert [row["session_id"] for row in rows] == [str(number) for number in range(CALLS)]

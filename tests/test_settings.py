@@ -57,6 +57,7 @@ def test_the_defaults():
         "premium_sku_id": None,
         "premium_url": None,
         "default_server_limit_usd": Decimal(5),
+        "budgets_fail_open": False,
         "calls_per_minute_member": 6,
         "calls_per_minute_server": 30,
         "ledger_synchronous": "NORMAL",

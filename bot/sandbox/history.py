@@ -9,6 +9,10 @@ from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, St
 from bot.usage.tracker import UsageTracker
 
 DAYS = 75
+NEWCOMER = "jordan_k"
+"""Has asked only since yesterday, and is near 80 % of a free month's tokens: switch quotas on and ask as they."""
+_NEWCOMERS_CALLS = 10
+_NEWCOMERS_USAGE = Usage(input_tokens=690, output_tokens=90)
 _OPERATIONS = (
     # operation, model, weight, input tokens, output tokens
     ("general_conversation", "gpt-4o-mini", 60, (120, 1_800), (40, 320)),
@@ -25,32 +29,40 @@ async def write_history(tracker: UsageTracker, world: World) -> int:
         return 0
     dice = random.Random(7)  # noqa: S311 - made-up history, the same at each start
     today = datetime.combine(tracker.clock().date(), time(), tracker.clock().tzinfo)
+    members = [member for member in world.members.values() if member.name != NEWCOMER]
     written = 0
     for days_ago in range(DAYS, 0, -1):
         day = today - timedelta(days=days_ago)
         for _ in range(dice.randint(2, 9) + (8 if day.weekday() in (5, 6) else 0)):
-            _write_call(tracker, world, day + timedelta(seconds=dice.randint(15 * 3600, 86_399)), dice)
+            at = day + timedelta(seconds=dice.randint(15 * 3600, 86_399))
+            operation, model, _, inputs, outputs = dice.choices(_OPERATIONS, [row[2] for row in _OPERATIONS])[0]
+            usage = Usage(input_tokens=dice.randint(*inputs), output_tokens=dice.randint(*outputs))
+            who = _who(world, dice.choice(members).id, operation, dice)
+            _write_call(tracker, who, model, usage, at, failed=dice.random() < 0.02)
             written += 1
+    for number in range(_NEWCOMERS_CALLS):
+        at = today - timedelta(hours=1, minutes=number)
+        who = _who(world, world.members[NEWCOMER].id, "general_conversation", dice)
+        _write_call(tracker, who, "gpt-4o-mini", _NEWCOMERS_USAGE, at)
     await tracker.ledger.flush()
-    return written
+    return written + _NEWCOMERS_CALLS
 
 
-def _write_call(tracker: UsageTracker, world: World, at: datetime, dice: random.Random) -> None:
-    operation, model, _, inputs, outputs = dice.choices(_OPERATIONS, [row[2] for row in _OPERATIONS])[0]
-    usage = Usage(input_tokens=dice.randint(*inputs), output_tokens=dice.randint(*outputs))
-    failed = dice.random() < 0.02
+def _who(world: World, user_id: int, operation: str, dice: random.Random) -> Attribution:
+    channel = dice.choice(list(world.channels.values()))
+    return Attribution(operation=operation, guild_id=world.guild.id, channel_id=channel.id, user_id=str(user_id))
+
+
+def _write_call(
+    tracker: UsageTracker, who: Attribution, model: str, usage: Usage, at: datetime, *, failed: bool = False
+) -> None:
     price = Price(0, "not charged") if failed else tracker.prices.price(usage, model, at=at)
     call = OpenCall(
         id=new_id(),
         kind=Kind.LLM,
         api="chat",
         started_at=at,
-        attribution=Attribution(
-            operation=operation,
-            guild_id=world.guild.id,
-            channel_id=dice.choice(list(world.channels.values())).id,
-            user_id=str(dice.choice(list(world.members.values())).id),
-        ),
+        attribution=who,
         provider="sandbox",
         request_model=model,
         reserved_usage=usage,
@@ -60,7 +72,7 @@ def _write_call(tracker: UsageTracker, world: World, at: datetime, dice: random.
         status=Status.ERROR if failed else Status.OK,
         usage=Usage() if failed else usage,
         price=price,
-        duration_ms=dice.randint(600, 5_000),
+        duration_ms=600 + 8 * usage.output_tokens,
         response_model=model,
         error_type="rate_limit_exceeded" if failed else None,
     )

@@ -54,6 +54,8 @@ class LiveEnv(simcord.Env):
         self.backend.clock = LiveClock()
         await super().start()
         await self.bot.wait_until_ready()
+        for guild in self.bot.guilds:  # simcord doesn't wait for servers before it is ready, so nobody was told of them
+            self.bot.dispatch("guild_available", guild)
 
     def _bot_scope(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Deliver events without claiming the tasks they start, which would freeze their timers."""

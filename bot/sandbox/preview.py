@@ -26,7 +26,10 @@ Things to try on the page:
   @{BOT_NAME} give me a long answer       longer than one message may be
   @{BOT_NAME} please fail                 the model fails; also: please be busy, please hang up, out of credit
   /token-stats                       choose a period and a split
-  then as Jordan ("Viewing as"):     without Manage Server, Discord doesn't offer /token-stats
+  /budget set 0.0004 per day         alerts come to the channel you choose; #general is the one you see here
+  then three long answers:           the alerts with their buttons, a kind no, then ⏳; /budget show has it all
+  /settings                          switch quotas on; /my-usage shows what is left, /ai pause stops everything
+  then as Jordan ("Viewing as"):     without Manage Server, Discord offers only /help and /my-usage
 """
 
 _WELCOME = "Week 7 is up: six games, advance on Sunday 20:00. Ask @{bot} if anything is unclear."

@@ -20,6 +20,8 @@ SANDBOX_DATABASE = "sqlite:///data/sandbox.db"
 
 async def run_sandbox(settings: Settings, port: int | None) -> None:
     """Serve until cancelled or ended from the page. With OPENAI_API_KEY or OPENAI_BASE_URL that model answers."""
+    if "app_env" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"app_env": "development"})
     database_url = settings.database_url if "database_url" in settings.model_fields_set else SANDBOX_DATABASE
     async with AsyncExitStack() as stack:
         if settings.openai_api_key is None and settings.openai_base_url is None:

@@ -7,14 +7,20 @@
         get_tracker().get_summary()
 
 Reading order: records, context, openai_client, exchange, metered_body, tracked_call, answers, intent, prices, tokens,
-tracker, ledger, batch, rollups, database, reports.
+tracker; budgets, calendars, rules, admission, quotas; ledger, batch, decision, writer, counters, rollups, database;
+budget_book, server_settings, quota_book, alert_book, reports.
 """
 
+from bot.usage.budgets import Budget
 from bot.usage.context import token_tracking_context
 from bot.usage.errors import (
+    AiPausedError,
+    BudgetExceededError,
+    CallRefusedError,
     DatabaseBusyError,
     DatabaseUnavailableError,
     DatabaseUrlError,
+    InvalidBudgetError,
     LedgerClosedError,
     NoTrackerError,
     QuotaExceededError,
@@ -35,12 +41,17 @@ from bot.usage.records import Attribution, Kind, Price, SpendLine, Status, Usage
 from bot.usage.tracker import UsageTracker, open_tracker
 
 __all__ = [
+    "AiPausedError",
     "Attribution",
+    "Budget",
+    "BudgetExceededError",
+    "CallRefusedError",
     "DatabaseBusyError",
     "DatabaseUnavailableError",
     "DatabaseUrlError",
     "Event",
     "EventKind",
+    "InvalidBudgetError",
     "Kind",
     "LedgerClosedError",
     "NoTrackerError",

@@ -6,7 +6,7 @@ the limit and refuse the rest, this rule serves 94 %. Below `SHORTEST` tokens an
 the call is refused instead (I13).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,13 +102,13 @@ def _refused(call: OpenCall, item: Counted, level: Level, why: Why, ends_at: End
     return Refused(item, BudgetExceededError(call.attribution.guild_id, why, figures))
 
 
-def out_of_reach(call: OpenCall, counted: Sequence[Counted]) -> BudgetExceededError | None:
+def out_of_reach(guild_id: int, counted: Iterable[Counted]) -> BudgetExceededError | None:
     """Why a call may not leave while the books can't be reached: a budget that stops counts it (I23); None: it may."""
     stopping = next((item for item in counted if item.budget.stops), None)
     if stopping is None:
         return None
     figures = _figures(stopping.budget, stopping.counter, Level(), None, None)
-    return BudgetExceededError(call.attribution.guild_id, Why.OUT_OF_REACH, figures)
+    return BudgetExceededError(guild_id, Why.OUT_OF_REACH, figures)
 
 
 def _figures(

@@ -9,6 +9,7 @@ from bot.usage.admission import USUAL_CAP
 from bot.usage.context import current_attribution, storable
 from bot.usage.endpoints import TOLD_BY_THE_ANSWER, Endpoint, choices_of, output_cap, worst_case_usage
 from bot.usage.ids import new_id
+from bot.usage.operations import Operation
 from bot.usage.prices import PriceList
 from bot.usage.providers import Provider
 from bot.usage.records import Elastic, OpenCall, Price, Usage
@@ -26,14 +27,15 @@ def open_call(
     prices: PriceList,
     provider: Provider,
     at: datetime,
-    operation_cap: Callable[[str], int | None],
+    operation: Callable[[str], Operation],
 ) -> OpenCall:
     """The call as it is stored before it leaves, at its worst case, under the attribution of here and now.
 
-    `operation_cap` tells the output cap that an operation was declared with.
+    `operation` tells what was declared of an operation by its name.
     """
     model = storable(body.get("model") or "unknown")[:MODEL_CHARACTERS]
     attribution = current_attribution()
+    declared = operation(attribution.operation)
     uncapped = output_cap(endpoint.api, body) is None
     model_cap = prices.max_output_tokens(model) if uncapped else None
     usage = worst_case_usage(endpoint.api, body, estimate, model_cap)
@@ -53,7 +55,7 @@ def open_call(
         reserved_usage=usage,
         reserved=price(usage),
         opaque=bool(estimate.opaque) or endpoint.api in TOLD_BY_THE_ANSWER,
-        elastic=_elastic(body, usage, operation_cap(attribution.operation), model_cap, price) if uncapped else None,
+        elastic=_elastic(body, usage, declared.max_output_tokens, model_cap, price) if uncapped else None,
     )
 
 

@@ -19,7 +19,7 @@ from bot.usage.database import SqliteDatabase
 from bot.usage.decision import Outcome
 from bot.usage.errors import BudgetExceededError, CallRefusedError, LedgerClosedError
 from bot.usage.quota_gate import QuotaMove
-from bot.usage.records import OpenCall, Price, Settlement, Status, Usage, UsageRecord
+from bot.usage.records import Attribution, OpenCall, Price, Settlement, Status, Usage, UsageRecord
 from bot.usage.rules import Rules
 from bot.usage.waiting_room import WaitingRoom
 from bot.usage.writer import Writer
@@ -121,7 +121,7 @@ class Ledger:
                     await self._until(self._has_room)
         if self._closing:
             raise LedgerClosedError
-        stops = self._stopping(call)
+        stops = self.stopping(call.attribution)
         if not self._has_room():
             if stops is not None:
                 raise stops
@@ -142,7 +142,7 @@ class Ledger:
         """Reserve an admitted call's worst case once more: it is about to be sent again, and the attempt before may be
         billed all the same. Raises as `admit` does.
         """
-        if (stops := self._stopping(call)) is None and self._degraded:
+        if (stops := self.stopping(call.attribution)) is None and self._degraded:
             return
         if self._closing or not self._has_room():
             if stops is not None:
@@ -197,6 +197,10 @@ class Ledger:
     def zone(self, guild_id: int) -> tzinfo:
         """The time zone that a server chose last: UTC until it does."""
         return self.rules.calendar(guild_id).chosen
+
+    def stopping(self, who: Attribution) -> BudgetExceededError | None:
+        """Why a call may not leave unrecorded now (I23); None where it may."""
+        return None if self._fail_open else out_of_reach(who.guild_id, self.rules.counting(who, self._clock()))
 
     # What the writer tells.
 
@@ -272,17 +276,13 @@ class Ledger:
             self._count(intent.call, error)
         self._refuse(intent, error)
 
-    def _stopping(self, call: OpenCall) -> BudgetExceededError | None:
-        """Why a call may not leave unrecorded; None where it may."""
-        return None if self._fail_open else out_of_reach(call, self.rules.counted(call))
-
     def _let_go_unwritten(self, intent: Intent) -> bool:
         """Let a call go that isn't on the books, unless a budget stops: then it waits on."""
-        return self._stopping(intent.call) is None and intent.let_go(intent.call)
+        return self.stopping(intent.call.attribution) is None and intent.let_go(intent.call)
 
     def _answer_unwritten(self, intent: Intent) -> bool:
         """The same when there is nothing to wait for: then it is refused. Whether it goes."""
-        refusal = self._stopping(intent.call)
+        refusal = self.stopping(intent.call.attribution)
         if refusal is not None and intent.refuse(refusal):
             self._count(intent.call, refusal)
         return self._let_go_unwritten(intent)

@@ -8,6 +8,7 @@ import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
 
+from bot.usage.context import current_attribution
 from bot.usage.endpoints import billed_endpoint, request_body, stored_response_id
 from bot.usage.errors import TriloError, UntrackableCallError
 from bot.usage.exchange import Exchange, note_fault
@@ -103,14 +104,16 @@ class TrackedOpenAI(AsyncOpenAI):
             return None
         endpoint = billed_endpoint(options.method, options.url)
         if endpoint is None:
-            return tracker.retrieval(stored_response_id(options.url))
+            return tracker.calls.retrieval(stored_response_id(options.url))
         body = request_body(options.json_data, options.extra_json)
         try:
-            return await tracker.admit(endpoint, body, base_url=self.base_url, streamed=streamed)
+            return await tracker.calls.admit(endpoint, body, base_url=self.base_url, streamed=streamed)
         except TriloError:
             raise  # refused on purpose
         except Exception as error:  # noqa: BLE001 - our fault isn't the caller's (I23); budgets refuse by TriloError
             note_fault(tracker.ledger, error)
+            if (refusal := tracker.ledger.stopping(current_attribution())) is not None:
+                raise refusal from None
             tracker.ledger.unrecorded += 1
             return None
 

@@ -103,7 +103,7 @@ class Rules:
 
     def counted(self, call: OpenCall) -> list[Counted]:
         """The budgets that a call adds to, its server's and the whole bot's, in the periods in which it starts."""
-        return [] if call.kind is Kind.PAYMENT else list(self._counted(call.attribution, call.started_at))
+        return [] if call.kind is Kind.PAYMENT else list(self.counting(call.attribution, call.started_at))
 
     def operation(self, name: str) -> Operation:
         """What is declared of an operation."""
@@ -131,7 +131,7 @@ class Rules:
         """How the strictest of the budgets that save before they stop wants a call of that kind to save now."""
         found = [
             saving(item.budget, self._levels.get(item.counter, Level()))
-            for item in self._counted(who, at)
+            for item in self.counting(who, at)
             if item.budget.id in self._saving
         ]
         return max(found, key=STRICTNESS.index, default=Saving.NONE)
@@ -179,7 +179,8 @@ class Rules:
             rows = yield (_LEVELS, (guild_id, budget.id, start))
             self.keep({(guild_id, budget.id, key, start): Level(*amounts) for key, *amounts in rows})
 
-    def _counted(self, who: Attribution, at: datetime) -> Iterator[Counted]:
+    def counting(self, who: Attribution, at: datetime) -> Iterator[Counted]:
+        """The budgets that a call for somebody, starting at that time, adds to."""
         for guild_id in (who.guild_id, BOT) if who.guild_id != BOT else (BOT,):
             rules = self.of(guild_id)
             for budget in rules.budgets:

@@ -1,15 +1,13 @@
 """`UsageTracker`: one object that holds the books open, and `open_tracker`, which opens and closes them in order."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import openai
 
 from bot.usage import rows, schema
@@ -18,15 +16,14 @@ from bot.usage.alert_targets import AlertTargets
 from bot.usage.budget_book import BudgetBook
 from bot.usage.budgets import Saving
 from bot.usage.calendars import Calendar
+from bot.usage.calls_in_flight import CallsInFlight
 from bot.usage.claims import Claims
 from bot.usage.console import Console
 from bot.usage.context import current_attribution
 from bot.usage.database import SqliteDatabase, sqlite_path
-from bot.usage.endpoints import Endpoint
-from bot.usage.errors import DatabaseUnavailableError, QuotaExceededError
-from bot.usage.events import Events, premium_uses, quota_events, refusal_event
+from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.events import Events, premium_uses, quota_events
 from bot.usage.hand_tracking import Buffering, HandTracking
-from bot.usage.intent import adds_usage, open_call
 from bot.usage.ledger import Ledger
 from bot.usage.openai_client import TrackedOpenAI
 from bot.usage.opened import closing, opened
@@ -34,19 +31,16 @@ from bot.usage.operation_costs import OperationCosts
 from bot.usage.operations import Operation
 from bot.usage.prices import PriceList
 from bot.usage.process_lock import ProcessLock
-from bot.usage.providers import provider_of
 from bot.usage.quota_book import QuotaBook
 from bot.usage.quota_gate import QuotaMove
 from bot.usage.quotas import Tiers
-from bot.usage.records import OpenCall, Settlement, UsageRecord, utc_now
+from bot.usage.records import UsageRecord, utc_now
 from bot.usage.reports import Reports
-from bot.usage.request_tokens import estimate_request_async
 from bot.usage.rules import Rules
 from bot.usage.scheduled_reports import ScheduledReports
 from bot.usage.server_settings import SettingsBook
 from bot.usage.summary import RunningSums, Summary
 from bot.usage.tier_grants import TierGrants
-from bot.usage.tracked_call import Retrieval, TrackedCall
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +48,6 @@ LOCK_WAIT_SECONDS = 15.0
 """How long opening waits for another process to let go of a SQLite file: longer than a redeploy's old one takes."""
 CLOSE_PATIENCE_SECONDS = 4.0
 """How long closing waits for calls in flight; those still open then are booked at the next opening (I21)."""
-BACKGROUND_LIMIT = 10_000
-"""Responses in the background that are waited for at once; beyond it the oldest are left to the next opening."""
-
-
 Subscriber = Callable[[Sequence[UsageRecord]], None]
 
 
@@ -96,10 +86,7 @@ class UsageTracker:
         self._by_hand = HandTracking(self.ledger, prices, clock, buffering, self._sums.add)
         self.track_usage = self._by_hand.track_usage
         self._clients: list[TrackedOpenAI] = []
-        self._in_flight: set[str] = set()
-        self._landed = asyncio.Event()
-        self._settling: set[asyncio.Task[None]] = set()
-        self._background: dict[str, TrackedCall] = {}
+        self.calls = CallsInFlight(prices, self.ledger, clock, self.events, self._sums.add)
         costs = OperationCosts(database, prices, self.operations, clock)
         self.estimate_operation_cost = costs.estimate
         self.quotas = QuotaBook(
@@ -182,78 +169,17 @@ class UsageTracker:
     async def force_flush(self) -> None:
         """Return when everything booked so far is durable."""
         self._by_hand.hand_over()
-        while self._settling:
-            # Not gather: whoever gives up waiting must not cancel the settlements with it.
-            await asyncio.wait(self._settling)
+        await self.calls.settled()
         await self.ledger.flush()
-
-    async def admit(
-        self, endpoint: Endpoint, body: Mapping[str, Any], *, base_url: httpx2.URL, streamed: bool
-    ) -> TrackedCall:
-        """Put a call on the books at its worst case. When this returns it may leave."""
-        estimate = await estimate_request_async(endpoint.api, body)
-        provider = provider_of(base_url)
-        opened = open_call(
-            endpoint, body, estimate,
-            prices=self.prices, provider=provider, at=self.clock(), operation_cap=self._operation_cap,
-        )  # fmt: skip
-        try:
-            opened = await self.ledger.admit(opened)
-        except QuotaExceededError as error:
-            self.events.fire([refusal_event(error.user_id, opened.attribution.operation, error.result)])
-            raise
-        self._in_flight.add(opened.id)
-        self._landed.clear()
-        asks = adds_usage(endpoint, body, streamed=streamed)
-        return TrackedCall(self, opened, body, estimate.input_tokens, provider.price_id, adds_usage=asks)
-
-    def settle(self, call: OpenCall, settled: Settlement) -> None:
-        """Queue how a call ended, and count it in the summary."""
-        self._has_landed(call)
-        self.ledger.settle(call, settled)
-        self._sums.add(UsageRecord(call, settled))
-
-    def settle_later(self, settling: Coroutine[Any, Any, None]) -> None:
-        """Own a settlement that must count tokens first."""
-        task = asyncio.get_running_loop().create_task(settling)
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
-
-    def expect_background(self, call: TrackedCall) -> None:
-        """A response goes on at the provider: whoever retrieves it with its usage first, settles this call."""
-        while len(self._background) >= BACKGROUND_LIMIT:
-            self._background.pop(next(iter(self._background)))
-        self._background[call.background_id] = call
-        self._has_landed(call.opened)
-
-    def retrieval(self, response_id: str | None) -> Retrieval | None:
-        """The unsettled call that a retrieved response belongs to. Retrieving any other is no new charge (I2)."""
-        call = self._background.get(response_id or "")
-        if call is not None and call.is_settled:
-            del self._background[call.background_id]
-            return None
-        return Retrieval(call) if call is not None else None
 
     async def close(self) -> None:
         """Wait a while for calls in flight, close the clients, write everything down."""
-        if self._in_flight:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._landed.wait(), CLOSE_PATIENCE_SECONDS)
+        await self.calls.landed(CLOSE_PATIENCE_SECONDS)
         for client in self._clients:
             await client.close()
-        if self._settling:
-            await asyncio.wait(self._settling, timeout=CLOSE_PATIENCE_SECONDS)
+        await self.calls.settled(CLOSE_PATIENCE_SECONDS)
         self._by_hand.hand_over()
         await self.ledger.close()
-
-    def _operation_cap(self, operation: str) -> int | None:
-        declared = self.operations.get(operation)
-        return declared.max_output_tokens if declared else None
-
-    def _has_landed(self, call: OpenCall) -> None:
-        self._in_flight.discard(call.id)
-        if not self._in_flight:
-            self._landed.set()
 
     def _tell_premium_uses(self, records: Sequence[UsageRecord]) -> None:
         premium = {name for name, operation in self.operations.items() if operation.premium}

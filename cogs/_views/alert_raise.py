@@ -31,7 +31,9 @@ class RaiseModal(discord.ui.Modal):
         self._budget_id = budget.id
         now = limit_words(budget.unit, budget.limit)
         self.limit = discord.ui.TextInput["RaiseModal"](custom_id="limit", default=now, max_length=60)
-        self.add_item(discord.ui.Label(text=f"New limit {PER[budget.period]}", component=self.limit))
+        self.add_item(
+            discord.ui.Label(text="New limit", description=f"Now {now} {PER[budget.period]}", component=self.limit)
+        )
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Check everything again, then set it."""

@@ -10,7 +10,7 @@ from bot.alerts.facts import AlertFacts
 from bot.usage.alert_rows import Alert, AlertKind
 from bot.usage.budgets import FULL, Budget, Mode, Scope
 from bot.usage.limits import amount_words, limit_words
-from cogs._budget_words import EACH, PER, title
+from cogs._budget_words import EACH, PER, TOO_LITTLE, title
 from cogs._views.figures import counted, day_words, percent
 from cogs._views.tables import plain
 
@@ -78,9 +78,10 @@ def _lines(facts: AlertFacts, dated: Dated, caused: Callable[[Cause, Budget], st
     if facts.is_over:
         return [*lines, "This comes late: the period it is about is over."]
     if alert.threshold < FULL:
-        pace = f"At this pace it runs out {dated(standing.runs_out_at)}." if standing.runs_out_at else ""
+        pace = f"At this pace it runs out on {dated(standing.runs_out_at)}." if standing.runs_out_at else ""
         return [*lines, pace, _at_full(budget)]
-    return [*lines, _now(budget, standing.ends_at, dated)]
+    too_little = f"{TOO_LITTLE[0].upper()}{TOO_LITTLE[1:]}." if budget.stops and alert.used < alert.limit else ""
+    return [*lines, too_little, _now(budget, standing.ends_at, dated)]
 
 
 def _title(budget: Budget, key: str, *, with_members: bool) -> str:
@@ -130,10 +131,10 @@ def _grew(cause: Cause, budget: Budget, named: str) -> str:
 def _at_full(budget: Budget) -> str:
     """What is going to happen."""
     if budget.mode is Mode.SOFT:
-        return "At 100 % it only warns."
+        return "At 100 % I only say so: questions are answered all the same."
     if budget.mode is Mode.CHEAPER:
-        return f"From {budget.cheaper_at} % on the cheaper model answers; at 100 % questions under it are refused."
-    return "At 100 % questions under it are refused."
+        return f"From {budget.cheaper_at} % on the cheaper model answers; at 100 % further questions are refused."
+    return "At 100 % further questions are refused."
 
 
 def _now(budget: Budget, ends_at: datetime | None, dated: Dated) -> str:
@@ -141,8 +142,8 @@ def _now(budget: Budget, ends_at: datetime | None, dated: Dated) -> str:
     if not budget.stops:
         return "It only warns: questions are answered all the same."
     until = f"until {dated(ends_at)}" if ends_at else "until its limit is raised"
-    return f"Questions under it are refused {until}."
+    return f"Further questions are refused {until}."
 
 
 def _utc(at: datetime) -> str:
-    return f"on {at:%Y-%m-%d at %H:%M} UTC"
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,12 +1,14 @@
-"""The form behind Edit: a budget's limit, its warnings, and what happens at the limit."""
+"""The form behind Edit: a budget's limit, its alerts, what happens at the limit and where a cost is unknown."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
 import discord
 
 from bot.client import Trilo, answer_privately
-from bot.usage.budgets import Budget, Mode, Unit
+from bot.usage.budgets import Budget, Mode, Unit, Unknown
 from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit, parse_thresholds
 from cogs._budget_words import at_limit, title
 from cogs._views.budget_plan import own_budget, store
@@ -14,6 +16,7 @@ from cogs._views.owned import OwnedModal, OwnedView
 
 AT_LIMIT = {Mode.HARD: "stop", Mode.SOFT: "warn", Mode.CHEAPER: "cheaper model"}
 """What can be chosen for the limit, and its name there."""
+_UNKNOWN_COST = {Unknown.REFUSE: "Refuse it", Unknown.ADMIT: "Answer it all the same"}
 GONE = "That budget is gone: somebody has removed it meanwhile."
 _COUNTS = {Unit.USD: "dollars", Unit.TOKENS: "tokens"}
 
@@ -30,14 +33,19 @@ class BudgetForm(OwnedModal):
         self._thresholds: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="thresholds", default=", ".join(map(str, budget.thresholds)), max_length=60
         )
-        options = [
-            discord.SelectOption(label=name.capitalize(), value=mode.value, default=mode is budget.mode)
-            for mode, name in AT_LIMIT.items()
-        ]
-        self._mode: discord.ui.Select[Any] = discord.ui.Select(custom_id="mode", options=options)
+        modes = {mode: name.capitalize() for mode, name in AT_LIMIT.items()}
+        self._mode = _choice("mode", modes, budget.mode)
+        self._unknown = _choice("unknown", _UNKNOWN_COST, budget.unknown)
         self.add_item(discord.ui.Label(text="Limit", description="Like $5 or 200k tokens", component=self._limit))
         self.add_item(discord.ui.Label(text="Alerts at these percentages", component=self._thresholds))
         self.add_item(discord.ui.Label(text="At the limit", component=self._mode))
+        self.add_item(
+            discord.ui.Label(
+                text="If a question's cost is unknown",
+                description="As with a model that nobody knows the price of",
+                component=self._unknown,
+            )
+        )
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Change what was changed, in the budget as the books have it now."""
@@ -63,4 +71,11 @@ class BudgetForm(OwnedModal):
             )
         thresholds = parse_thresholds(self._thresholds.value)
         mode = Mode(self._mode.values[0]) if self._mode.values else budget.mode
-        return replace(budget, limit=limit.amount, thresholds=thresholds, mode=mode)
+        unknown = Unknown(self._unknown.values[0]) if self._unknown.values else budget.unknown
+        return replace(budget, limit=limit.amount, thresholds=thresholds, mode=mode, unknown=unknown)
+
+
+def _choice(custom_id: str, names: Mapping[Any, str], now: StrEnum) -> discord.ui.Select[Any]:
+    """One of several values, by their names, with the one that holds now chosen."""
+    options = [discord.SelectOption(label=name, value=value, default=value is now) for value, name in names.items()]
+    return discord.ui.Select(custom_id=custom_id, options=options)

@@ -33,16 +33,14 @@ _ALERTS = {
 }
 
 
-async def history_words(tracker: UsageTracker, guild_id: int) -> str:
-    """The newest changes and alerts of a server. Raises `DatabaseUnavailableError`."""
+async def history_words(tracker: UsageTracker, guild_id: int) -> tuple[str, str]:
+    """The newest changes of a server, and its newest alerts. Raises `DatabaseUnavailableError`."""
     changes = await tracker.settings.audit(guild_id, CHANGES)
     alerts = await tracker.alerts.history(guild_id, ALERTS)
     budgets = {budget.id: budget for budget in await tracker.budgets.of(guild_id)}
-    lines = ["## History", "**Changes**", *(change_words(change) for change in changes)]
-    if not changes:
-        lines.append("Nobody has changed anything yet.")
-    lines += ["**Alerts**", *(alert_words(alert, budgets.get(alert.budget_id)) for alert in alerts)]
-    return "\n".join(lines if alerts else [*lines, "There has been none yet."])
+    changed = [change_words(change) for change in changes] or ["Nobody has changed anything yet."]
+    alerted = [alert_words(alert, budgets.get(alert.budget_id)) for alert in alerts] or ["There has been none yet."]
+    return "\n".join(["## History", "**Changes**", *changed]), "\n".join(["**Alerts**", *alerted])
 
 
 def change_words(line: AuditLine) -> str:
@@ -71,7 +69,7 @@ def _what(line: AuditLine) -> str:
         cap = "the operator's cap, " if budget.owner is Owner.OPERATOR else ""
         return f"{line.action}, {cap}{title(budget)}, {at_limit(budget)}"
     changed = ", ".join(_SETTINGS[name] for name in line.facts if name in _SETTINGS)
-    return f"{line.action}: {changed}" if line.action == "settings" and changed else line.action
+    return f"changed {changed}" if line.action == "settings" and changed else line.action
 
 
 def _budget(guild_id: int, facts: Mapping[str, Any]) -> Budget:

@@ -1,19 +1,18 @@
 """The view of `/budget show`: how every budget of a server stands, and what can be done with each."""
 
-from dataclasses import replace
 from typing import Any
 
 import discord
 
 from bot.client import Trilo
 from bot.usage.budget_book import Standing
-from bot.usage.budgets import Budget, Owner, Unknown
+from bot.usage.budgets import Budget, Owner
 from bot.usage.server_settings import ServerSettings
-from cogs._budget_words import UNKNOWN_COST, grouped, paused_words, section, title
+from cogs._budget_words import grouped, paused_words, section, title
 from cogs._views.budget_form import GONE, BudgetForm
 from cogs._views.budget_history import history_words
 from cogs._views.budget_names import labels_of
-from cogs._views.budget_plan import own_budget, store
+from cogs._views.budget_plan import own_budget
 from cogs._views.look import COLOUR, NOBODY
 from cogs._views.names import Names
 from cogs._views.owned import OwnedView, Pick, Press
@@ -64,8 +63,6 @@ class BudgetsView(OwnedView):
         texts = [self._heading(), *(section(standings) for standings in self._shown())]
         if all(standings[0].budget.owner is Owner.OPERATOR for standings in self._by_budget):
             texts.append(NONE_YET)
-        if budget is not None:
-            texts.append(f"Chosen below: **{title(budget)}**\n-# {UNKNOWN_COST[budget.unknown]}")
         items: list[discord.ui.Item[Any]] = []
         for text in filter(None, [*texts, self.note]):
             items += [discord.ui.Separator()] if items else []
@@ -94,17 +91,18 @@ class BudgetsView(OwnedView):
         turning = self._turning()
         if budget is None:
             return [discord.ui.ActionRow(history, *turning)]
-        refuses = budget.unknown is Unknown.REFUSE
-        toggle = "Answer what can't be estimated" if refuses else "Refuse what can't be estimated"
         danger = discord.ButtonStyle.danger
+        options = self._options(budget)
+        pick = Pick(options, self._choose, custom_id="budgets:choose")
         return [
-            discord.ui.ActionRow(Pick(self._options(budget), self._choose, custom_id="budgets:choose")),
+            *([discord.ui.ActionRow(pick)] if len(options) > 1 else []),
             discord.ui.ActionRow(
                 Press("Edit", self._edit, custom_id="budgets:edit", opens_form=True),
-                Press(toggle, self._toggle_unknown, custom_id="budgets:unknown"),
+                Press("Test alert", self._test, custom_id="budgets:test"),
+                history,
                 Press("Remove", self._ask_to_remove, custom_id="budgets:remove", style=danger),
             ),
-            discord.ui.ActionRow(Press("Test alert", self._test, custom_id="budgets:test"), history, *turning),
+            *([discord.ui.ActionRow(*turning)] if turning else []),
         ]
 
     def _options(self, budget: Budget) -> list[discord.SelectOption]:
@@ -154,19 +152,6 @@ class BudgetsView(OwnedView):
         if (budget := self.budget) is not None:
             await interaction.response.send_modal(BudgetForm(self, budget))
 
-    async def _toggle_unknown(self, interaction: discord.Interaction[Trilo]) -> None:
-        """By what the books say now: the press means the opposite of what was shown."""
-        shown = self.budget
-        if shown is None:
-            return
-        wanted = Unknown.ADMIT if shown.unknown is Unknown.REFUSE else Unknown.REFUSE
-        found = await own_budget(self.tracker, self.guild.id, shown.id)
-        if found is None:
-            await self.redraw(interaction, GONE)
-            return
-        await store(self.tracker, replace(found, unknown=wanted), interaction.user.id)
-        await self.redraw(interaction, f"✅ Changed: {title(found)}.")
-
     async def _ask_to_remove(self, interaction: discord.Interaction[Trilo]) -> None:
         budget = self.budget
         self._removing, self._chosen = budget is not None, budget.id if budget else None
@@ -194,6 +179,7 @@ class BudgetsView(OwnedView):
 
     async def _history(self, interaction: discord.Interaction[Trilo]) -> None:
         view = discord.ui.LayoutView(timeout=None)
-        text = discord.ui.TextDisplay[Any](await history_words(self.tracker, self.guild.id))
-        view.add_item(discord.ui.Container(text, accent_colour=COLOUR))
+        changes, alerts = await history_words(self.tracker, self.guild.id)
+        texts = discord.ui.TextDisplay[Any](changes), discord.ui.TextDisplay[Any](alerts)
+        view.add_item(discord.ui.Container(texts[0], discord.ui.Separator(), texts[1], accent_colour=COLOUR))
         await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)

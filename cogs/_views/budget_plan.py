@@ -10,7 +10,7 @@ from bot.usage.money import usd
 from bot.usage.records import SpendLine
 from bot.usage.reports import Days, Split
 from bot.usage.tracker import UsageTracker
-from cogs._budget_words import EACH, PER, at_limit, title
+from cogs._budget_words import EACH, PER, alerts_at, at_limit, title
 
 _SPLITS: dict[Scope, Split] = {
     Scope.CHANNEL: "channel",
@@ -88,13 +88,17 @@ async def own_budget(tracker: UsageTracker, guild_id: int, budget_id: str) -> Bu
 def plan_words(plan: Plan) -> str:
     """Everything that somebody should know before they confirm."""
     budget = plan.budget
-    lines = [f"## Set this budget?\n**{title(budget)}**", f"It {at_limit(budget)}.", _replaced(plan)]
+    lines = [
+        f"## Set this budget?\n**{title(budget)}**",
+        f"It {at_limit(budget)}, with {alerts_at(budget)}.",
+        _replaced(plan),
+    ]
     return "\n".join(filter(None, [*lines, _already(plan), _under_cap(plan)]))
 
 
 def _replaced(plan: Plan) -> str:
     if plan.before is None:
-        return "It is a new budget beside those there are."
+        return "It is new: it replaces no other."
     before = plan.before
     return f"It replaces {limit_words(before.unit, before.limit)} {PER[before.period]}, which {at_limit(before)}."
 
@@ -102,14 +106,14 @@ def _replaced(plan: Plan) -> str:
 def _already(plan: Plan) -> str:
     budget, used = plan.budget, plan.used
     if not budget.limit and budget.mode is not Mode.SOFT:
-        return "⛔ **A limit of nothing allows nothing**: every question under it is refused."
+        return "⛔ **A limit of nothing allows nothing**: every such question is refused."
     if used is None:
         return "It counts from now on: what roles have spent before isn't on record."
     spent = f"{amount_words(budget.unit, used)} {_RUNNING[budget.period]}"
     told = f"The member who spent most spent {spent}." if budget.scope in EACH else f"Spent {spent}."
     if used < budget.limit:
         return told
-    then = "a warning goes out at once" if budget.mode is Mode.SOFT else "questions under it are refused at once"
+    then = "a warning goes out at once" if budget.mode is Mode.SOFT else "further questions are refused at once"
     return f"{told}\n⚠️ **That reaches the new limit already**: {then}."
 
 

@@ -59,7 +59,7 @@ def headline(own: Own) -> str:
     ]
     if own.guild_id is not None:
         here = sum(line.total_tokens for line in own.lines if line.guild_id == own.guild_id)
-        words.append(f"-# {counted(here, 'token')} of them on this server")
+        words.append(f"-# {'all' if here == total else counted(here, 'token')} of them on this server")
     return "\n".join(words)
 
 

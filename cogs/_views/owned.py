@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from zlib import crc32
 
 import discord
 
@@ -149,7 +150,7 @@ class Pick(discord.ui.Select[Any]):
     def __init__(
         self, options: Sequence[discord.SelectOption], picked: Picked, *, custom_id: str, placeholder: str | None = None
     ) -> None:
-        super().__init__(options=list(options), custom_id=custom_id, placeholder=placeholder)
+        super().__init__(options=list(options), custom_id=custom_id, placeholder=placeholder, id=_own_id(custom_id))
         self._picked = picked
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
@@ -165,6 +166,7 @@ class PickChannel(discord.ui.ChannelSelect[Any]):
         super().__init__(
             channel_types=[discord.ChannelType.text, discord.ChannelType.news],
             custom_id=custom_id,
+            id=_own_id(custom_id),
             placeholder=placeholder,
             min_values=0,
             default_values=_chosen(chosen, discord.SelectDefaultValueType.channel),
@@ -183,6 +185,7 @@ class PickRole(discord.ui.RoleSelect[Any]):
     def __init__(self, picked: Picked, *, custom_id: str, placeholder: str, chosen: int | None = None) -> None:
         super().__init__(
             custom_id=custom_id,
+            id=_own_id(custom_id),
             placeholder=placeholder,
             min_values=0,
             default_values=_chosen(chosen, discord.SelectDefaultValueType.role),
@@ -193,6 +196,13 @@ class PickRole(discord.ui.RoleSelect[Any]):
         """Hand on what was chosen: at most one role."""
         await interaction.response.defer()
         await self._picked(interaction, list(self.values))
+
+
+def _own_id(custom_id: str) -> int:
+    """A list's id within its message (31 bits). An automatic one is its position: whatever list comes to stand there
+    after a redraw would be shown with what was chosen in the one before it.
+    """
+    return crc32(custom_id.encode()) >> 1
 
 
 def _chosen(entity_id: int | None, kind: discord.SelectDefaultValueType) -> list[discord.SelectDefaultValue]:

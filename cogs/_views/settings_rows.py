@@ -5,6 +5,7 @@ from typing import Any, get_args
 import discord
 
 from bot.client import Trilo
+from bot.usage.quotas import SubscriptionTier
 from bot.usage.server_settings import ReportEvery
 from cogs._views.alert_targets import TITLE, open_alert_targets
 from cogs._views.owned import Pick, PickChannel, PickRole, Press
@@ -41,7 +42,7 @@ def alert_owner(view: SettingsView) -> list[discord.ui.Item[Any]]:
             "alert_owner",
             on,
             f"**Direct message to the owner: {_state(on)}**\n-# {told}",
-            told if not on else "The server's owner gets no direct messages any more.",
+            f"Direct messages to the owner are {_state(not on)}.",
         )
     ]
 
@@ -74,13 +75,16 @@ def usage_role(view: SettingsView) -> list[discord.ui.Item[Any]]:
 def quotas(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Whether members' monthly quotas hold here."""
     on = view.settings.quotas
+    free = view.tracker.quotas.tiers.get(SubscriptionTier.FREE).monthly_tokens
+    most = "as many tokens a month as they like" if free is None else f"{free:,} tokens a month"
+    told = f"Each member gets {most}, by a higher tier more. `/my-usage` shows what is left."
     return [
         _switch(
             view,
             "quotas",
             on,
-            f"**Quotas for members: {_state(on)}**\n-# Each member's tokens a month, by their tier.",
-            "Quotas hold on this server now." if not on else "Quotas don't hold on this server any more.",
+            f"**Quotas for members: {_state(on)}**\n-# {told}",
+            "Quotas are on: what members used this month counts already." if not on else "Quotas are off.",
         )
     ]
 

@@ -179,7 +179,7 @@ async def test_the_test_button_shows_an_alert_as_it_will_be(server: Server, book
         "## ⚠️ 90 % of a budget is used",
         "**$5.00 a month for this server**",
         "$4.50 of $5.00 (90 %) used since 1 Mar.",
-        "At 100 % questions under it are refused.",
+        "At 100 % further questions are refused.",
         "-# This is a test: it shows what an alert will look like here.",
     ]
     assert await books.tracker.alerts.history(server.guild.id) == []

@@ -42,8 +42,8 @@ async def test_what_an_alert_says(server: Server, books: Books, bot: Trilo, simc
         "**$5.00 a month for this server**",
         "$4.50 of $5.00 (90 %) used since 1 Mar.",
         f"Grew most: <#{server.channel.id}>, $3.50 more than in the 15\u00a0days before.",
-        "At this pace it runs out <t:1773715200:f>.",
-        "At 100 % questions under it are refused.",
+        "At this pace it runs out on <t:1773715200:f>.",
+        "At 100 % further questions are refused.",
     ]
     assert buttons(message) == {
         "Raise the limit": f"alert:raise:{budget.id}",
@@ -72,7 +72,7 @@ async def test_a_jump_to_150_percent_is_one_message_that_names_the_highest(serve
         "**$5.00 a month for this server**",
         "$7.50 of $5.00 (150 %) used since 1 Mar.",
         "Grew most: the operation `general_conversation`, $7.50 more than in the 15\u00a0days before.",
-        f"Questions under it are refused until {MONTH_ENDS}.",
+        f"Further questions are refused until {MONTH_ENDS}.",
     ]
     assert [threshold for threshold, _ in await delivered_how(books, server)] == [100, 90, 80]
 
@@ -85,9 +85,9 @@ async def test_a_jump_to_150_percent_is_one_message_that_names_the_highest(serve
         (
             {"mode": Mode.CHEAPER},
             "4.50",
-            "From 80 % on the cheaper model answers; at 100 % questions under it are refused.",
+            "From 80 % on the cheaper model answers; at 100 % further questions are refused.",
         ),
-        ({"period": "total"}, "5", "Questions under it are refused until its limit is raised."),
+        ({"period": "total"}, "5", "Further questions are refused until its limit is raised."),
     ],
 )
 async def test_what_happens_at_the_limit(server: Server, books: Books, bot: Trilo, options, spent, last):

@@ -10,7 +10,6 @@ import simcord
 from bot.client import Trilo
 from bot.usage.budgets import Budget, Mode, Owner, Scope, Unknown
 from bot.usage.tracker import UsageTracker
-from cogs._budget_words import UNKNOWN_COST
 from cogs._views.budget_form import GONE
 from cogs._views.budget_list import NONE_YET, PAGE
 from cogs._views.owned import TIMEOUT_SECONDS
@@ -52,7 +51,7 @@ async def test_the_operators_cap_is_shown_without_buttons(server: Server, tracke
     view = await shown(server)
     assert texts(view)[1:] == [
         "**$5.00 a month for this server**\n"
-        "-# stops at the limit · the operator's cap, which only the bot's operator can change\n"
+        "-# Stops at the limit · alerts at 80, 90 and 100\u00a0% · the operator's cap, which only the bot's operator can change\n"
         "`░░░░░░░░░░░░░░░░` 0\u00a0%\n"
         "$0.00 spent · $0.00 reserved · **$5.00 left**\n" + APRIL,
         NONE_YET,
@@ -67,13 +66,12 @@ async def test_how_a_budget_stands(server: Server, budget: Budget):
     assert texts(view) == [
         "## Budgets of this server\n-# Days, weeks and months in UTC",
         "**$0.02 a month for this server**\n"
-        "-# stops at the limit\n"
+        "-# Stops at the limit · alerts at 80, 90 and 100\u00a0%\n"
         "`█████████████░░░` 76\u00a0%\n"
         "$0.02 spent · $0.00 reserved · **$0.0049 left**\n"
         f"⚠️ At this pace it runs out <t:{runs_out}:R>, <t:{runs_out}:f>.\n" + APRIL,
-        f"Chosen below: **$0.02 a month for this server**\n-# {UNKNOWN_COST[Unknown.REFUSE]}",
     ]
-    assert labels(view) == ["Edit", "Answer what can't be estimated", "Remove", "Test alert", "History"]
+    assert labels(view) == ["Edit", "Test alert", "History", "Remove"]
 
 
 async def test_each_member_has_a_line_up_to_three(server: Server, books: Books, tracker: UsageTracker):
@@ -83,7 +81,7 @@ async def test_each_member_has_a_line_up_to_three(server: Server, books: Books, 
     await tracker.budgets.set(scope=Scope.EACH_USER, guild_id=server.guild.id, limit_usd=1)
     assert texts(await shown(server))[1].splitlines() == [
         "**$1.00 a month for each member**",
-        "-# stops at the limit",
+        "-# Stops at the limit · alerts at 80, 90 and 100\u00a0%",
         "`████████░░░░░░░░` 50\u00a0% <@100000000000000004> · $0.50 spent",
         "`███████░░░░░░░░░` 40\u00a0% <@100000000000000003> · $0.40 spent",
         "`█████░░░░░░░░░░░` 30\u00a0% <@100000000000000002> · $0.30 spent",
@@ -134,7 +132,7 @@ async def test_what_was_removed_meanwhile_is_gone(server: Server, budget: Budget
     await server.manager.click(third, label="Remove")
     await tracker.budgets.remove(budget.id, guild_id=server.guild.id)
     await server.manager.submit_modal(form, {"limit": "$1", "thresholds": "80", "mode": ["hard"]})
-    await server.manager.click(second, label="Answer what can't be estimated")
+    await server.manager.click(second, label="Remove")
     await server.manager.click(third, label="Remove")
     assert [texts(each)[-1] for each in (view, second, third)] == [GONE] * 3
     assert await tracker.budgets.of(server.guild.id) == []
@@ -143,11 +141,13 @@ async def test_what_was_removed_meanwhile_is_gone(server: Server, budget: Budget
 async def test_what_cannot_be_estimated(server: Server, budget: Budget, tracker: UsageTracker):
     """I15: refused or answered by the server's own choice."""
     view = await shown(server)
-    await server.manager.click(view, label="Answer what can't be estimated")
-    assert (await tracker.budgets.of(server.guild.id))[0].unknown is Unknown.ADMIT
-    assert texts(view)[-2].endswith("\n-# Questions whose cost can't be told beforehand are answered all the same.")
-    await server.manager.click(view, label="Refuse what can't be estimated")
-    assert (await tracker.budgets.of(server.guild.id))[0].unknown is Unknown.REFUSE
+    for unknown, told in ((Unknown.ADMIT, " · answers questions of unknown cost"), (Unknown.REFUSE, "")):
+        form = await server.manager.click(view, label="Edit")
+        await server.manager.submit_modal(
+            form, {"limit": "$1", "thresholds": "80", "mode": ["hard"], "unknown": [unknown.value]}
+        )
+        assert (await tracker.budgets.of(server.guild.id))[0].unknown is unknown
+        assert texts(view)[1].splitlines()[1] == f"-# Stops at the limit · alerts at 80\u00a0%{told}"
 
 
 async def test_removing(server: Server, budget: Budget, tracker: UsageTracker):
@@ -175,10 +175,9 @@ async def test_many_budgets_are_pages_and_the_buttons_are_for_the_chosen_one(ser
     assert selected(view) == [ids[0]]
     await server.manager.select(view, [ids[2]], custom_id="budgets:choose")
     assert selected(view) == [ids[2]]
-    assert texts(view)[-1].startswith("Chosen below: **$2.00 a month for the operation `op2`**")
     await server.manager.click(view, label="▶")
     assert selected(view) == [ids[PAGE - 1]]
-    assert [text.splitlines()[0] for text in texts(view)[1:-1]] == [
+    assert [text.splitlines()[0] for text in texts(view)[1:]] == [
         f"**${number}.00 a month for the operation `op{number}`**" for number in range(PAGE - 1, PAGE + 2)
     ]
     await server.manager.click(view, label="◀")

@@ -48,7 +48,7 @@ def test_what_is_doubtful_is_named():
     level = Level(spent=USD // 4, doubtful=USD // 4, reserved=USD // 10)
     assert section([standing(level)]).splitlines() == [
         "**$1.00 a month for this server**",
-        "-# stops at the limit",
+        "-# Stops at the limit · alerts at 80, 90 and 100\u00a0%",
         "`████████▒▒░░░░░░` 50\u00a0%",
         "$0.25 spent · $0.25 doubtful (the provider may have billed it) · $0.10 reserved · **$0.40 left**",
         "At this pace it lasts.",

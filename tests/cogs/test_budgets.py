@@ -44,8 +44,8 @@ async def test_nothing_is_set_before_it_is_confirmed(server: Server, books: Book
     assert words.splitlines() == [
         "## Set this budget?",
         "**$5.00 a month for this server**",
-        "It stops at the limit.",
-        "It is a new budget beside those there are.",
+        "It stops at the limit, with alerts at 80, 90 and 100\u00a0%.",
+        "It is new: it replaces no other.",
         "Spent $0.02 so far this month.",
     ]
     assert await tracker.budgets.of(server.guild.id) == []
@@ -54,7 +54,7 @@ async def test_nothing_is_set_before_it_is_confirmed(server: Server, books: Book
     assert texts(question)[0] == (
         "✅ **Set**\n"
         "**$5.00 a month for this server**\n"
-        "-# stops at the limit\n"
+        "-# Stops at the limit · alerts at 80, 90 and 100\u00a0%\n"
         "`█░░░░░░░░░░░░░░░` <1\u00a0%\n"
         "$0.02 spent · $0.00 reserved · **$4.98 left**\n"
         "At this pace it lasts.\n"

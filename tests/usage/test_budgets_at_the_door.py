@@ -133,7 +133,7 @@ async def test_a_refused_call_never_leaves(
     assert figures.ends_at > tracker.clock()
     assert stub.requests == []
     assert await records(tracker) == []
-    assert not tracker._in_flight
+    assert not tracker.calls._in_flight
     database = tracker.ledger._database
     assert await database.fetch("SELECT guild_id, cause, calls FROM refusals") == [(1, "budget used_up", 1)]
     [alert] = await database.fetch("SELECT threshold, used, limit_amount FROM alerts WHERE delivered_at IS NULL")

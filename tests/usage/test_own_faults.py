@@ -4,6 +4,7 @@ import openai
 import pytest
 
 from bot.usage import TrackedOpenAI, UsageTracker
+from bot.usage.errors import BudgetExceededError, Why
 from tests.usage.conftest import Records
 from tests.usage.shapes import TEXT, chat, chunks
 from tests.usage.stub import Stub, answer, error, sse
@@ -47,13 +48,13 @@ async def test_a_fault_in_the_books_never_reaches_the_caller(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("disk on fire")
 
-    monkeypatch.setattr(tracker, "settle", broken)
+    monkeypatch.setattr(tracker.calls, "settle", broken)
     stub.answers(answer(chat()), sse(chunks()))
     assert await client.chat.completions.create(**WORST)
     stream = await client.chat.completions.create(**WORST, stream=True)
     assert len([chunk async for chunk in stream]) == len(chunks(usage=None))
     assert tracker.ledger.faults >= 2
-    tracker._in_flight.clear()
+    tracker.calls._in_flight.clear()
 
 
 async def test_a_fault_in_admitting_never_reaches_the_caller(
@@ -64,10 +65,15 @@ async def test_a_fault_in_admitting_never_reaches_the_caller(
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(tracker, "admit", broken)
+    monkeypatch.setattr(tracker.calls, "admit", broken)
     stub.answers(answer(chat()))
     assert await client.chat.completions.create(**WORST)
     assert (tracker.ledger.faults, tracker.ledger.unrecorded) == (1, 1)
+    await tracker.set_budget(scope="bot", limit_usd="5")
+    with pytest.raises(BudgetExceededError) as raised:  # unless a budget stops: that fails closed
+        await client.chat.completions.create(**WORST)
+    assert raised.value.why is Why.OUT_OF_REACH
+    assert (tracker.ledger.faults, tracker.ledger.unrecorded, len(stub.requests)) == (2, 1, 1)
 
 
 async def test_a_fault_while_watching_a_stream_never_reaches_its_reader(
