@@ -160,7 +160,7 @@ class ConversationCog(commands.Cog):
         except UsageError as error:
             log.warning("message %d is answered without a look at the quota: %s", message.id, error)
             return ""
-        return f"You've used {used} % of your monthly tokens." if used else ""
+        return f"You've passed {used} % of your monthly tokens. `/my-usage` shows what is left." if used else ""
 
     @property
     def _me(self) -> discord.ClientUser:

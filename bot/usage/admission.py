@@ -32,6 +32,11 @@ class Refused:
     error: BudgetExceededError
 
     @property
+    def is_final(self) -> bool:
+        """Whether it is the budget that has run out: not the calls in flight, nor a call beyond any such budget."""
+        return self.error.why is Why.USED_UP and not self.error.is_too_large
+
+    @property
     def is_crowded(self) -> bool:
         """Whether it would fit, but for the calls in flight."""
         return self.error.why is Why.BUSY

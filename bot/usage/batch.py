@@ -77,7 +77,7 @@ class Batch:
     watchdog: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self.intents) + len(self.records)
+        return len(self.intents) + len(self.records) + self.refusals.total()
 
     def answer(self, answer: Callable[[Intent], bool]) -> int:
         """Answer every caller who still waits, as far as `answer` does; to how many it said yes."""
@@ -90,12 +90,12 @@ class Batch:
             self.watchdog = None
 
     def parts(self) -> list[Self]:
-        """Two smaller batches with the same contents in the same order, intents first; none for a single entry."""
-        if self.refusals:
+        """Smaller batches with the same contents in the same order, intents first; none for what can't be halved."""
+        if self.refusals and (self.intents or self.records):
             return [type(self)(refusals=self.refusals), type(self)(self.intents, self.records)]
         if self.intents and self.records:
             return [type(self)(intents=self.intents), type(self)(records=self.records)]
-        half = len(self) // 2
+        half = max(len(self.intents), len(self.records)) // 2
         if not half:
             return []
         if self.intents:

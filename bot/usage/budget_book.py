@@ -38,6 +38,7 @@ _SELECT_SAME = (
     f"SELECT {BUDGET_COLUMNS} FROM budgets "
     "WHERE guild_id = $1 AND owner = $2 AND scope = $3 AND scope_id = $4 AND period = $5 AND unit = $6"
 )
+_DELETE = f"DELETE FROM budgets WHERE id = $1 AND guild_id = $2 AND owner = $3 RETURNING {BUDGET_COLUMNS}"
 _UPDATE_FIRED = (
     "UPDATE budget_periods SET fired = $5 WHERE guild_id = $1 AND budget_id = $2 AND key = $3 AND period_start = $4"
 )
@@ -110,9 +111,11 @@ class BudgetBook:
         await self._changed()
         return stored
 
-    async def remove(self, budget_id: str, *, guild_id: int, actor: object = audit.SYSTEM) -> bool:
-        """Remove one of a server's own budgets with its counters; False where it has none of that id."""
-        removed = await self._database.transact(lambda: self._remove(budget_id, guild_id, str(actor)))
+    async def remove(
+        self, budget_id: str, *, guild_id: int, owner: Owner = Owner.SERVER, actor: object = audit.SYSTEM
+    ) -> bool:
+        """Remove a budget with its counters; False where that server has none of that id and owner."""
+        removed = await self._database.transact(lambda: self._remove(budget_id, guild_id, owner, str(actor)))
         await self._changed()
         return removed
 
@@ -142,6 +145,7 @@ class BudgetBook:
         return found
 
     def _set(self, budget: Budget, actor: str) -> Script[Budget]:
+        yield from changing(budget.guild_id)
         now = self._clock()
         names = map(str, (budget.owner, budget.scope, budget.scope_id, budget.period, budget.unit))
         found = yield (_SELECT_SAME, (budget.guild_id, *names))
@@ -152,20 +156,17 @@ class BudgetBook:
         start = calendar.start(budget.period, now)
         if before is None:
             yield from count_what_was_spent(stored, start, calendar.begin(budget.period, now))
-        yield from _announce_anew(stored, start, microseconds(now))
-        yield from changing(budget.guild_id)
+        raised = before is not None and stored.limit > before.limit
+        yield from _announce_anew(stored, start, microseconds(now), rearms=raised)
         yield from audit.note(now, budget.guild_id, actor, "budget set", facts_of(stored))
         return stored
 
-    def _remove(self, budget_id: str, guild_id: int, actor: str) -> Script[bool]:
-        found = yield (
-            f"DELETE FROM budgets WHERE id = $1 AND guild_id = $2 RETURNING {BUDGET_COLUMNS}",
-            (budget_id, guild_id),
-        )
+    def _remove(self, budget_id: str, guild_id: int, owner: Owner, actor: str) -> Script[bool]:
+        yield from changing(guild_id)
+        found = yield (_DELETE, (budget_id, guild_id, owner.value))
         if not found:
             return False
         yield ("DELETE FROM budget_periods WHERE guild_id = $1 AND budget_id = $2", (guild_id, budget_id))
-        yield from changing(guild_id)
         yield from audit.note(self._clock(), guild_id, actor, "budget removed", facts_of(budget_of(found[0])))
         return True
 
@@ -183,7 +184,7 @@ def facts_of(budget: Budget) -> dict[str, str | int]:
     }
 
 
-def _announce_anew(budget: Budget, start: str, at_us: int) -> Script[None]:
+def _announce_anew(budget: Budget, start: str, at_us: int, *, rearms: bool) -> Script[None]:
     """Fire what the limit has put below what is used, re-arm what it has put above."""
     rows = yield (_SELECT_LEVEL, (budget.guild_id, budget.id, start))
     for key, _, *amounts in rows:
@@ -192,7 +193,8 @@ def _announce_anew(budget: Budget, start: str, at_us: int) -> Script[None]:
         if passed := newly_passed(budget, level):
             for row in alert_rows.threshold_rows(counter, passed, level.used, budget.limit, at_us):
                 yield (alert_rows.INSERT, row)
-        yield (_UPDATE_FIRED, (*counter, highest_passed(budget, level)))
+        fired = max(highest_passed(budget, level), 0 if rearms else level.fired)
+        yield (_UPDATE_FIRED, (*counter, fired))
 
 
 def _row(budget: Budget) -> tuple[object, ...]:

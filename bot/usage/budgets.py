@@ -148,8 +148,8 @@ def saving(budget: Budget, level: Level) -> Saving:
 
 
 def _passed(budget: Budget, level: Level) -> list[int]:
-    """Of a limit of 0 nothing can be used: its one announcement is the first call it refuses."""
-    if not budget.limit:
+    """A limit of 0 is passed by whatever was used at all."""
+    if not level.used:
         return []
     return [threshold for threshold in budget.thresholds if level.used * FULL >= threshold * budget.limit]
 

@@ -41,30 +41,37 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a call has reserved, by counter and in its unit: its worst case once for each attempt that may be billed.
+    """What an open call has reserved, by counter and in its unit: its worst case for each of `times` attempts.
 
-    `version` is the number of the rules it was admitted by; 0 where it wasn't.
+    `version` is the number of the rules by which it was reserved.
     """
 
+    call: OpenCall
     amounts: Mapping[CounterKey, tuple[Unit, int]] = field(default_factory=dict)
-    version: int = 0
+    version: int = -1
+    times: int = 1
 
-    def again(self, call: OpenCall) -> "Held":
+    def again(self) -> "Held":
         """With the worst case of another attempt."""
-        more = {key: (unit, amount + reserved(call, unit)) for key, (unit, amount) in self.amounts.items()}
-        return replace(self, amounts=more)
+        more = {key: (unit, amount + self.once(key)) for key, (unit, amount) in self.amounts.items()}
+        return replace(self, amounts=more, times=self.times + 1)
+
+    def once(self, counter: CounterKey) -> int:
+        """What one attempt has reserved there."""
+        return self.amounts[counter][1] // self.times
 
     def to_json(self) -> str | None:
-        """As it is stored with the call; None for nothing held."""
+        """Where it is reserved, as it is stored with the call; None for nothing."""
         return json.dumps([[*key, *amount] for key, amount in self.amounts.items()]) if self.amounts else None
 
     @classmethod
-    def from_json(cls, text: str | None) -> "Held":
-        """What `to_json` made."""
+    def from_json(cls, call: OpenCall, text: str | None) -> "Held":
+        """What `to_json` made, of a call that another worker left open."""
         rows = json.loads(text) if text else []
-        return cls(
-            {(guild, budget, key, start): (Unit(unit), amount) for guild, budget, key, start, unit, amount in rows}
-        )
+        amounts = {
+            (guild, budget, key, start): (Unit(unit), amount) for guild, budget, key, start, unit, amount in rows
+        }
+        return cls(call, amounts)
 
 
 def add(counter: CounterKey, change: Change) -> Query:
@@ -77,11 +84,18 @@ def reserved(call: OpenCall, unit: Unit) -> int:
     return (call.reserved.cost_nano_usd or 0) if unit is Unit.USD else call.reserved_usage.total_tokens
 
 
-def settled(settlement: Settlement, unit: Unit) -> Change:
-    """What a finished call adds in a budget's unit."""
+def quota_reserved(call: OpenCall) -> int:
+    """What a quota holds back for a call: quotas are soft, so not its model's ceiling where it set no cap."""
+    if call.elastic is None or call.output_cap is not None:
+        return call.reserved_usage.total_tokens
+    return call.reserved_usage.input_tokens + call.elastic.most * call.elastic.choices
+
+
+def settled(settlement: Settlement, unit: Unit, *, soft: bool) -> Change:
+    """What a finished call adds in a budget's unit. A quota is `soft`: nobody loses tokens over a doubt."""
     if unit is Unit.USD:
         return Change(settlement.price.cost_nano_usd or 0, 0, settlement.doubtful_nano_usd)
-    return Change(settlement.usage.total_tokens, 0, settlement.doubtful_tokens)
+    return Change(settlement.usage.total_tokens, 0, 0 if soft else settlement.doubtful_tokens)
 
 
 def level_of(row: tuple[int, int, int, int]) -> Level:

@@ -16,9 +16,9 @@ from bot.usage.batch import Batch, Intent, refusal_of
 from bot.usage.budgets import FULL, Budget, Level, Unit, newly_passed
 from bot.usage.counters import Change, Held
 from bot.usage.database import Row, Script, Statement
-from bot.usage.errors import AiPausedError, CallRefusedError, Why
+from bot.usage.errors import AiPausedError, CallRefusedError
 from bot.usage.quota_gate import QuotaGate, QuotaMove
-from bot.usage.records import OpenCall, UsageRecord
+from bot.usage.records import OpenCall
 from bot.usage.rules import FOREVER, QUOTA, Counted, CounterKey, Rules
 
 ADD_REFUSALS = (
@@ -53,100 +53,112 @@ class Decision:
         self._held = held
         self._worker_id = worker_id
         self._now = now
+        self._ending = {record.call.id for record in batch.records}
         self._levels: dict[CounterKey, Level] = self.outcome.levels
+        self._changes: dict[CounterKey, Change] = {}
         self._reserving: dict[CounterKey, int] = {}
-        self._budgets: dict[CounterKey, Budget] = {}
+        self._opened: list[Row] = []
         self._again: list[Row] = []
+        self._adopted: list[Row] = []
         self._quotas = QuotaGate(rules, now)
 
     def script(self) -> Script[tuple[Outcome, Sequence[Statement]]]:
         """All of it, to be run by `SqliteDatabase.decide`."""
         yield from self._rules.refresh(self._now)
-        intents = [intent for intent in self._batch.intents if not intent.is_refused]
-        counted = {id(intent): self._counted(intent.call) for intent in intents if intent.asks}
-        changes = self._settling()
-        for item in chain.from_iterable(counted.values()):
-            changes.setdefault(item.counter, Change())
-        for intent in intents:
-            for counter in self._held_of(intent):
-                changes.setdefault(counter, Change())
-        asking = (intent.call for intent in intents if intent.asks and not intent.again)
-        yield from self._quotas.read(chain(asking, (record.call for record in self._batch.records)))
-        for counter in self._quotas.counters.values():
-            changes.setdefault(counter, Change())
-        for counter in sorted(changes):
-            [row] = yield counters.add(counter, changes[counter])
+        # Each intent is looked at once: whoever asks now may be answered by the event loop in the next moment.
+        asks = [(intent, intent.asks) for intent in self._batch.intents]
+        asking = [intent for intent, waits in asks if waits]
+        left = [intent for intent, waits in asks if not waits and not intent.is_refused]
+        counted = [self._rules.counted(intent.call) for intent in asking]
+        new = [intent.call for intent in asking if not intent.again]
+        yield from self._quotas.read(chain(new, (record.call for record in self._batch.records)))
+        self._settle()
+        self._adopt()
+        for intent in left:
+            self._take_note(intent)
+        again = (self._held_where_it_counts(intent.call.id) for intent in asking if intent.again)
+        looked_at = ((item.counter for item in items) for items in counted)
+        for counter in chain.from_iterable([*looked_at, *again, self._quotas.counters.values()]):
+            self._changes.setdefault(counter, Change())
+        for counter in sorted(self._changes):
+            [row] = yield counters.add(counter, self._changes[counter])
             self._levels[counter] = counters.level_of(row)
-        self.outcome.quota_moves += self._quotas.moves(self._batch.records, changes, self._levels)
-        opened = [self._decide(intent, counted.get(id(intent))) for intent in intents]
-        return self.outcome, list(self._statements([row for row in opened if row is not None]))
+        self.outcome.quota_moves += self._quotas.moves(self._batch.records, self._changes, self._levels)
+        for intent, items in zip(asking, counted, strict=True):
+            self._decide(intent, items)
+        return self.outcome, list(self._statements())
 
-    def _counted(self, call: OpenCall) -> list[Counted]:
-        found = self._rules.counted(call)
-        for item in found:
-            self._budgets[item.counter] = item.budget
-        return found
-
-    def _held_of(self, intent: Intent) -> Iterator[CounterKey]:
-        """Where a call that asks again has its first attempt reserved."""
-        if intent.again:
-            yield from filter(self._exists, self._held.get(intent.call.id, Held()).amounts)
-
-    def _settling(self) -> dict[CounterKey, Change]:
-        """What the finished calls of this batch add to which counters."""
-        changes: dict[CounterKey, Change] = {}
+    def _settle(self) -> None:
+        """What the finished calls add: to every budget that counts them now, and to those they were held in."""
         for record in self._batch.records:
-            for counter, change in self._changes_of(record):
-                changes[counter] = changes.get(counter, Change()) + change
-        return changes
+            call, held = record.call, self._held.get(record.call.id) or Held(record.call)
+            units = {counter: unit for counter, (unit, _) in held.amounts.items()}
+            if held.version != self._rules.version:
+                units |= {item.counter: item.budget.unit for item in self._rules.counted(call)}
+            quota = self._rules.quota_counter(call)
+            if quota is not None:
+                units.setdefault(quota, Unit.TOKENS)
+            for counter, unit in units.items():
+                change = counters.settled(record.settlement, unit, soft=counter == quota)
+                if counter in held.amounts:
+                    change = replace(change, reserved=-held.amounts[counter][1])
+                if change != Change():
+                    self._change(counter, change)
 
-    def _changes_of(self, record: UsageRecord) -> Iterator[tuple[CounterKey, Change]]:
-        """A call is charged to every budget that counts it now, and to those it was held in where they still exist."""
-        call, held = record.call, self._held.get(record.call.id, Held())
-        units = {counter: unit for counter, (unit, _) in held.amounts.items()}
-        if held.version != self._rules.version:
-            units |= {item.counter: item.budget.unit for item in self._counted(call)}
-        quota = self._rules.quota_counter(call)
-        if quota is not None:
-            units.setdefault(quota, Unit.TOKENS)
-        for counter, unit in units.items():
-            if not self._exists(counter):
+    def _adopt(self) -> None:
+        """Rules have changed: what is in flight is reserved in the budgets that it wasn't admitted by, too (I13)."""
+        for call_id, held in self._held.items():
+            if held.version == self._rules.version or call_id in self._ending:
                 continue
-            change = counters.settled(record.settlement, unit)
-            if counter in held.amounts:
-                change = replace(change, reserved=-held.amounts[counter][1])
-            if change != Change():
-                yield counter, change
+            counted = [item for item in self._rules.counted(held.call) if item.counter not in held.amounts]
+            for item in counted:
+                amount = counters.reserved(held.call, item.budget.unit) * held.times
+                held = replace(held, amounts={**held.amounts, item.counter: (item.budget.unit, amount)})
+                self._change(item.counter, Change(reserved=amount))
+            self.outcome.held[call_id] = replace(held, version=self._rules.version)
+            if counted:
+                self._adopted.append((call_id, held.to_json()))
 
-    def _exists(self, counter: CounterKey) -> bool:
-        """Whether a counter's budget still exists: a removed one's must not come back."""
-        guild_id, budget_id, *_ = counter
-        if budget_id == QUOTA or counter in self._budgets:
-            return True
-        for budget in self._rules.of(guild_id).budgets:
-            if budget.id == budget_id:
-                self._budgets[counter] = budget
-                return True
-        return False
-
-    def _decide(self, intent: Intent, counted: list[Counted] | None) -> Row | None:
-        """The row of a call that leaves (or has left); None for one that doesn't, or is on the books already."""
+    def _take_note(self, intent: Intent) -> None:
+        """Nobody waits for the answer any more: the call has left, and is put on the books without being asked."""
         call = intent.call
-        if counted is None:  # nobody waits any more: it has left
-            return None if intent.again else rows.open_row(call, self._worker_id)
+        if intent.again:
+            return
+        held = Held(call)
+        if call.id not in self._ending:
+            held = self._hold(call, self._rules.counted(call))
+            for counter, (_, amount) in held.amounts.items():
+                self._change(counter, Change(reserved=amount))
+            self.outcome.held[call.id] = held
+        self._opened.append(rows.open_row(call, self._worker_id, held.to_json()))
+
+    def _change(self, counter: CounterKey, change: Change) -> None:
+        """A removed budget's counter must not come back."""
+        guild_id, budget_id, *_ = counter
+        if budget_id == QUOTA or self._rules.of(guild_id).budget(budget_id) is not None:
+            self._changes[counter] = self._changes.get(counter, Change()) + change
+
+    def _held_where_it_counts(self, call_id: str) -> Iterator[CounterKey]:
+        """Where a call has its first attempt reserved, as far as that still exists."""
+        held = self._held.get(call_id)
+        for counter in held.amounts if held else ():
+            if counter[1] == QUOTA or self._rules.of(counter[0]).budget(counter[1]) is not None:
+                yield counter
+
+    def _decide(self, intent: Intent, counted: list[Counted]) -> None:
+        call = intent.call
         refusal = self._refusal(call)
         if refusal is not None:
             self.outcome.refused.append((intent, refusal))
-            return None
+            return
         verdict = judge(call, counted, self._levels, self._ends_at)
-        if isinstance(verdict, Refused):
-            if verdict.is_crowded:
-                self.outcome.crowded.append((intent, verdict.error))
-            else:
-                self.outcome.refused.append((intent, verdict.error))
-                self._announce_refusal(verdict)
-            return None
-        return self._admit(intent, verdict, counted)
+        if not isinstance(verdict, Refused):
+            self._admit(intent, verdict, counted)
+        elif verdict.is_crowded:
+            self.outcome.crowded.append((intent, verdict.error))
+        else:
+            self.outcome.refused.append((intent, verdict.error))
+            self._announce_refusal(verdict)
 
     def _refusal(self, call: OpenCall) -> CallRefusedError | None:
         """Refusals that aren't a budget's."""
@@ -156,23 +168,27 @@ class Decision:
             return AiPausedError(guild_id, None if until >= FOREVER else rows.from_microseconds(until))
         return self._quotas.refusal(call, self._levels)
 
-    def _admit(self, intent: Intent, call: OpenCall, counted: list[Counted]) -> Row | None:
-        if intent.again:
-            held = self._held.get(call.id, Held()).again(call)
-        else:
-            units = ((item.counter, item.budget.unit) for item in counted)
-            amounts = {counter: (unit, counters.reserved(call, unit)) for counter, unit in units}
-            if (quota := self._quotas.counters.get(call.id)) is not None:
-                amounts[quota] = Unit.TOKENS, counters.reserved(call, Unit.TOKENS)
-            held = Held(amounts, self._rules.version)
-        for counter in filter(self._levels.__contains__, held.amounts):
-            self._reserve(counter, counters.reserved(call, held.amounts[counter][0]))
+    def _admit(self, intent: Intent, call: OpenCall, counted: list[Counted]) -> None:
         self.outcome.admitted.append((intent, call))
-        self.outcome.held[call.id] = held
         if intent.again:
+            before = self._held.get(call.id) or self._hold(call, counted)
+            held = before.again()
+            for counter in filter(self._levels.__contains__, held.amounts):
+                self._reserve(counter, before.once(counter))
             self._again.append(rows.again_row(call, held.to_json()))
-            return None
-        return rows.open_row(call, self._worker_id, held.to_json())
+        else:
+            held = self._hold(call, counted)
+            for counter, (_, amount) in held.amounts.items():
+                self._reserve(counter, amount)
+            self._opened.append(rows.open_row(call, self._worker_id, held.to_json()))
+        self.outcome.held[call.id] = held
+
+    def _hold(self, call: OpenCall, counted: list[Counted]) -> Held:
+        units = ((item.counter, item.budget.unit) for item in counted)
+        amounts = {counter: (unit, counters.reserved(call, unit)) for counter, unit in units}
+        if (quota := self._quotas.counters.get(call.id)) is not None:
+            amounts[quota] = Unit.TOKENS, counters.quota_reserved(call)
+        return Held(call, amounts, self._rules.version)
 
     def _reserve(self, counter: CounterKey, amount: int) -> None:
         level = self._levels[counter]
@@ -183,7 +199,7 @@ class Decision:
         """The first refusal of a period that calls in flight don't explain is its 100 % (I19)."""
         counter = refused.counted.counter
         level = self._levels[counter]
-        if level.fired < FULL and refused.error.why is Why.USED_UP:
+        if level.fired < FULL and refused.is_final:
             passed = [t for t in refused.counted.budget.thresholds if level.fired < t < FULL]
             self._fire(counter, refused.counted.budget, [*passed, FULL])
 
@@ -194,15 +210,18 @@ class Decision:
         self._levels[counter] = replace(level, fired=max(passed))
         self._reserving.setdefault(counter, 0)
 
-    def _statements(self, opened: list[Row]) -> Iterator[Statement]:
-        for counter, budget in self._budgets.items():
-            level = self._levels.get(counter)
-            if level is not None and (passed := newly_passed(budget, level)):
+    def _statements(self) -> Iterator[Statement]:
+        for counter, level in list(self._levels.items()):
+            budget = self._rules.of(counter[0]).budget(counter[1])
+            if budget is not None and (passed := newly_passed(budget, level)):
                 self._fire(counter, budget, passed)
-        if opened:
-            yield rows.INSERT_OPEN, opened
-        if self._again:
-            yield rows.UPDATE_AGAIN, self._again
+        for sql, changed in (
+            (rows.INSERT_OPEN, self._opened),
+            (rows.UPDATE_AGAIN, self._again),
+            (rows.UPDATE_HELD, self._adopted),
+        ):
+            if changed:
+                yield sql, changed
         records = self._batch.records
         if records:
             yield rows.UPDATE_SETTLED, (rows.settled_row(r.call, r.settlement) for r in records)

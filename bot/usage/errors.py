@@ -157,6 +157,12 @@ class BudgetExceededError(CallRefusedError):
         return f"budget {self.why.value}"
 
     @property
+    def is_too_large(self) -> bool:
+        """Whether it is the call that is too large: it wouldn't fit an untouched budget either."""
+        figures = self.budget
+        return self.why is Why.USED_UP and 0 < figures.limit < (figures.needed or 0)
+
+    @property
     def is_busy(self) -> bool:
         """Whether trying again in a moment may help."""
         return self.why in (Why.BUSY, Why.OUT_OF_REACH)

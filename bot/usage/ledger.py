@@ -131,9 +131,12 @@ class Ledger:
             self.unrecorded += 1
             self._queue(Intent(call))
             return call
+        intent = Intent(call)
         try:
-            return await self._answer(Intent(call))
+            return await self._answer(intent)
         except asyncio.CancelledError:
+            if intent.is_refused:  # told no in the same turn: it isn't on the books
+                raise
             self._crowded.empty()  # it may be among them, and must be on the books before its end is
             self.settle(call, NEVER_LEFT)
             raise
@@ -177,7 +180,7 @@ class Ledger:
         """
         target = self._queued
         self._settle_now()
-        await self._until(lambda: self._written >= target and not self._pending.refusals and not self._writing.refusals)
+        await self._until(lambda: self._written >= target)
 
     async def close(self, patience_seconds: float = 10.0) -> None:
         """Write what is queued, then stop. What can't be written within the patience is logged as a count."""
@@ -185,6 +188,7 @@ class Ledger:
         task = self._task
         if task is None:
             return
+        self._crowded.empty()
         self._settle_now()
         try:
             await asyncio.wait({task}, timeout=patience_seconds)
@@ -283,20 +287,23 @@ class Ledger:
     def _answer_unwritten(self, intent: Intent) -> bool:
         """The same when there is nothing to wait for: then it is refused. Whether it goes."""
         refusal = self.stopping(intent.call.attribution)
-        if refusal is not None and intent.refuse(refusal):
+        if refusal is None:
+            return intent.let_go(intent.call)
+        if intent.refuse(refusal):
             self._count(intent.call, refusal)
-        return self._let_go_unwritten(intent)
+        return False
 
     def _count(self, call: OpenCall, refusal: CallRefusedError) -> None:
         """A refusal that no transaction counts goes into the next one."""
         self._pending.refusals[refusal_of(call, refusal)] += 1
+        self._queued += 1
         self._wake.set()
 
     def _has_room(self) -> bool:
-        return len(self._pending) + len(self._settled) < QUEUE_LIMIT
+        return len(self._pending.intents) + len(self._pending.records) + len(self._settled) < QUEUE_LIMIT
 
     def _has_work(self) -> bool:
-        return bool(len(self._pending) or self._pending.refusals or self._settled)
+        return bool(len(self._pending) or self._settled)
 
     def _settle_now(self) -> None:
         self._settle_due = True
@@ -315,14 +322,14 @@ class Ledger:
                 if self._settle_due or self._closing:
                     self._take_settled()
                 entries = len(self._writing)
-                if entries or self._writing.refusals:
+                if entries:
                     await self._writer.write(self._writing)
                     self._writing.done()
                     self._writing = Batch()
                     self._written += entries
                 self._progress.set()
                 self._progress.clear()
-                if len(self._pending) or self._pending.refusals:
+                if len(self._pending):
                     self._wake.set()
         finally:
             self._stopped = self._degraded = True

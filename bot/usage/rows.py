@@ -80,13 +80,14 @@ INSERT_OPEN = (
 UPDATE_SETTLED = (
     "UPDATE usage_records SET "
     + ", ".join(f"{name} = ${n}" for n, name in enumerate(_SETTLED_COLUMNS, start=2))
-    + " WHERE id = $1"
+    + ", held = NULL WHERE id = $1"
 )
 UPDATE_AGAIN = (
     "UPDATE usage_records SET reserved_nano_usd = reserved_nano_usd + $2, input_tokens = input_tokens + $3, "
     "output_tokens = output_tokens + $4, held = $5 WHERE id = $1 AND status = 'open'"
 )
 """A second attempt leaves while the first may be billed: after a crash both are charged (I21)."""
+UPDATE_HELD = "UPDATE usage_records SET held = $2 WHERE id = $1 AND status = 'open'"
 SELECT_OPEN = (
     "SELECT id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id, "
     "execution_id, provider, request_model, reserved_nano_usd, input_tokens, output_tokens, metadata, held "

@@ -5,6 +5,7 @@ They are read when the books are opened. Whoever changes one, in whatever proces
 by the rules of that instant, for the price of one look into an index.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,8 @@ from bot.usage.operations import UNDECLARED, Operation
 from bot.usage.quotas import Tier, Tiers
 from bot.usage.records import Attribution, Kind, OpenCall
 from bot.usage.rows import from_microseconds, microseconds
+
+log = logging.getLogger(__name__)
 
 LEVELS_LIMIT = 10_000
 """Counters of saving budgets that are remembered at most."""
@@ -66,6 +69,10 @@ class GuildRules:
     tier: str | None = None
     tiers: Mapping[str, str] = field(default_factory=dict)
     calendar: Calendar = ALWAYS_UTC
+
+    def budget(self, budget_id: str) -> Budget | None:
+        """The budget of that id; None where it was removed."""
+        return next((budget for budget in self.budgets if budget.id == budget_id), None)
 
 
 _NO_RULES = GuildRules()
@@ -146,18 +153,18 @@ class Rules:
     def refresh(self, now: datetime) -> Script[None]:
         """Take in what has changed since the last look; everything at the first."""
         if self.version < 0:
-            yield from self._read_all()
+            version = yield from self._read_all()
             changed = list(self._guilds)
         else:
             rows = yield ("SELECT guild_id, version FROM rule_changes WHERE version > $1", (self.version,))
-            changed = [guild_id for guild_id, _ in rows]
-            for guild_id, version in rows:
+            changed, version = [guild_id for guild_id, _ in rows], max([self.version, *(v for _, v in rows)])
+            for guild_id in changed:
                 self._guilds[guild_id] = yield from _read_guild(guild_id)
-                self.version = max(self.version, version)
         for guild_id in changed:
             yield from self._read_levels(guild_id, now)
+        self.version = version  # last: what fails on the way is read again
 
-    def _read_all(self) -> Script[None]:
+    def _read_all(self) -> Script[int]:
         found = yield ("SELECT COALESCE(max(version), 0) FROM rule_changes", ())
         budgets = yield (f"SELECT {BUDGET_COLUMNS} FROM budgets ORDER BY created_at, id", ())
         settings = yield (_SETTINGS, ())
@@ -166,7 +173,7 @@ class Rules:
         by_guild = [_by_guild(rows, n) for rows, n in ((budgets, 1), (settings, 0), (zones, 0), (tiers, 0))]
         for guild_id in set().union(*by_guild):
             self._guilds[guild_id] = _rules(*(rows.get(guild_id, []) for rows in by_guild))
-        self.version = int(found[0][0])
+        return int(found[0][0])
 
     def _read_levels(self, guild_id: int, now: datetime) -> Script[None]:
         """How the budgets that save stand at the start, or when one is set."""
@@ -245,13 +252,24 @@ def _read_guild(guild_id: int) -> Script[GuildRules]:
 def _rules(budgets: list[Row], settings: list[Row], zones: list[Row], tiers: list[Row]) -> GuildRules:
     _, paused_until, quotas, tier, time_zone = settings[0] if settings else (0, None, 0, None, "UTC")
     return GuildRules(
-        budgets=tuple(map(budget_of, budgets)),
+        budgets=tuple(map(_readable, budgets)),
         paused_until=paused_until or 0,
         quotas=bool(quotas),
         tier=tier,
         tiers={subject: name for _, subject, name in tiers},
         calendar=calendar_of(time_zone, zones),
     )
+
+
+def _readable(row: Row) -> Budget:
+    """A budget that this version can't read (a later one's, a damaged row) stops its server: it fails closed (I23)."""
+    try:
+        return budget_of(row)
+    except (TypeError, ValueError):
+        budget_id, guild_id = str(row[0]), int(row[1])
+        log.error("budget %s of server %d can't be read: nothing is let through under it", budget_id, guild_id)  # noqa: TRY400
+        scope, scope_id = (Scope.GUILD, str(guild_id)) if guild_id != BOT else (Scope.BOT, "")
+        return Budget(budget_id, guild_id, scope, scope_id, Period.TOTAL, Unit.USD, 0, Mode.HARD, Owner.OPERATOR)
 
 
 def _by_guild(rows: list[Row], column: int) -> dict[int, list[Row]]:

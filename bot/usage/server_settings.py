@@ -16,10 +16,8 @@ _COLUMNS = (
     "time_zone, paused_until, quotas, tier, alert_channel_id, alert_owner, usage_role_id, report_every, "
     "report_channel_id, reported_until"
 )
-_INSERT_ZONE = (
-    "INSERT INTO guild_time_zones (guild_id, changed_at, zone_before) VALUES ($1, $2, $3) "
-    "ON CONFLICT (guild_id, changed_at) DO NOTHING"
-)
+_LAST_ZONE = "SELECT COALESCE(max(changed_at), 0) FROM guild_time_zones WHERE guild_id = $1"
+_INSERT_ZONE = "INSERT INTO guild_time_zones (guild_id, changed_at, zone_before) VALUES ($1, $2, $3)"
 _CHOOSABLE = frozenset(
     {"quotas", "alert_channel_id", "alert_owner", "usage_role_id", "report_every", "report_channel_id"}
 )
@@ -123,6 +121,7 @@ class SettingsBook:
         await self._changed()
 
     def _store(self, guild_id: int, values: dict[str, Any], action: str, actor: str) -> Script[None]:
+        yield from changing(guild_id)
         names = list(values)
         columns = ", ".join(["guild_id", *names])
         places = ", ".join(f"${n}" for n in range(1, len(names) + 2))
@@ -131,11 +130,11 @@ class SettingsBook:
             f"INSERT INTO guild_settings ({columns}) VALUES ({places}) ON CONFLICT (guild_id) DO UPDATE SET {updates}",
             (guild_id, *values.values()),
         )
-        yield from changing(guild_id)
         yield from audit.note(self._clock(), guild_id, actor, action, values)
 
     def _set_time_zone(self, guild_id: int, name: str, actor: str) -> Script[None]:
         before = yield ("SELECT time_zone FROM guild_settings WHERE guild_id = $1", (guild_id,))
-        now_us = microseconds(self._clock())
-        yield (_INSERT_ZONE, (guild_id, now_us, before[0][0] if before else "UTC"))
+        [(last_us,)] = yield (_LAST_ZONE, (guild_id,))
+        changed_us = max(microseconds(self._clock()), last_us + 1)  # a clock that steps back rewrites no history
+        yield (_INSERT_ZONE, (guild_id, changed_us, before[0][0] if before else "UTC"))
         yield from self._store(guild_id, {"time_zone": name}, "time zone", actor)

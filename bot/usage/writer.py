@@ -4,6 +4,7 @@ Each transaction carries its number into `workers.last_batch`, so that one whose
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,8 @@ from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.ids import new_id
 from bot.usage.records import OpenCall, UsageRecord
 from bot.usage.rules import Rules
+
+log = logging.getLogger(__name__)
 
 RETRY_SECONDS = (0.1, 0.3, 1.0, 3.0, 5.0)
 _PASSING = (DatabaseUnavailableError, MemoryError, OSError)
@@ -77,10 +80,10 @@ class Writer:
         for attempt in count():
             try:
                 if attempt and await self._is_written():
+                    poison = None
                     break
                 if poison is not None:
-                    await self._split(batch, poison)
-                    return
+                    break
                 decision = self._decision(batch)
                 await self._database.decide(partial(self._script, decision))
                 break
@@ -90,7 +93,10 @@ class Writer:
                 self._told.failed(error, lasting=lasting)
                 if lasting:
                     await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
-        self._take_up(batch, decision.outcome)
+        if poison is not None:
+            await self._split(batch, poison)
+        else:
+            self._take_up(batch, decision.outcome)
 
     async def recover(self) -> list[UsageRecord]:
         """Book some open calls of dead workers as interrupted, at their worst case. None are left where it's empty."""
@@ -98,7 +104,7 @@ class Writer:
         records = []
         for row in sorted(found, key=lambda row: str(row[0])):
             record = rows.interrupted(row)
-            self.held[record.call.id] = Held.from_json(row[-1])
+            self.held[record.call.id] = Held.from_json(record.call, row[-1])
             records.append(record)
         if records:
             self._batch_number += 1
@@ -134,8 +140,10 @@ class Writer:
             [intent] = batch.intents
             self.pass_over(intent.call)
             self._told.untakeable(intent.call, error, intent)
-        elif not parts:
+        elif not parts and batch.records:
             self._told.untakeable(batch.records[0].call, error, None)
+        elif not parts:
+            log.error("%d refusals can't be counted: %s", batch.refusals.total(), type(error).__name__)
 
     async def _is_written(self) -> bool:
         """Whether the transaction that seemed to fail was committed after all (I22)."""

@@ -122,10 +122,10 @@ def _cause_in_plain(cause: Cause, budget: Budget) -> str:
 
 def _grew(cause: Cause, budget: Budget, named: str) -> str:
     length = (cause.before.last - cause.before.first).days + 1
-    before = f"the {counted(length, 'day')} before" if length > 1 else "the day before"
+    before = f"in the {counted(length, 'day')} before" if length > 1 else "the day before"
     where = "Grew most" if budget.scope in (Scope.GUILD, Scope.BOT) else "On the whole server, grew most"
     more = amount_words(budget.unit, cause.grew_by)
-    return f"{where}: {named.format(plain(cause.key))}, {more} more than in {before}."
+    return f"{where}: {named.format(plain(cause.key))}, {more} more than {before}."
 
 
 def _at_full(budget: Budget) -> str:

@@ -106,7 +106,7 @@ def _replaced(plan: Plan) -> str:
 def _already(plan: Plan) -> str:
     budget, used = plan.budget, plan.used
     if not budget.limit and budget.mode is not Mode.SOFT:
-        return "⛔ **A limit of nothing allows nothing**: every such question is refused."
+        return "⛔ **A limit of nothing allows nothing**: every question under it is refused."
     if used is None:
         return "It counts from now on: what roles have spent before isn't on record."
     spent = f"{amount_words(budget.unit, used)} {_RUNNING[budget.period]}"

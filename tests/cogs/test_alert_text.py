@@ -63,10 +63,24 @@ def test_whom_it_is_for(scope, scope_id, key, named, unnamed, outside):
 )
 def test_the_cause(split, key, in_discord, outside):
     pool = facts(Scope.BOT, guild_id=0, cause=Cause(split, key, 3_000, DAYS, BEFORE))
-    words = "3,000 tokens more than in the day before."
+    words = "3,000 tokens more than the day before."
     assert discord_text(pool, with_members=True).splitlines()[3] == f"Grew most: {in_discord}, {words}"
     channel = facts(Scope.CHANNEL, "11", cause=Cause(split, key, 3_000, DAYS, BEFORE))
     assert plain_text(channel, "league").splitlines()[3] == f"On the whole server, grew most: {outside}, {words}"
+
+
+def test_used_up_before_all_of_it_is_spent():
+    """The first refusal is the alert, and the figures alone would puzzle."""
+    budget = Budget("b", 7, Scope.GUILD, "7", Period.MONTH, Unit.TOKENS, 200_000, Mode.HARD)
+    alert = Alert("a", 7, AlertKind.BUDGET, "b", "", "2026-03-01", 100, 199_900, 200_000, AT)
+    found = AlertFacts(alert, Standing(budget, "", Level(199_900), ENDS, None), None)
+    assert plain_text(found, "league").splitlines() == [
+        "Server: league",
+        "Budget: 200,000 tokens a month for the server",
+        "199,900 tokens of 200,000 tokens (>99 %) used since 1 Mar.",
+        "What is left is too little for another answer.",
+        "Further questions are refused until 2026-04-01 00:00 UTC.",
+    ]
 
 
 def test_a_name_cant_break_out_of_its_mark():
@@ -77,7 +91,7 @@ def test_a_name_cant_break_out_of_its_mark():
         for line in discord_text(facts(Scope.GUILD, "7", cause=cause), with_members=False).splitlines()
         if line.startswith("Grew")
     ]
-    assert line == "Grew most: the operation `x' # @everyone <@1>`, 3,000 tokens more than in the day before."
+    assert line == "Grew most: the operation `x' # @everyone <@1>`, 3,000 tokens more than the day before."
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ async def test_a_jump_to_150_percent_is_one_message_that_names_the_highest(serve
 @pytest.mark.parametrize(
     ("options", "spent", "last"),
     [
-        ({"mode": Mode.SOFT}, "4.50", "At 100 % it only warns."),
+        ({"mode": Mode.SOFT}, "4.50", "At 100 % I only say so: questions are answered all the same."),
         ({"mode": Mode.SOFT}, "5", "It only warns: questions are answered all the same."),
         (
             {"mode": Mode.CHEAPER},

@@ -82,7 +82,9 @@ async def test_a_permission_withdrawn_holds_at_the_next_press_and_form(
         await server.manager.click(view, label="Test alert"),
         await server.manager.click(view, label="History"),
         await server.manager.click(settings, label="Turn on"),
-        await server.manager.submit_modal(form, {"limit": "$1", "thresholds": "80", "mode": ["hard"]}),
+        await server.manager.submit_modal(
+            form, {"limit": "$1", "thresholds": "80", "mode": ["hard"], "unknown": ["refuse"]}
+        ),
     ]
     assert [press.response.content for press in presses] == [NOT_A_MANAGER] * 6
     assert all(press.response.ephemeral for press in presses)

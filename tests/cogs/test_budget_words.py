@@ -60,6 +60,10 @@ def test_what_is_doubtful_is_named():
     ("one", "line"),
     [
         (standing(Level(spent=USD), runs_out_at=APRIL), "⛔ Used up."),
+        (
+            standing(Level(spent=USD - 1, fired=100), runs_out_at=APRIL),
+            "⛔ Used up: what is left is too little for another answer.",
+        ),
         (standing(Level(spent=2 * USD), runs_out_at=APRIL, mode=Mode.SOFT), "⚠️ Over the limit."),
         (
             standing(Level(spent=1), runs_out_at=APRIL - timedelta(days=1)),

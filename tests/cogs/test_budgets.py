@@ -95,7 +95,7 @@ async def test_what_it_replaces_is_said_and_its_finer_choices_stay(
     assert words.splitlines() == [
         "## Set this budget?",
         "**$0.01 a month for this server**",
-        "It only warns.",
+        "It only warns, with alerts at 50 and 100\u00a0%.",
         "It replaces $3.00 a month, which takes the cheaper model from 70\u00a0% on, then stops.",
         "Spent $0.02 so far this month.",
         "⚠️ **That reaches the new limit already**: a warning goes out at once.",

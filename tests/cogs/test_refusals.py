@@ -82,7 +82,9 @@ async def test_a_budget_set_by_hand_refuses_until_it_is_raised(server: Server, b
     assert await asks(server.member, server, bot) == refused
     view = (await server.manager.slash(server.channel, "budget show")).response
     form = await server.manager.click(view, label="Edit")
-    await server.manager.submit_modal(form, {"limit": "20k tokens", "thresholds": "80", "mode": ["hard"]})
+    await server.manager.submit_modal(
+        form, {"limit": "20k tokens", "thresholds": "80", "mode": ["hard"], "unknown": ["refuse"]}
+    )
     assert await asks(server.member, server, bot) not in (refused, REACTION, "")
     await server.manager.click(view, label="Remove")
     await server.manager.click(view, label="Remove")

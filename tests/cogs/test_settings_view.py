@@ -36,6 +36,19 @@ async def test_every_page_shows_its_rows(server: Server, page: str):
     assert page in selected(view)
 
 
+async def test_a_list_is_never_taken_for_the_one_that_stood_in_its_place(server: Server):
+    """Discord keeps what was chosen in a list by its id, which would otherwise be its position in the message."""
+    view = await opened(server)
+    lists: dict[int, str] = {}
+    for page in PAGES:
+        await server.manager.select(view, [page], custom_id="settings:page")
+        items = discord.ui.LayoutView.from_message(view.message).walk_children()
+        for item in items:
+            if isinstance(item, discord.ui.Select | discord.ui.ChannelSelect | discord.ui.RoleSelect):
+                assert lists.setdefault(item.id, item.custom_id) == item.custom_id
+    assert len(lists) == 5
+
+
 async def test_the_channel_for_alerts(server: Server, tracker: UsageTracker, simcord_env: simcord.Env):
     guild = server.guild
     team = guild.create_text_channel(

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -278,9 +277,88 @@ async def test_admission_reads_counters_and_nothing_else(real: SqliteDatabase) -
 
 def test_what_is_held_is_stored_and_read_again() -> None:
     """I21: also for members whose id is no number."""
-    held = Held.from_json('[[1, "b", "ann \\u00fc", "2026-03-01", "usd", 5], [0, "quota", "7", "", "tokens", 9]]')
-    assert Held.from_json(held.to_json()) == held
-    assert Held.from_json(None) == Held()
-    assert Held().to_json() is None
-    again = held.again(replace(a_call(reserved=100)))
-    assert [amount for _, amount in again.amounts.values()] == [105, 1_109]
+    call = a_call(reserved=100)
+    text = '[[1, "b", "ann \\u00fc", "2026-03-01", "usd", 5], [0, "quota", "7", "", "tokens", 9]]'
+    held = Held.from_json(call, text)
+    assert held.to_json() == text
+    assert (Held.from_json(call, None).amounts, Held(call).to_json()) == ({}, None)
+    again = held.again().again()
+    assert [amount for _, amount in again.amounts.values()] == [15, 27]
+    assert [again.once(counter) for counter in again.amounts] == [5, 9]
+
+
+async def test_what_is_in_flight_when_a_budget_is_set(database) -> None:
+    """I13: it is reserved in the new budget with the next transaction, twice where it was sent twice, and survives."""
+    async with ledger_on(database) as ledger:
+        calls = [a_call(), a_call(), a_call(guild_id=2)]
+        for call in calls:
+            await ledger.admit(call)
+        await ledger.admit_again(calls[1])
+        budget = await limit(database, "0.00004")
+        assert await try_to_admit(ledger, a_call()) is None  # 27,000 are in flight already
+        assert await levels(database) == {(budget.id, ""): Level(reserved=36_000)}
+    async with ledger_on(database):
+        assert await levels(database) == {(budget.id, ""): Level(spent=36_000, fired=90)}
+
+
+async def test_what_left_unrecorded_is_reserved_when_it_is_written(database) -> None:
+    """I13: the books were away and the operator lets calls leave: with the books back, what is in flight counts."""
+    budget = await limit(database, "0.000017")
+    ledger = Ledger(database, lambda: NOW, lambda records: None, fail_open=True)
+    await ledger.start()
+    database.gone = True
+    await ledger.admit(a_call())
+    database.gone = False
+    await ledger.flush()
+    assert await levels(database) == {(budget.id, ""): Level(reserved=9_000)}
+    assert await try_to_admit(ledger, a_call()) in (Why.USED_UP, Why.BUSY)
+    await ledger.close()
+
+
+async def test_refused_and_cancelled_in_the_same_turn(database) -> None:
+    """I8: what was refused isn't booked, whatever its caller does at that moment."""
+    await limit(database, "0")
+    async with ledger_on(database) as ledger:
+        await ledger.rules_changed()
+        for _ in range(30):
+            asking = asyncio.create_task(ledger.admit(a_call()))
+            while not ledger._pending.intents:
+                await asyncio.sleep(0)
+            waiter = ledger._pending.intents[0].waiter
+            assert waiter is not None
+            waiter.add_done_callback(lambda _, asking=asking: asking.cancel())
+            await asyncio.wait({asking})
+        await ledger.flush()
+    assert await database.fetch("SELECT id FROM usage_records") == []
+    assert await the_books(database) == {}
+
+
+async def test_a_budget_that_cannot_be_read_stops_its_own_server_alone(database, caplog) -> None:
+    """I23: a damaged row, or one of a later version, fails closed there and disturbs nobody else."""
+    budget = await limit(database, "5", guild_id=2)
+    sql = "UPDATE budgets SET mode = 'of a later version' WHERE id = $1"
+    await database.execute(sql, budget.id)
+    async with ledger_on(database) as ledger:
+        assert await try_to_admit(ledger, a_call(guild_id=2)) is Why.USED_UP
+        assert await try_to_admit(ledger, a_call(guild_id=1)) is None
+        assert (ledger.dropped, ledger.faults) == (0, 0)
+    assert budget.id in caplog.text
+
+
+async def test_a_batch_of_nothing_but_poison_and_refusals_wedges_nobody(database, monkeypatch) -> None:
+    """I23: whatever is left of a batch when nothing of it can be written, the next one is."""
+    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.0)
+    await limit(database, "0.00001")
+    async with ledger_on(database) as ledger:
+        bad = a_call(guild_id=2, user_id=object())
+        await ledger.admit(bad)
+        database.faults.append(RuntimeError("?"))
+        ledger.settle(bad, a_settlement())  # of a call that isn't on the books: the batch is empty
+        await ledger.flush()
+        assert await try_to_admit(ledger, a_call()) is None
+        database.faults.extend([None, RuntimeError("?"), RuntimeError("?")])
+        assert await try_to_admit(ledger, a_call()) is Why.BUSY  # its refusal is a batch of its own
+        await ledger.flush()
+        assert await try_to_admit(ledger, a_call(guild_id=3)) is None
+        async with asyncio.timeout(3):
+            await ledger.flush()

@@ -114,30 +114,38 @@ async def test_an_operation_has_its_own_cap(stub: Stub, client: TrackedOpenAI, t
 async def test_a_refused_call_never_leaves(
     stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records
 ) -> None:
-    """I13: the error carries the numbers; nothing is sent, nothing is booked, and the refusal is counted."""
-    await limit(tracker, "0.00009")
+    """I13: the error carries the numbers; nothing is sent, nothing is booked; it is counted, and is the 100 %."""
+    await limit(tracker, "0.0001")
+    stub.answers(answer(chat(usage=USED)))
+    await ask(client, max_completion_tokens=20)
+    await tracker.force_flush()
     with pytest.raises(BudgetExceededError) as raised:
         await ask(client)
     figures = raised.value.budget
-    assert (raised.value.why, raised.value.guild_id) == (Why.USED_UP, 1)
-    assert (figures.scope, figures.unit, figures.limit, figures.spent, figures.left) == (
-        "guild",
-        "usd",
-        90_000,
-        0,
-        90_000,
-    )
+    assert (raised.value.why, raised.value.guild_id, raised.value.is_too_large) == (Why.USED_UP, 1, False)
+    assert (figures.scope, figures.unit, figures.limit, figures.spent) == ("guild", "usd", 100_000, COST)
+    assert figures.left == 100_000 - COST
     assert figures.needed is not None
     assert 600 * 150 < figures.needed < 600 * 150 + 150 * 31
     assert figures.ends_at is not None
     assert figures.ends_at > tracker.clock()
-    assert stub.requests == []
-    assert await records(tracker) == []
-    assert not tracker.calls._in_flight
+    await tracker.force_flush()
+    assert len(stub.requests) == len(await records(tracker)) == 1
+    assert not tracker.calls
     database = tracker.ledger._database
     assert await database.fetch("SELECT guild_id, cause, calls FROM refusals") == [(1, "budget used_up", 1)]
     [alert] = await database.fetch("SELECT threshold, used, limit_amount FROM alerts WHERE delivered_at IS NULL")
-    assert alert == (100, 0, 90_000)
+    assert alert == (100, COST, 100_000)
+
+
+async def test_a_call_too_large_for_any_such_budget(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I19: it is refused, and uses up no threshold: the budget is as it was."""
+    await limit(tracker, "0.0001")
+    with pytest.raises(BudgetExceededError) as raised:
+        await ask(client, max_completion_tokens=4_000)
+    assert (raised.value.why, raised.value.is_too_large) == (Why.USED_UP, True)
+    assert await tracker.ledger._database.fetch("SELECT * FROM alerts") == []
+    assert await level_of(tracker) == Level()
 
 
 @pytest.mark.parametrize(
