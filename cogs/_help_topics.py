@@ -51,7 +51,7 @@ TOPICS: dict[str, Topic] = {
         "- `/budget show` says what is spent, reserved and left, and when it runs out; there you edit, test and remove "
         "budgets, and `/budget remove` removes one.\n"
         "- `/ai pause` stops all answers for a while, `/ai resume` goes on.\n"
-        "- `/settings` has the time zone that days are counted in, and where alerts and reports go.\n"
+        "- `/settings` has the time zone that days are counted in, where alerts and reports go, and members' quotas.\n"
         "- Above it all stands the cap of whoever runs this bot. Whoever is refused is told when to come back, never "
         "what anything costs.",
     ),

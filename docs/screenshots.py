@@ -15,6 +15,8 @@ IMAGES = Path(__file__).parent / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 SECONDS = 1_000
+_LIMIT = "0.00017"
+"""Of which the questions asked take more than 80 and less than 90 %."""
 
 
 async def main() -> None:
@@ -50,6 +52,13 @@ async def _take_pictures(url: str) -> None:
         await _choose(page, 0, "Last 30 days")
         await _choose(page, 1, "Member")
         await page.screenshot(path=IMAGES / "token-stats-members.png")
+        await _set_budget(page, box)
+        await _say(page, box, "@Trilo give me a long answer", None)
+        await _show(page, "See the stats")
+        await page.screenshot(path=IMAGES / "alert.png")
+        await _command(page, box, "/budget show")
+        await _show(page, "Test alert")
+        await page.screenshot(path=IMAGES / "budget-show.png")
         await browser.close()
 
 
@@ -62,11 +71,36 @@ async def _say(page: Page, box: Locator, text: str, answer: str | None) -> None:
 
 
 async def _open_stats(page: Page, box: Locator) -> None:
-    await box.press_sequentially("/token-stats")
-    await page.get_by_role("option", name="/token-stats").first.wait_for()
-    await box.press("Enter")
-    await page.get_by_role("button", name="Send").click()
+    await _command(page, box, "/token-stats")
     await page.get_by_role("region", name="Conversation").get_by_role("combobox").first.wait_for()
+    await page.wait_for_timeout(1 * SECONDS)
+
+
+async def _set_budget(page: Page, box: Locator) -> None:
+    """A small one a day, with its alerts in the channel that the page shows."""
+    await _command(page, box, "/budget set", _LIMIT, "day")
+    await page.get_by_role("button", name="Confirm").click()
+    await page.get_by_text("A channel for alerts").click()
+    await page.get_by_role("option", name="general").last.click()
+    await page.keyboard.press("Escape")
+    await page.get_by_text("Alerts go to").wait_for()
+    await page.wait_for_timeout(1 * SECONDS)
+
+
+async def _command(page: Page, box: Locator, name: str, limit: str | None = None, per: str | None = None) -> None:
+    await box.press_sequentially(name)
+    await page.get_by_role("option", name=name).first.wait_for()
+    await box.press("Enter")
+    if limit is not None and per is not None:
+        await page.keyboard.type(limit)
+        await page.get_by_text("+7 more").click()
+        await page.get_by_text("per", exact=True).last.click()
+        await page.get_by_role("option", name=per, exact=True).click()
+    await page.get_by_role("button", name="Send", exact=True).click()
+
+
+async def _show(page: Page, button: str) -> None:
+    await page.get_by_role("button", name=button).last.scroll_into_view_if_needed()
     await page.wait_for_timeout(1 * SECONDS)
 
 

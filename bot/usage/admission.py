@@ -103,7 +103,8 @@ def _share(call: OpenCall, budget: Budget, level: Level) -> int:
 def _refused(call: OpenCall, item: Counted, level: Level, why: Why, ends_at: EndOf) -> Refused:
     budget = item.budget
     known = not _is_unknown(call, budget.unit)
-    figures = _figures(budget, item.counter, level, _least(call, budget.unit) if known else None, ends_at(budget))
+    needed = _least(call, budget.unit) if known else None
+    figures = _figures(budget, item.counter, level, needed, ends_at(budget), own_cap=call.elastic is None)
     return Refused(item, BudgetExceededError(call.attribution.guild_id, why, figures))
 
 
@@ -112,12 +113,18 @@ def out_of_reach(guild_id: int, counted: Iterable[Counted]) -> BudgetExceededErr
     stopping = next((item for item in counted if item.budget.stops), None)
     if stopping is None:
         return None
-    figures = _figures(stopping.budget, stopping.counter, Level(), None, None)
+    figures = _figures(stopping.budget, stopping.counter, Level(), None, None, own_cap=False)
     return BudgetExceededError(guild_id, Why.OUT_OF_REACH, figures)
 
 
 def _figures(
-    budget: Budget, counter: CounterKey, level: Level, needed: int | None, ends_at: datetime | None
+    budget: Budget,
+    counter: CounterKey,
+    level: Level,
+    needed: int | None,
+    ends_at: datetime | None,
+    *,
+    own_cap: bool,
 ) -> BudgetFigures:
     return BudgetFigures(
         budget_id=budget.id,
@@ -132,5 +139,6 @@ def _figures(
         reserved=level.reserved,
         doubtful=level.doubtful,
         needed=needed,
+        own_cap=own_cap,
         ends_at=ends_at,
     )

@@ -21,19 +21,29 @@ UNMETERED = "unmetered"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint that costs money. `api` names the shape of its request and answer."""
+    """An endpoint that costs money. `api` names the shape of its request and answer.
+
+    `takes_cap`: its output can be capped, in the field that `CAP_FIELDS` names.
+    """
 
     api: str
     kind: Kind
+    takes_cap: bool = False
+
+
+CAP_FIELDS = {"chat": "max_completion_tokens", "responses": "max_output_tokens"}
+"""Where a request says how long its answer may get, by `api`."""
+SHORTEST_CAPS = {"responses": 16}
+"""The least that an endpoint takes for a cap (OpenAI, API reference); elsewhere 1."""
 
 
 TOLD_BY_THE_ANSWER = frozenset({UNMETERED, "audio.transcriptions", "audio.translations"})
 """`api`s whose use is in their answer or nowhere: how long a recording is can't be told from the request."""
 
 _ENDPOINTS = {
-    "/chat/completions": Endpoint("chat", Kind.LLM),
+    "/chat/completions": Endpoint("chat", Kind.LLM, takes_cap=True),
     "/completions": Endpoint("completions", Kind.LLM),
-    "/responses": Endpoint("responses", Kind.LLM),
+    "/responses": Endpoint("responses", Kind.LLM, takes_cap=True),
     "/responses/compact": Endpoint("responses", Kind.LLM),
     "/embeddings": Endpoint("embeddings", Kind.EMBEDDING),
     "/images/generations": Endpoint("images", Kind.IMAGE),
@@ -52,6 +62,8 @@ _UNMETERED = re.compile(
 _ROOT = re.compile(r"^.*?/(?:v1|openai/deployments/[^/]+)(?=/)")
 _STORED_RESPONSE = re.compile(r"/responses/([^/]+)(?:/cancel)?")
 
+_PARTIAL_IMAGE_TOKENS = 100
+"""Output tokens of each picture shown while the final one is made (OpenAI, Image generation guide, "Streaming")."""
 _IMAGE_OUTPUT_TOKENS = {"low": (272, 408), "medium": (1056, 1584), "high": (4160, 6240)}
 """Output tokens of one gpt-image picture, square and oblong (OpenAI, Image generation guide, "Cost and latency")."""
 
@@ -146,7 +158,8 @@ def _worst_picture(body: Mapping[str, Any], input_tokens: int) -> Usage:
     if not model.startswith(("gpt-image", "chatgpt-image")):
         return picture_units(body, choices_of(body))
     square, oblong = _IMAGE_OUTPUT_TOKENS.get(str(body.get("quality")), _IMAGE_OUTPUT_TOKENS["high"])
-    tokens = (square if body.get("size") == "1024x1024" else oblong) * choices_of(body)
+    tokens = square if body.get("size") == "1024x1024" else oblong
+    tokens = (tokens + _PARTIAL_IMAGE_TOKENS * (_count(body.get("partial_images")) or 0)) * choices_of(body)
     return Usage(input_tokens=input_tokens, output_tokens=tokens, output_image_tokens=tokens)
 
 
@@ -157,4 +170,6 @@ def _path(url: str) -> str:
 
 
 def _count(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

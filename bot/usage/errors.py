@@ -114,7 +114,8 @@ class Why(StrEnum):
 class BudgetFigures:
     """The numbers of a budget that refused a call, in its `unit`: nano-USD ("usd") or tokens.
 
-    `needed` is the call's worst case, None where it is unknown. `ends_at` is when the period is over (UTC), None for
+    `needed` is the call's worst case, None where it is unknown; `own_cap` says that its caller set how long the answer
+    may get. `ends_at` is when the period is over (UTC), None for
     one that never is. `key` is the member's id in a budget for each member.
     """
 
@@ -130,6 +131,7 @@ class BudgetFigures:
     reserved: int = 0
     doubtful: int = 0
     needed: int | None = None
+    own_cap: bool = False
     ends_at: datetime | None = None
 
     @property
@@ -158,9 +160,9 @@ class BudgetExceededError(CallRefusedError):
 
     @property
     def is_too_large(self) -> bool:
-        """Whether it is the call that is too large: it wouldn't fit an untouched budget either."""
+        """Whether it is the call that is too large: as its caller wants it, it wouldn't fit an untouched budget."""
         figures = self.budget
-        return self.why is Why.USED_UP and 0 < figures.limit < (figures.needed or 0)
+        return self.why is Why.USED_UP and figures.own_cap and 0 < figures.limit < (figures.needed or 0)
 
     @property
     def is_busy(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.usage.admission import USUAL_CAP
 from bot.usage.context import current_attribution, storable
-from bot.usage.endpoints import TOLD_BY_THE_ANSWER, Endpoint, choices_of, output_cap, worst_case_usage
+from bot.usage.endpoints import SHORTEST_CAPS, TOLD_BY_THE_ANSWER, Endpoint, choices_of, output_cap, worst_case_usage
 from bot.usage.ids import new_id
 from bot.usage.operations import Operation
 from bot.usage.prices import PriceList
@@ -39,10 +39,22 @@ def open_call(
     uncapped = output_cap(endpoint.api, body) is None
     model_cap = prices.max_output_tokens(model) if uncapped else None
     usage = worst_case_usage(endpoint.api, body, estimate, model_cap)
-    tier = body.get("service_tier")
+    tier = str(body["service_tier"]) if body.get("service_tier") else None
 
     def price(usage: Usage) -> Price:
-        return _worst_price(endpoint, usage, model, prices, provider.price_id, at, str(tier) if tier else None)
+        if endpoint.api in TOLD_BY_THE_ANSWER:
+            return Price(None, "unknown")
+        if endpoint.api in _PRICED_BY_USAGE:
+            return prices.price(usage, model, at=at, provider=provider.price_id, service_tier=tier, kind=endpoint.kind)
+        return prices.worst_case(
+            model,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            at=at,
+            provider=provider.price_id,
+            service_tier=tier,
+            audio=_speaks(model, body),
+        )
 
     return OpenCall(
         id=new_id(),
@@ -55,31 +67,30 @@ def open_call(
         reserved_usage=usage,
         reserved=price(usage),
         opaque=bool(estimate.opaque) or endpoint.api in TOLD_BY_THE_ANSWER,
-        elastic=_elastic(body, usage, declared.max_output_tokens, model_cap, price) if uncapped else None,
+        elastic=_elastic(endpoint, body, usage, declared, model_cap, price)
+        if uncapped and endpoint.takes_cap
+        else None,
     )
 
 
-def cap_of(api: str, tokens: int) -> dict[str, int]:
-    """An output cap as the endpoint's request takes it."""
-    return {"max_output_tokens" if api == "responses" else "max_completion_tokens": tokens}
-
-
 def _elastic(
+    endpoint: Endpoint,
     body: Mapping[str, Any],
     usage: Usage,
-    declared: int | None,
+    declared: Operation,
     model_cap: int | None,
     price: Callable[[Usage], Price],
 ) -> Elastic:
-    """What the call may be given, not more than its model can answer with."""
-    most = min(declared or USUAL_CAP, model_cap or declared or USUAL_CAP)
+    """What the call may be given: not more than its model can answer with, nor less than the endpoint takes."""
+    wanted = declared.max_output_tokens or USUAL_CAP
+    most = max(min(wanted, model_cap or wanted), SHORTEST_CAPS.get(endpoint.api, 1))
     choices = choices_of(body)
     return Elastic(
         most=most,
         choices=choices,
         input_nano_usd=price(replace(usage, output_tokens=0)).cost_nano_usd,
         most_nano_usd=price(replace(usage, output_tokens=most * choices)).cost_nano_usd,
-        declared=declared is not None,
+        declared=declared.max_output_tokens is not None,
     )
 
 
@@ -90,24 +101,7 @@ def adds_usage(endpoint: Endpoint, body: Mapping[str, Any], *, streamed: bool) -
     return streamed and endpoint.api in ("chat", "completions") and not asked
 
 
-def _worst_price(
-    endpoint: Endpoint,
-    usage: Usage,
-    model: str,
-    prices: PriceList,
-    provider: str | None,
-    at: datetime,
-    tier: str | None,
-) -> Price:
-    if endpoint.api in TOLD_BY_THE_ANSWER:
-        return Price(None, "unknown")
-    if endpoint.api in _PRICED_BY_USAGE:
-        return prices.price(usage, model, at=at, provider=provider, service_tier=tier, kind=endpoint.kind)
-    return prices.worst_case(
-        model,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        at=at,
-        provider=provider,
-        service_tier=tier,
-    )
+def _speaks(model: str, body: Mapping[str, Any]) -> bool:
+    """Whether a chat may be answered, or was asked, in sound, which has rates of its own."""
+    modalities = body.get("modalities")
+    return "audio" in model or (isinstance(modalities, (list, tuple)) and "audio" in modalities)

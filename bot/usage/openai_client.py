@@ -130,7 +130,7 @@ class TrackedOpenAI(AsyncOpenAI):
             try:
                 return await super().request(cast_to, _with(options, added), **how)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                refused = next((name for name in added if name in error.response.text and name != "max_tokens"), None)
+                refused = next((name for name in _REPLACEABLE if name in added and name in error.response.text), None)
                 if refused is None:
                     raise
             value = added.pop(refused)
@@ -152,6 +152,10 @@ class TrackedOpenAI(AsyncOpenAI):
         sending = client.send(request, stream=stream, **arguments)
         exchange = _current.get()
         return await (sending if exchange is None else exchange.attempt(sending, streamed=stream))
+
+
+_REPLACEABLE = ("stream_options", "max_completion_tokens")
+"""What a server may not know. Any other cap that it refuses must not be left out: the call isn't made."""
 
 
 def _with(options: "FinalRequestOptions", added: Mapping[str, Any]) -> "FinalRequestOptions":

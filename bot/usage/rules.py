@@ -59,6 +59,7 @@ CounterKey = tuple[int, str, str, str]
 class GuildRules:
     """One server's rules; of guild 0, the operator's for the whole bot.
 
+    `since` has the period in which each budget was set, by its id: it counts no call of an earlier one.
     `paused_until` is microseconds since 1970, 0 where nothing is paused. `tiers` gives a tier of quota, or `exempt`, by
     `role:ID` or `user:ID`; `tier` is the server's own subscription.
     """
@@ -69,6 +70,7 @@ class GuildRules:
     tier: str | None = None
     tiers: Mapping[str, str] = field(default_factory=dict)
     calendar: Calendar = ALWAYS_UTC
+    since: Mapping[str, str] = field(default_factory=dict)
 
     def budget(self, budget_id: str) -> Budget | None:
         """The budget of that id; None where it was removed."""
@@ -194,7 +196,8 @@ class Rules:
                 key = budget.key_for(who)
                 if key is not None:
                     start = rules.calendar.start(budget.period, at)
-                    yield Counted(budget, (guild_id, budget.id, key, start))
+                    if start >= rules.since[budget.id]:
+                        yield Counted(budget, (guild_id, budget.id, key, start))
 
 
 def changing(guild_id: int) -> Script[None]:
@@ -251,13 +254,15 @@ def _read_guild(guild_id: int) -> Script[GuildRules]:
 
 def _rules(budgets: list[Row], settings: list[Row], zones: list[Row], tiers: list[Row]) -> GuildRules:
     _, paused_until, quotas, tier, time_zone = settings[0] if settings else (0, None, 0, None, "UTC")
+    found, calendar = tuple(map(_readable, budgets)), calendar_of(time_zone, zones)
     return GuildRules(
-        budgets=tuple(map(_readable, budgets)),
+        budgets=found,
         paused_until=paused_until or 0,
         quotas=bool(quotas),
         tier=tier,
         tiers={subject: name for _, subject, name in tiers},
-        calendar=calendar_of(time_zone, zones),
+        calendar=calendar,
+        since={budget.id: calendar.start(budget.period, budget.set_at or BEGINNING) for budget in found},
     )
 
 

@@ -1,6 +1,7 @@
 """One call from its leaving to its settlement. However it ends, it is settled exactly once (I2, I14)."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
 from time import perf_counter
@@ -11,9 +12,8 @@ import openai
 
 from bot.usage.answers import Answer, delivered_texts, payload_of, read_answer
 from bot.usage.context import storable
-from bot.usage.endpoints import TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage
+from bot.usage.endpoints import CAP_FIELDS, TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage
 from bot.usage.exchange import Books, Exchange, spares_the_caller, was_never_sent
-from bot.usage.intent import cap_of
 from bot.usage.metered_body import End, Seen
 from bot.usage.records import OpenCall, Price, Settlement, Status, Usage
 from bot.usage.tokens import count_tokens_async
@@ -21,6 +21,9 @@ from bot.usage.tokens import count_tokens_async
 _NOT_CHARGED = Price(0, "not charged")
 _UNKNOWN = Price(None, "unknown")
 _TEXTLESS_APIS = frozenset({"images", "embeddings"})
+_TEXT_APIS = frozenset({"chat", "completions", "responses"})
+_REASONING = re.compile(r"(^|[/:])(o\d|gpt-5|gpt-oss|codex|deepseek-r|deepseek-reasoner|grok-[34]|gemini-(2\.5|3)|qwq)")
+"""Families of models that think before they answer: the provider bills thoughts that nobody is shown."""
 _AT_WORK = frozenset({"queued", "in_progress"})
 _OVER = frozenset({"completed", "failed", "cancelled", "incomplete"})
 _KEPT_IN_BACKGROUND = ("background", "model", "service_tier")
@@ -57,7 +60,7 @@ class TrackedCall(Exchange):
         """What is sent besides what the caller gave: the output cap it was admitted with, and asking for usage."""
         added: dict[str, Any] = {}
         if self.opened.output_cap is not None:
-            added |= cap_of(self.opened.api, self.opened.output_cap)
+            added[CAP_FIELDS[self.opened.api]] = self.opened.output_cap
         if self.hides_usage:
             added["stream_options"] = {**(self.body.get("stream_options") or {}), "include_usage": True}
         return added
@@ -104,7 +107,9 @@ class TrackedCall(Exchange):
         if answer.usage is not None and self.opened.api != UNMETERED:
             self._book(answer, status, answer.usage)
         else:
-            self._estimate(answer, status, [payload], held=False)
+            whole = self.opened.api not in _TEXT_APIS or bool(payload.get("choices") or payload.get("output"))
+            whole = whole and answer.status != "cancelled"
+            self._estimate(answer, status, [payload], held=self._may_owe_more(answer, whole=whole))
 
     @spares_the_caller
     def failed(self, error: BaseException) -> None:
@@ -140,7 +145,8 @@ class TrackedCall(Exchange):
         if answer.usage is not None and self.opened.api != UNMETERED:
             self._book(answer, status, answer.usage, estimated=not finished, held=not finished)
         else:
-            self._estimate(answer, status, seen.payloads(), held=not finished or end is not End.READ)
+            whole = finished and end is End.READ
+            self._estimate(answer, status, seen.payloads(), held=self._may_owe_more(answer, whole=whole))
 
     def give_up(self) -> None:
         """Book what couldn't be worked out as a crash would have left it: at the reserved worst case (I21)."""
@@ -169,6 +175,10 @@ class TrackedCall(Exchange):
         self.background_id = response_id
         self.body = {name: self.body[name] for name in _KEPT_IN_BACKGROUND if name in self.body}
         self.books.expect_background(self)
+
+    def _may_owe_more(self, answer: Answer, *, whole: bool) -> bool:
+        """Whether an answer without usage may cost more than what was delivered: it isn't whole, or thought unseen."""
+        return not whole or any(map(_REASONING.search, (answer.model or "", self.opened.request_model)))
 
     def _estimate(self, answer: Answer, status: Status, payloads: Iterable[Mapping[str, Any]], *, held: bool) -> None:
         """Book input as counted and output as delivered; `held`: the rest of the worst case may be owed too."""
@@ -222,7 +232,7 @@ class TrackedCall(Exchange):
     ) -> None:
         reserved, reserved_tokens = self.opened.reserved.cost_nano_usd or 0, self.opened.reserved_usage.total_tokens
         doubtful, doubtful_tokens = reserved * self._unanswered, reserved_tokens * self._unanswered
-        if held:
+        if held or price.cost_nano_usd is None:
             doubtful += max(0, reserved - (price.cost_nano_usd or 0))
             doubtful_tokens += max(0, reserved_tokens - usage.total_tokens)
         settlement = Settlement(

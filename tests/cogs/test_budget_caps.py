@@ -86,7 +86,7 @@ async def test_a_cap_that_another_process_has_just_set_is_not_overwritten(
 async def test_a_server_from_before_gets_one_at_the_next_start(server: Server, bot: Trilo, tracker: UsageTracker):
     guild = bot.get_guild(server.guild.id)
     (cap,) = await tracker.budgets.of(guild.id)
-    await tracker.budgets.remove(cap.id, guild_id=guild.id)
+    await tracker.budgets.remove(cap.id, guild_id=guild.id, owner=Owner.OPERATOR)
     await tracker.budgets.set(scope=Scope.GUILD, guild_id=guild.id, limit_usd=99)
     await bot.on_guild_available(guild)
     assert await caps(tracker, guild.id) == [5 * USD]
@@ -98,7 +98,7 @@ async def test_no_cap_where_the_operator_wants_none(
     """I16."""
     guild = bot.get_guild(server.guild.id)
     (cap,) = await tracker.budgets.of(guild.id)
-    await tracker.budgets.remove(cap.id, guild_id=guild.id)
+    await tracker.budgets.remove(cap.id, guild_id=guild.id, owner=Owner.OPERATOR)
     monkeypatch.setattr(bot.services.settings, "default_server_limit_usd", None)
     await bot.on_guild_available(guild)
     assert await caps(tracker, guild.id) == []
@@ -126,7 +126,7 @@ async def test_the_books_out_of_reach_are_the_operators_business(
 
     guild = bot.get_guild(server.guild.id)
     (cap,) = await tracker.budgets.of(guild.id)
-    await tracker.budgets.remove(cap.id, guild_id=guild.id)
+    await tracker.budgets.remove(cap.id, guild_id=guild.id, owner=Owner.OPERATOR)
     monkeypatch.setattr(tracker.budgets, "set", broken)
     await bot.on_guild_available(guild)
     assert f"server {guild.id} has no cap until the next start: DatabaseUnavailableError" in caplog.text

@@ -95,11 +95,17 @@ class TestTheLine:
         assert "-#" not in (await ask(simcord_env, alice, channel)).content
         await has_used(services, alice, 8_000)
         first = await ask(simcord_env, alice, channel)
-        assert first.content.splitlines()[-1] == "-# You've used 80 % of your monthly tokens."
+        assert (
+            first.content.splitlines()[-1]
+            == "-# You've passed 80 % of your monthly tokens. `/my-usage` shows what is left."
+        )
         assert "-#" not in (await ask(simcord_env, alice, channel)).content
         await has_used(services, alice, 9_200)
         second = await ask(simcord_env, alice, channel)
-        assert second.content.splitlines()[-1] == "-# You've used 90 % of your monthly tokens."
+        assert (
+            second.content.splitlines()[-1]
+            == "-# You've passed 90 % of your monthly tokens. `/my-usage` shows what is left."
+        )
         assert "-#" not in (await ask(simcord_env, alice, channel)).content
 
     async def test_not_where_quotas_are_off(self, simcord_env: simcord.Env, place: Any, services: Services):

@@ -15,7 +15,7 @@ from bot.settings import Settings
 from bot.usage.budgets import Scope
 from bot.usage.tracker import UsageTracker
 from cogs._refusals import REACTION
-from tests.cogs.helpers import Clock, Server
+from tests.cogs.helpers import Books, Clock, Server
 
 APRIL = "<t:1775001600:R>"
 USED_UP = f"This server's AI budget for this month is used up. It is back {APRIL}."
@@ -60,9 +60,10 @@ async def calls(server: Server, tracker: UsageTracker) -> int:
 
 
 async def test_a_refusal_is_told_once_an_hour_then_by_a_reaction(
-    server: Server, bot: Trilo, tracker: UsageTracker, clock: Clock
+    server: Server, bot: Trilo, books: Books, tracker: UsageTracker, clock: Clock
 ):
-    await tracker.budgets.set(scope=Scope.GUILD, guild_id=server.guild.id, limit_usd="0.000001")
+    await books.book(server.guild.id, 10**6)
+    await tracker.budgets.set(scope=Scope.GUILD, guild_id=server.guild.id, limit_usd="0.001")
     assert await asks(server.member, server, bot) == USED_UP
     for minutes in (0, 1, 58):
         clock.now += timedelta(minutes=minutes)
@@ -71,12 +72,15 @@ async def test_a_refusal_is_told_once_an_hour_then_by_a_reaction(
     clock.now += timedelta(minutes=2)
     assert await asks(server.member, server, bot) == USED_UP
     assert await asks(server.member, server, bot) == REACTION
-    assert await calls(server, tracker) == 0
+    assert await calls(server, tracker) == 1
 
 
-async def test_a_budget_set_by_hand_refuses_until_it_is_raised(server: Server, bot: Trilo, tracker: UsageTracker):
+async def test_a_budget_set_by_hand_refuses_until_it_is_raised(
+    server: Server, bot: Trilo, books: Books, tracker: UsageTracker
+):
     """As people do it: set, confirm, ask, be refused, edit, ask, be answered, remove."""
-    question = (await server.manager.slash(server.channel, "budget set", limit="100 tokens", per="day")).response
+    await books.book(server.guild.id, 0, tokens=(300, 100))
+    question = (await server.manager.slash(server.channel, "budget set", limit="400 tokens", per="day")).response
     await server.manager.click(question, label="Confirm")
     refused = "This server's AI budget for today is used up. It is back <t:1773619200:R>."
     assert await asks(server.member, server, bot) == refused
@@ -89,25 +93,28 @@ async def test_a_budget_set_by_hand_refuses_until_it_is_raised(server: Server, b
     await server.manager.click(view, label="Remove")
     await server.manager.click(view, label="Remove")
     assert await tracker.budgets.of(server.guild.id) == []
-    assert await calls(server, tracker) == 1
+    assert await calls(server, tracker) == 2
 
 
-async def test_another_cause_is_news(server: Server, bot: Trilo, tracker: UsageTracker):
+async def test_another_cause_is_news(server: Server, bot: Trilo, books: Books, tracker: UsageTracker):
     """A budget that is used up isn't told by a sign that stood for a pause."""
     await server.manager.slash(server.channel, "ai pause")
     assert await asks(server.member, server, bot) == PAUSED
     assert await asks(server.member, server, bot) == REACTION
     await server.manager.slash(server.channel, "ai resume")
     assert await asks(server.member, server, bot) not in (PAUSED, REACTION)
-    await tracker.budgets.set(scope=Scope.GUILD, guild_id=server.guild.id, limit_usd="0.000001")
+    await books.book(server.guild.id, 10**6)
+    await tracker.force_flush()
+    await tracker.budgets.set(scope=Scope.GUILD, guild_id=server.guild.id, limit_usd="0.001")
     assert await asks(server.member, server, bot) == USED_UP
 
 
 async def test_a_members_own_budget_is_told_as_such_and_by_role_too(server: Server, bot: Trilo, tracker: UsageTracker):
     """The roles that the asker has go along with the call."""
     guild = server.guild.id
-    await tracker.budgets.set(scope=Scope.EACH_IN_ROLE, scope_id=server.managers.id, guild_id=guild, limit_tokens=5)
+    await tracker.budgets.set(scope=Scope.EACH_IN_ROLE, scope_id=server.managers.id, guild_id=guild, limit_tokens=300)
     own = f"Your own AI budget for this month is used up. It is back {APRIL}."
+    assert await asks(server.manager, server, bot) not in (own, REACTION)
     assert await asks(server.manager, server, bot) == own
     assert await asks(server.member, server, bot) not in (own, REACTION)
 

@@ -497,3 +497,89 @@ async def test_a_call_over_midnight(stub: Stub, database_url: str, prices: Price
         assert sorted(rows) == [("2026-03-08", 62_250, 0), ("2026-03-09", 62_250, 0)]
         with pytest.raises(BudgetExceededError):
             await ask(client, max_completion_tokens=100)
+
+
+@pytest.mark.parametrize(
+    ("scripted", "asked"),
+    [
+        (answer(chat(usage=USED, model="my-azure-deployment")), {}),
+        (answer(chat(usage=USED, service_tier="ultrafast")), {}),
+        (answer({"id": "c", "object": "chat.completion"}), {}),
+        (answer(chat(usage=None)), {"model": "o4-mini"}),
+    ],
+    ids=["unknown model served", "unknown tier served", "an answer without anything", "thoughts without usage"],
+)
+async def test_what_the_answer_leaves_open_stays_held(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records, scripted: Any, asked: Any
+) -> None:
+    """I4, I13: no price for what was served, or no usage where more may have been produced: the worst case is kept."""
+    await limit(tracker, "5")
+    stub.answers(scripted)
+    await ask(client, max_completion_tokens=500, **asked)
+    level = await level_of(tracker)
+    [row] = await records(tracker)
+    assert level.reserved == 0
+    assert level.used == row["reserved_nano_usd"] > 0
+
+
+async def test_a_whole_answer_without_usage_costs_what_it_delivered(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker
+) -> None:
+    """I4: a model that doesn't think unseen: nothing more can be owed."""
+    await limit(tracker, "5")
+    stub.answers(answer(chat(usage=None)))
+    await ask(client, max_completion_tokens=500)
+    level = await level_of(tracker)
+    assert level.spent > 0
+    assert (level.doubtful, level.reserved) == (0, 0)
+
+
+async def test_a_cap_that_is_refused_is_not_left_out(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I13: uncapped, the call could cost anything."""
+    await limit(tracker, "5")
+    refused = {"error": {"message": "max_output_tokens is too small", "type": "t", "code": None}}
+    stub.answers(answer(refused, 400))
+    async with token_tracking_context(guild_id=1):
+        with pytest.raises(openai.BadRequestError):
+            await client.responses.create(model=MODEL, input="hello")
+    assert len(stub.requests) == 1
+    assert await level_of(tracker) == Level()
+
+
+async def test_no_cap_goes_where_none_is_taken(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I16: batches and compaction have no such field; Responses take none below 16."""
+    tracker.define_operation("chat", max_output_tokens=10)
+    usage = {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4}
+    compacted = {"id": "c", "object": "response.compaction", "created_at": 1, "output": [], "usage": usage}
+    stub.answers(answer({"id": "b", "object": "batch"}), answer(compacted), answer(response()))
+    async with token_tracking_context(operation="chat"):
+        await client.batches.create(completion_window="24h", endpoint="/v1/responses", input_file_id="f")
+        await client.responses.compact(model=MODEL, input="hello")
+        await client.responses.create(model=MODEL, input="hello")
+    caps = [{name: value for name, value in body.items() if name.startswith("max_")} for body in stub.bodies]
+    assert caps == [{}, {}, {"max_output_tokens": 16}]
+
+
+async def test_sound_is_reserved_at_the_rates_of_sound(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker
+) -> None:
+    """I13: an answer that is spoken costs many times one that is written."""
+    await limit(tracker, "0.02")
+    spoken = {"modalities": ["text", "audio"], "audio": {"voice": "ash", "format": "mp3"}}
+    with pytest.raises(BudgetExceededError) as raised:
+        await ask(client, model="gpt-4o-audio-preview", max_completion_tokens=1_000, **spoken)
+    assert raised.value.budget.needed is not None
+    assert raised.value.budget.needed > 60_000_000
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize("choices", [3, 3.0])
+async def test_every_choice_is_reserved(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, choices: float
+) -> None:
+    """I13: the cap times the number of choices, in whatever type it comes."""
+    await limit(tracker, "0.0001")
+    with pytest.raises(BudgetExceededError) as raised:
+        await ask(client, n=choices, max_completion_tokens=100)
+    assert raised.value.budget.needed is not None
+    assert 180_000 < raised.value.budget.needed < 190_000
