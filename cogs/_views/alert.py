@@ -9,12 +9,12 @@ import discord
 from bot.alerts.facts import AlertFacts
 from bot.client import Trilo, answer_privately
 from bot.usage.alert_rows import AlertKind
-from bot.usage.budgets import BOT, FULL, Budget, Owner
+from bot.usage.budgets import BOT, Budget, Owner
 from bot.words import where, words_for
 from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU, may_manage, may_see_usage
 from cogs._budget_words import paused_words
 from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS, RaiseModal
-from cogs._views.alert_text import discord_text
+from cogs._views.alert_text import discord_text, is_grave
 from cogs._views.look import NOBODY
 from cogs._views.spend import Choice
 from cogs._views.token_stats import TokenStatsView
@@ -35,7 +35,7 @@ class AlertView(discord.ui.LayoutView):
     def __init__(self, facts: AlertFacts, *, with_members: bool) -> None:
         super().__init__(timeout=None)
         text = discord.ui.TextDisplay[Self](discord_text(facts, with_members=with_members))
-        colour = STOPPED if facts.alert.threshold >= FULL or facts.budget is None else WARNING
+        colour = STOPPED if is_grave(facts) else WARNING
         self.add_item(discord.ui.Container(text, accent_colour=colour))
         if buttons := _buttons(facts):
             self.add_item(discord.ui.ActionRow(*buttons))

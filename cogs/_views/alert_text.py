@@ -48,10 +48,16 @@ def heading(facts: AlertFacts) -> str:
     return f"{alert.threshold:,} % of a budget is used"
 
 
+def is_grave(facts: AlertFacts) -> bool:
+    """Whether questions go unanswered; else it is a warning."""
+    budget = facts.budget
+    return budget is None or (budget.stops and facts.alert.threshold >= FULL)
+
+
 def discord_text(facts: AlertFacts, *, with_members: bool) -> str:
     """The whole message for a channel; members are named only `with_members`."""
     budget = facts.budget
-    mark = "⛔" if facts.alert.threshold >= FULL or budget is None else "⚠️"
+    mark = "⛔" if is_grave(facts) else "⚠️"
     whom = _title(budget, facts.alert.key, with_members=with_members) if budget else ""
     lines = [f"## {mark} {heading(facts)}", whom, *_lines(facts, lambda at: format_dt(at, "f"), _cause_with_marks)]
     if facts.is_test:

@@ -10,9 +10,17 @@ import simcord
 from bot.assistant.conversation import Conversation
 from bot.client import Services, Trilo
 from bot.settings import Settings
+from bot.usage import ledger as ledger_module
 from bot.usage.prices import PriceList
 from bot.usage.tracker import UsageTracker, open_tracker
 from tests.cogs.helpers import Books, Clock, Server, make_server
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simcord's time flies while the database's thread is at work: seconds of patience would be over in no time."""
+    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 3_600.0)
+    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 3_600.0)
 
 
 @pytest.fixture

@@ -69,6 +69,22 @@ def test_the_cause(split, key, in_discord, outside):
     assert plain_text(channel, "league").splitlines()[3] == f"On the whole server, grew most: {outside}, {words}"
 
 
+@pytest.mark.parametrize(
+    ("mode", "threshold", "first"),
+    [
+        (Mode.HARD, 90, "## ⚠️ 90 % of a budget is used"),
+        (Mode.HARD, 100, "## ⛔ A budget is used up"),
+        (Mode.CHEAPER, 100, "## ⛔ A budget is used up"),
+        (Mode.SOFT, 100, "## ⚠️ 100 % of a budget is used"),
+    ],
+)
+def test_how_grave_it_is(mode, threshold, first):
+    budget = Budget("b", 7, Scope.GUILD, "7", Period.MONTH, Unit.TOKENS, 200_000, mode)
+    alert = Alert("a", 7, AlertKind.BUDGET, "b", "", "2026-03-01", threshold, 200_000, 200_000, AT)
+    found = AlertFacts(alert, Standing(budget, "", Level(200_000), ENDS, None), None)
+    assert discord_text(found, with_members=False).splitlines()[0] == first
+
+
 def test_used_up_before_all_of_it_is_spent():
     """The first refusal is the alert, and the figures alone would puzzle."""
     budget = Budget("b", 7, Scope.GUILD, "7", Period.MONTH, Unit.TOKENS, 200_000, Mode.HARD)

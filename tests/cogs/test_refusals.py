@@ -63,6 +63,7 @@ async def test_a_refusal_is_told_once_an_hour_then_by_a_reaction(
     server: Server, bot: Trilo, books: Books, tracker: UsageTracker, clock: Clock
 ):
     await books.book(server.guild.id, 10**6)
+    await tracker.force_flush()
     await tracker.budgets.set(scope=Scope.GUILD, guild_id=server.guild.id, limit_usd="0.001")
     assert await asks(server.member, server, bot) == USED_UP
     for minutes in (0, 1, 58):
@@ -80,6 +81,7 @@ async def test_a_budget_set_by_hand_refuses_until_it_is_raised(
 ):
     """As people do it: set, confirm, ask, be refused, edit, ask, be answered, remove."""
     await books.book(server.guild.id, 0, tokens=(300, 100))
+    await tracker.force_flush()
     question = (await server.manager.slash(server.channel, "budget set", limit="400 tokens", per="day")).response
     await server.manager.click(question, label="Confirm")
     refused = "This server's AI budget for today is used up. It is back <t:1773619200:R>."

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from bot.usage import PriceList, Usage, UsageTracker, open_tracker
+from bot.usage.budgets import Level
 from bot.usage.records import utc_now
 from tests.usage.making import recount, the_books
 
@@ -149,9 +150,11 @@ async def on_the_books(tracker: UsageTracker) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.timeout(120)
 async def test_kill_9_at_any_moment(tmp_path: Path, provider: Provider, prices: PriceList) -> None:
-    """I21, I22, I25: no call that left is missing, none is there twice, and the books are never below the bill."""
+    """I8, I14, I21, I22, I25: no call that left is missing or there twice; the books are never below the bill."""
     dice = random.Random()
     url = f"sqlite:///{tmp_path}/a.db"
+    async with open_tracker(url, console=False, prices=prices) as tracker:
+        await tracker.set_budget(scope="bot", period="total", limit_usd="1000")
     async with nursery() as children:
         for number in range(ROUNDS):
             child = await children.child(url, provider.url, f"r{number}")
@@ -181,6 +184,8 @@ async def test_kill_9_at_any_moment(tmp_path: Path, provider: Provider, prices: 
         assert spent.cost_nano_usd == sum(record["cost_nano_usd"] for record in books.values())
         assert spent.cost_nano_usd >= provider.bill(prices)
         assert spent.estimated_calls == len(interrupted)
+        [standing] = await tracker.budgets.standing(0)
+        assert standing.level == Level(spent=spent.cost_nano_usd), "the budget's counter is what the records add up to"
         assert await the_books(tracker.ledger._database) == await recount(tracker.ledger._database)
 
 
