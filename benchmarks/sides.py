@@ -70,6 +70,7 @@ async def open_clients(base_url: str) -> AsyncIterator[Clients]:
             openai.AsyncOpenAI(**arguments) as plain,
             openai.AsyncOpenAI(**arguments, http_client=openai.DefaultAioHttpClient()) as plain_aiohttp,
         ):
+            await tracker.set_budget(scope="bot", limit_usd="1000000")  # as on every server, a budget that stops
             yield Clients(plain, plain_aiohttp, tracker.openai(**arguments), tracker, count())
 
 

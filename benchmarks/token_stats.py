@@ -19,6 +19,7 @@ from benchmarks.ledger import new_database
 from benchmarks.made_up import open_calls
 from benchmarks.measure import Effort, Row, in_turns, ratios
 from bot.usage import rows
+from bot.usage.budget_book import BudgetBook
 from bot.usage.database import SqliteDatabase
 from bot.usage.ledger import Ledger
 from bot.usage.records import OpenCall, utc_now
@@ -27,6 +28,8 @@ from bot.usage.reports import PeriodName, Reports, Split
 SPLITS: tuple[Split, ...] = ("operation", "model", "user", "channel", "day")
 PERIODS: dict[PeriodName, str] = {"30d": "30 days", "all": "a year"}
 TOP = 10
+LIMIT = "1000000"
+"""USD that no benchmark spends."""
 
 
 def run(effort: Effort) -> list[Row]:
@@ -100,16 +103,19 @@ async def _assert_equal(reports: Reports, database: SqliteDatabase, period: Peri
 
 
 async def _admission(empty: SqliteDatabase, big: SqliteDatabase, many: int, effort: Effort) -> Row:
-    """One caller at a time, each waiting for its commit."""
+    """One caller at a time under two budgets that stop, the whole bot's and each member's, waiting for its commit."""
     made = open_calls()
     ledgers = [Ledger(database, utc_now, lambda _: None) for database in (empty, big)]
-    for ledger in ledgers:
+    for ledger, database in zip(ledgers, (empty, big), strict=True):
         await ledger.start()
+        book = BudgetBook(database, ledger.rules, utc_now, ledger.rules_changed)
+        await book.set(scope="bot", limit_usd=LIMIT)
+        await book.set(scope="each_user", limit_usd=LIMIT)
     sides = {str(number): partial(_waits, ledger, made, effort.some(1000)) for number, ledger in enumerate(ledgers)}
     found = await in_turns(sides, effort.rounds)
     for ledger in ledgers:
         await ledger.close()
-    what = f"admission, {many:,} records on the books / none"
+    what = f"admission under two budgets, {many:,} records on the books / none"
     return Row("P7", what, ratios(found["1"], found["0"]), 1.1, note=f"{median(found['1']) * 1e6:.0f} µs each")
 
 

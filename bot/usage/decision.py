@@ -31,13 +31,15 @@ ADD_REFUSALS = (
 class Outcome:
     """What a transaction decided. Intents that `crowded` names wait for room; `levels` are counters as they stand now.
 
-    `held` has the calls that were admitted or had left already, by id.
+    `held` has the calls that were admitted, had left already, or hold something else now, by id; what all calls in
+    flight hold is by the rules of `version`.
     """
 
     admitted: list[tuple[Intent, OpenCall]] = field(default_factory=list)
     refused: list[tuple[Intent, CallRefusedError]] = field(default_factory=list)
     crowded: list[tuple[Intent, CallRefusedError]] = field(default_factory=list)
     held: dict[str, Held] = field(default_factory=dict)
+    version: int = -1
     levels: dict[CounterKey, Level] = field(default_factory=dict)
     alerts: list[Row] = field(default_factory=list)
     quota_moves: list[QuotaMove] = field(default_factory=list)
@@ -46,11 +48,14 @@ class Outcome:
 class Decision:
     """One attempt at writing a batch. Make a new one for each: `script` runs once."""
 
-    def __init__(self, batch: Batch, rules: Rules, held: Mapping[str, Held], worker_id: str, now: datetime) -> None:
+    def __init__(
+        self, batch: Batch, rules: Rules, held: Mapping[str, Held], held_by: int, worker_id: str, now: datetime
+    ) -> None:
         self.outcome = Outcome()
         self._batch = batch
         self._rules = rules
         self._held = held
+        self._held_by = held_by
         self._worker_id = worker_id
         self._now = now
         self._ending = {record.call.id for record in batch.records}
@@ -83,6 +88,7 @@ class Decision:
         for counter in sorted(self._changes):
             [row] = yield counters.add(counter, self._changes[counter])
             self._levels[counter] = counters.level_of(row)
+        self.outcome.version = self._rules.version
         self.outcome.quota_moves += self._quotas.moves(self._batch.records, self._changes, self._levels)
         for intent, items in zip(asking, counted, strict=True):
             self._decide(intent, items)
@@ -107,6 +113,8 @@ class Decision:
 
     def _adopt(self) -> None:
         """Rules have changed: what is in flight is reserved in the budgets that it wasn't admitted by, too (I13)."""
+        if self._rules.version == self._held_by:
+            return
         for call_id, held in self._held.items():
             if held.version == self._rules.version or call_id in self._ending:
                 continue

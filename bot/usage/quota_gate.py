@@ -39,8 +39,10 @@ class QuotaGate:
     def read(self, calls: Iterable[OpenCall]) -> Script[None]:
         """Find the counters of these calls, and the tiers that their callers were granted."""
         for call in calls:
+            if not self._rules.of(call.attribution.guild_id).quotas:
+                continue
             counter = self._rules.quota_counter(call)
-            if counter is None or not self._rules.of(call.attribution.guild_id).quotas:
+            if counter is None:
                 continue
             self.counters[call.id] = counter
             user_id = counter[2]

@@ -59,6 +59,7 @@ class Writer:
         self._rules = rules
         self._clock = clock
         self._told = told
+        self._held_by = -1
         self._unbooked: set[str] = set()
         self._batch_number = 0
 
@@ -119,12 +120,13 @@ class Writer:
 
     def _take_up(self, batch: Batch, outcome: Outcome) -> None:
         self.held.update(outcome.held)
+        self._held_by = outcome.version
         for record in batch.records:
             self.held.pop(record.call.id, None)
         self._told.written(batch, outcome)
 
     def _decision(self, batch: Batch) -> Decision:
-        return Decision(batch, self._rules, self.held, self.worker_id, self._clock())
+        return Decision(batch, self._rules, self.held, self._held_by, self.worker_id, self._clock())
 
     def _script(self, decision: Decision) -> Script[tuple[Outcome, Sequence[Statement]]]:
         outcome, statements = yield from decision.script()
