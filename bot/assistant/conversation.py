@@ -14,6 +14,7 @@ from openai.types.chat import (
 from bot.assistant.operations import GENERAL_CONVERSATION, Models
 from bot.usage.budgets import Saving
 from bot.usage.context import token_tracking_context
+from bot.usage.endpoints import thinks_unseen
 from bot.usage.tokens import count_tokens_async
 from bot.usage.tracker import UsageTracker
 
@@ -63,6 +64,8 @@ class Ending:
 
     cut_off: bool = False
     refused: bool = False
+    shortened: bool = False
+    """It was cut off before the operation's own cap: a budget allowed no more."""
     without_pictures: bool = False
     """A budget saves, so the pictures stayed behind."""
 
@@ -97,13 +100,23 @@ class Conversation:
             model = self._tracker.suggest_model(operation, self.model_for(question)) or self._models.fast
             messages = await self._messages(question, model)
             stream = await self._client.chat.completions.create(model=model, messages=messages, stream=True)
+        delivered = []
         async with stream:
             async for chunk in stream:
                 for choice in chunk.choices:
                     ending.cut_off |= choice.finish_reason == "length"
                     ending.refused |= choice.finish_reason == "content_filter"
                     if text := choice.delta.content or choice.delta.refusal:
+                        delivered.append(text)
                         yield text
+        if ending.cut_off:
+            ending.shortened = await self._is_short("".join(delivered), model)
+
+    async def _is_short(self, text: str, model: str) -> bool:
+        """Whether it ends well before the operation's own cap. Of a model that thinks unseen nobody can tell."""
+        declared = self._tracker.operations.get(GENERAL_CONVERSATION.name)
+        cap = declared.max_output_tokens if declared and not thinks_unseen(model) else None
+        return cap is not None and await count_tokens_async(text, model) < cap * 9 // 10
 
     async def _messages(self, question: Question, model: str) -> list[ChatCompletionMessageParam]:
         persona = self._persona or _PERSONA.format(name=self._name, server=question.server)

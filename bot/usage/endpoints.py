@@ -62,6 +62,7 @@ _UNMETERED = re.compile(
 _ROOT = re.compile(r"^.*?/(?:v1|openai/deployments/[^/]+)(?=/)")
 _STORED_RESPONSE = re.compile(r"/responses/([^/]+)(?:/cancel)?")
 
+_REASONING = re.compile(r"(^|[/:])(o\d|gpt-5|gpt-oss|codex|deepseek-r|deepseek-reasoner|grok-[34]|gemini-(2\.5|3)|qwq)")
 _PARTIAL_IMAGE_TOKENS = 100
 """Output tokens of each picture shown while the final one is made (OpenAI, Image generation guide, "Streaming")."""
 _IMAGE_OUTPUT_TOKENS = {"low": (272, 408), "medium": (1056, 1584), "high": (4160, 6240)}
@@ -112,6 +113,11 @@ def choices_of(body: Mapping[str, Any]) -> int:
     prompt = body.get("prompt")
     prompts = len(prompt) if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int) else 1
     return max(_count(body.get("n")) or 1, _count(body.get("best_of")) or 1) * prompts
+
+
+def thinks_unseen(model: str) -> bool:
+    """Whether a model is of a family that thinks before it answers: such thoughts are billed and never shown."""
+    return _REASONING.search(model) is not None
 
 
 def worst_case_usage(api: str, body: Mapping[str, Any], estimate: InputEstimate, model_cap: int | None) -> Usage:

@@ -1,7 +1,6 @@
 """One call from its leaving to its settlement. However it ends, it is settled exactly once (I2, I14)."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
 from time import perf_counter
@@ -12,7 +11,7 @@ import openai
 
 from bot.usage.answers import Answer, delivered_texts, payload_of, read_answer
 from bot.usage.context import storable
-from bot.usage.endpoints import CAP_FIELDS, TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage
+from bot.usage.endpoints import CAP_FIELDS, TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage, thinks_unseen
 from bot.usage.exchange import Books, Exchange, spares_the_caller, was_never_sent
 from bot.usage.metered_body import End, Seen
 from bot.usage.records import OpenCall, Price, Settlement, Status, Usage
@@ -22,8 +21,6 @@ _NOT_CHARGED = Price(0, "not charged")
 _UNKNOWN = Price(None, "unknown")
 _TEXTLESS_APIS = frozenset({"images", "embeddings"})
 _TEXT_APIS = frozenset({"chat", "completions", "responses"})
-_REASONING = re.compile(r"(^|[/:])(o\d|gpt-5|gpt-oss|codex|deepseek-r|deepseek-reasoner|grok-[34]|gemini-(2\.5|3)|qwq)")
-"""Families of models that think before they answer: the provider bills thoughts that nobody is shown."""
 _AT_WORK = frozenset({"queued", "in_progress"})
 _OVER = frozenset({"completed", "failed", "cancelled", "incomplete"})
 _KEPT_IN_BACKGROUND = ("background", "model", "service_tier")
@@ -178,7 +175,7 @@ class TrackedCall(Exchange):
 
     def _may_owe_more(self, answer: Answer, *, whole: bool) -> bool:
         """Whether an answer without usage may cost more than what was delivered: it isn't whole, or thought unseen."""
-        return not whole or any(map(_REASONING.search, (answer.model or "", self.opened.request_model)))
+        return not whole or any(map(thinks_unseen, (answer.model or "", self.opened.request_model)))
 
     def _estimate(self, answer: Answer, status: Status, payloads: Iterable[Mapping[str, Any]], *, held: bool) -> None:
         """Book input as counted and output as delivered; `held`: the rest of the worst case may be owed too."""
