@@ -142,8 +142,9 @@ class Trilo(commands.AutoShardedBot):
     async def _keep_house(self) -> None:
         try:
             await self.services.tracker.claims.forget_old()
+            await self.services.tracker.alerts.forget_old()
         except UsageError as error:
-            log.warning("old claims stay for now: %s", error)
+            log.warning("old claims and deliveries stay for now: %s", error)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ alert is first *taken up*, which notes everybody it is owed to: its server's cha
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.usage.alert_rows import COLUMNS, INSERT, Alert, AlertKind, alert_of
 from bot.usage.budgets import BOT
@@ -26,6 +26,8 @@ MAIN = (SERVER, OPERATOR)
 """An alert is delivered when these have it; addresses outside Discord are owed theirs all the same."""
 LOG = "log"
 """`delivered_how` where nobody could be reached: it stands in the log and in the history."""
+KEPT = timedelta(days=90)
+"""How long it is remembered whom an alert was delivered to, and who never took it."""
 
 _IS_FRESH = "NOT EXISTS (SELECT 1 FROM alert_deliveries AS d WHERE d.alert_id = alerts.id)"
 _FRESH = f"SELECT {COLUMNS} FROM alerts WHERE delivered_at IS NULL AND {_IS_FRESH} ORDER BY fired_at, id LIMIT $1"
@@ -39,6 +41,13 @@ _ALL_TOLD = (
     f"(SELECT 1 FROM alert_deliveries WHERE alert_id = $1 AND target IN ('{SERVER}', '{OPERATOR}') "
     "AND delivered_at IS NULL)"
 )
+_FORGET = (
+    "DELETE FROM alert_deliveries WHERE delivered_at < $1 "
+    f"OR (target = '{REPORT}' AND next_try_at < $1) "  # its period is long over: only the newest is reported
+    "OR (delivered_at IS NULL AND next_try_at IS NULL AND alert_id IN (SELECT id FROM alerts WHERE fired_at < $1))"
+)
+"""What is still tried stays. An alert without any delivery would count as fresh, but one whose deliveries are all over
+is delivered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,11 @@ class AlertBook:
 
     async def troubles(self) -> list[Trouble]:
         """Targets that couldn't be delivered to, for the operator; addresses by their key, never by what they say."""
-        return [trouble for trouble in await self._deliveries.troubles() if trouble.target != REPORT]
+        return await self._deliveries.troubles()
+
+    async def forget_old(self) -> None:
+        """Delete the deliveries that ended, well or badly, longer ago than `KEPT`; alerts stay in the history."""
+        await self._database.execute(_FORGET, microseconds(self._clock() - KEPT))
 
     def _fire(self, kind: AlertKind, guild_id: int, key: str) -> Script[bool]:
         alert_id, now_us = new_id(), microseconds(self._clock())

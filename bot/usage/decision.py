@@ -16,10 +16,10 @@ from bot.usage.batch import Batch, Intent, refusal_of
 from bot.usage.budgets import FULL, Budget, Level, Unit, newly_passed
 from bot.usage.counters import Change, Held
 from bot.usage.database import Row, Script, Statement
-from bot.usage.errors import AiPausedError, CallRefusedError
+from bot.usage.errors import CallRefusedError
 from bot.usage.quota_gate import QuotaGate, QuotaMove
 from bot.usage.records import OpenCall
-from bot.usage.rules import FOREVER, QUOTA, Counted, CounterKey, Rules
+from bot.usage.rules import QUOTA, Counted, CounterKey, Rules
 
 ADD_REFUSALS = (
     "INSERT INTO refusals (guild_id, hour, cause, calls) VALUES ($1, $2, $3, $4) "
@@ -170,11 +170,8 @@ class Decision:
 
     def _refusal(self, call: OpenCall) -> CallRefusedError | None:
         """Refusals that aren't a budget's."""
-        guild_id = call.attribution.guild_id
-        until = self._rules.paused(guild_id, self._now)
-        if until:
-            return AiPausedError(guild_id, None if until >= FOREVER else rows.from_microseconds(until))
-        return self._quotas.refusal(call, self._levels)
+        paused = self._rules.pause(call.attribution.guild_id, self._now)
+        return paused or self._quotas.refusal(call, self._levels)
 
     def _admit(self, intent: Intent, call: OpenCall, counted: list[Counted]) -> None:
         self.outcome.admitted.append((intent, call))

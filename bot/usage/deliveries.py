@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.usage.database import Script, SqliteDatabase
-from bot.usage.rows import microseconds
+from bot.usage.rows import from_microseconds, microseconds
 
 LEASE = timedelta(seconds=60)
 """How long a claim is good for: longer than one try may take."""
@@ -37,6 +37,11 @@ _FAILED = (
     "WHERE alert_id = $1 AND target = $2 AND attempts = $3 AND delivered_at IS NULL"
 )
 """`attempts` tells this try from that of a process that took the row over when our lease had run out."""
+_TROUBLES = (
+    "SELECT d.target, count(*), max(d.attempts), max(d.problem), min(a.fired_at) FROM alert_deliveries AS d "
+    "JOIN alerts AS a ON a.id = d.alert_id WHERE d.delivered_at IS NULL AND d.problem IS NOT NULL "
+    "GROUP BY d.target ORDER BY 3 DESC, 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A target that was tried and doesn't take what it is owed: so many `messages`, at most so many `attempts` each."""
+    """A target that was tried and doesn't take what it is owed: so many `messages`, at most so many `attempts` each.
+
+    `since` is when the oldest of them fired, in UTC.
+    """
 
     target: str
     messages: int
     attempts: int
     problem: str
+    since: datetime
 
 
 class Deliveries:
@@ -81,12 +90,10 @@ class Deliveries:
         )
 
     async def troubles(self) -> list[Trouble]:
-        """Targets that failed and aren't delivered to yet, most tried first."""
-        rows = await self._database.fetch(
-            "SELECT target, count(*), max(attempts), max(problem) FROM alert_deliveries "
-            "WHERE delivered_at IS NULL AND problem IS NOT NULL GROUP BY target ORDER BY 3 DESC, 1"
-        )
-        return [Trouble(*row) for row in rows]
+        """Targets of alerts that failed and aren't delivered to yet, most tried first."""
+        return [
+            Trouble(*row, since=from_microseconds(since)) for *row, since in await self._database.fetch(_TROUBLES)
+        ]
 
 
 def expecting(event_id: str, target: str, now_us: int) -> Script[bool]:

@@ -17,7 +17,7 @@ from bot.usage.admission import out_of_reach
 from bot.usage.batch import Batch, Intent, refusal_of
 from bot.usage.database import SqliteDatabase
 from bot.usage.decision import Outcome
-from bot.usage.errors import BudgetExceededError, CallRefusedError, LedgerClosedError
+from bot.usage.errors import CallRefusedError, LedgerClosedError
 from bot.usage.quota_gate import QuotaMove
 from bot.usage.records import Attribution, OpenCall, Price, Settlement, Status, Usage, UsageRecord
 from bot.usage.rules import Rules
@@ -202,9 +202,12 @@ class Ledger:
         """The time zone that a server chose last: UTC until it does."""
         return self.rules.calendar(guild_id).chosen
 
-    def stopping(self, who: Attribution) -> BudgetExceededError | None:
-        """Why a call may not leave unrecorded now (I23); None where it may."""
-        return None if self._fail_open else out_of_reach(who.guild_id, self.rules.counting(who, self._clock()))
+    def stopping(self, who: Attribution) -> CallRefusedError | None:
+        """Why a call may not leave unrecorded now, by the last known rules (I23); None where it may."""
+        now = self._clock()
+        if (paused := self.rules.pause(who.guild_id, now)) is not None:
+            return paused
+        return None if self._fail_open else out_of_reach(who.guild_id, self.rules.counting(who, now))
 
     # What the writer tells.
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from bot.usage.budgets import BOT, Budget, Level, Mode, Owner, Saving, Scope, Unit, Unknown, saving
 from bot.usage.calendars import ALWAYS_UTC, BEGINNING, Calendar, Period, zone_named
 from bot.usage.database import Row, Script
+from bot.usage.errors import AiPausedError
 from bot.usage.operations import UNDECLARED, Operation
 from bot.usage.quotas import Tier, Tiers
 from bot.usage.records import Attribution, Kind, OpenCall
@@ -131,10 +132,12 @@ class Rules:
         """The calendar that a server's days and periods are counted in."""
         return self.of(guild_id).calendar
 
-    def paused(self, guild_id: int, at: datetime) -> int:
-        """Until when the AI is paused there, by server or operator: microseconds since 1970, 0 where it isn't."""
+    def pause(self, guild_id: int, at: datetime) -> AiPausedError | None:
+        """What a call there is told while the AI is paused, by its server or by the operator; None where it isn't."""
         until = max(self.of(guild_id).paused_until, self.of(BOT).paused_until)
-        return until if until > microseconds(at) else 0
+        if until <= microseconds(at):
+            return None
+        return AiPausedError(guild_id, None if until >= FOREVER else from_microseconds(until))
 
     def saving(self, who: Attribution, at: datetime) -> Saving:
         """How the strictest of the budgets that save before they stop wants a call of that kind to save now."""

@@ -10,14 +10,17 @@ import pytest
 from bot.usage import ledger as ledger_module
 from bot.usage import waiting_room
 from bot.usage import writer as writer_module
+from bot.usage.batch import Intent
 from bot.usage.budget_book import BudgetBook
 from bot.usage.budgets import Level
 from bot.usage.counters import Held
 from bot.usage.database import SqliteDatabase
-from bot.usage.errors import BudgetExceededError, DatabaseUnavailableError, Why
+from bot.usage.errors import AiPausedError, BudgetExceededError, DatabaseUnavailableError, QuotaExceededError, Why
 from bot.usage.ledger import Ledger
-from bot.usage.records import Kind, OpenCall
+from bot.usage.quotas import Tier, Tiers
+from bot.usage.records import Kind, OpenCall, UsageRecord
 from bot.usage.rules import Rules
+from bot.usage.server_settings import SettingsBook
 from tests.usage.making import NOW, FaultyDatabase, a_call, a_settlement, fresh_database, ledger_on, recount, the_books
 
 AWAY = DatabaseUnavailableError("test.db", "database is locked")
@@ -209,6 +212,44 @@ async def test_told_no_while_it_was_being_written(database, real, monkeypatch: p
     assert await the_books(database) == await recount(database)
 
 
+async def test_let_go_while_it_was_being_refused(database, real, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I2, I8: the books were too slow to say that a quota is used up: the call has left, so it is booked after all."""
+    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.05)
+    decide = real.decide
+
+    async def slow_to_reply(script: Any) -> Any:
+        result = await decide(script)
+        await asyncio.sleep(0.2)
+        return result
+
+    ledger = Ledger(database, lambda: NOW, lambda records: None, rules=Rules(Tiers([Tier("free", 10)])))
+    await ledger.start()
+    await SettingsBook(database, lambda: NOW, ledger.rules_changed).choose(1, quotas=True)
+    ledger.record(UsageRecord(a_call(user_id="ann"), a_settlement()))
+    await ledger.flush()
+    with pytest.raises(QuotaExceededError):
+        await ledger.admit(a_call(user_id="ann"))
+    monkeypatch.setattr(real, "decide", slow_to_reply)
+    await ledger.admit(call := a_call(user_id="ann"))
+    ledger.settle(call, a_settlement())
+    await asyncio.sleep(0.2)
+    await ledger.flush()
+    await ledger.close()
+    assert await database.fetch("SELECT status, count(*) FROM usage_records GROUP BY 1") == [("ok", 2)]
+    assert await the_books(database) == await recount(database)
+
+
+async def test_a_pause_holds_while_the_books_are_away(database) -> None:
+    """I23: the last known rules hold."""
+    async with ledger_on(database) as ledger:
+        await SettingsBook(database, lambda: NOW, ledger.rules_changed).pause(1, actor="dana")
+        database.gone = True
+        with pytest.raises(AiPausedError):
+            await asyncio.gather(*(ledger.admit(a_call(guild_id=guild)) for guild in (2, 1)))
+        database.gone = False
+        await ledger.flush()
+
+
 async def test_a_dead_worker_s_reservations_become_spend(database) -> None:
     """I13, I21: after a crash each call in flight is charged its worst case for each attempt, and holds nothing."""
     usd, tokens = await limit(database, "5"), await limit(database, "5", limit_usd=None, limit_tokens=99_999)
@@ -315,19 +356,21 @@ async def test_what_left_unrecorded_is_reserved_when_it_is_written(database) -> 
     await ledger.close()
 
 
-async def test_refused_and_cancelled_in_the_same_turn(database) -> None:
-    """I8: what was refused isn't booked, whatever its caller does at that moment."""
+async def test_refused_and_cancelled_in_the_same_turn(database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I8: what was refused isn't booked, though its caller gives up before it hears of it."""
     await limit(database, "0")
+    refuse = Intent.refuse
+
+    def refuse_and_cancel(self: Intent, error: Exception) -> bool:
+        refused = refuse(self, error)
+        asking.cancel()
+        return refused
+
+    monkeypatch.setattr(Intent, "refuse", refuse_and_cancel)
     async with ledger_on(database) as ledger:
-        await ledger.rules_changed()
-        for _ in range(30):
-            asking = asyncio.create_task(ledger.admit(a_call()))
-            while not ledger._pending.intents:
-                await asyncio.sleep(0)
-            waiter = ledger._pending.intents[0].waiter
-            assert waiter is not None
-            waiter.add_done_callback(lambda _, asking=asking: asking.cancel())
-            await asyncio.wait({asking})
+        asking = asyncio.create_task(ledger.admit(a_call()))
+        with pytest.raises(asyncio.CancelledError):
+            await asking
         await ledger.flush()
     assert await database.fetch("SELECT id FROM usage_records") == []
     assert await the_books(database) == {}

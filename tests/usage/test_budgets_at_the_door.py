@@ -129,11 +129,13 @@ async def test_a_refused_call_never_leaves(
     assert 600 * 150 < figures.needed < 600 * 150 + 150 * 31
     assert figures.ends_at is not None
     assert figures.ends_at > tracker.clock()
+    with pytest.raises(BudgetExceededError):
+        await ask(client)
     await tracker.force_flush()
     assert len(stub.requests) == len(await records(tracker)) == 1
     assert not tracker.calls
     database = tracker.ledger._database
-    assert await database.fetch("SELECT guild_id, cause, calls FROM refusals") == [(1, "budget used_up", 1)]
+    assert await database.fetch("SELECT guild_id, cause, calls FROM refusals") == [(1, "budget used_up", 2)]
     [alert] = await database.fetch("SELECT threshold, used, limit_amount FROM alerts WHERE delivered_at IS NULL")
     assert alert == (100, COST, 100_000)
 
