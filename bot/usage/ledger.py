@@ -121,16 +121,13 @@ class Ledger:
                     await self._until(self._has_room)
         if self._closing:
             raise LedgerClosedError
-        stops = self.stopping(call.attribution)
-        if not self._has_room():
-            if stops is not None:
+        if self._degraded or not self._has_room():
+            stops = self.stopping(call.attribution)
+            if stops is None:
+                self._let_leave(call)
+                return call
+            if not self._has_room():
                 raise stops
-            self._lose(call, "the queue is full")
-            return call
-        if self._degraded and stops is None:
-            self.unrecorded += 1
-            self._queue(Intent(call))
-            return call
         intent = Intent(call)
         try:
             return await self._answer(intent)
@@ -245,6 +242,14 @@ class Ledger:
             self._answer_unwritten(intent)
 
     # Inside.
+
+    def _let_leave(self, call: OpenCall) -> None:
+        """It goes ahead, and is written when the books are back, if there is room to keep it till then."""
+        if self._has_room():
+            self.unrecorded += 1
+            self._queue(Intent(call))
+        else:
+            self._lose(call, "the queue is full")
 
     def _queue(self, intent: Intent) -> None:
         self._pending.intents.append(intent)

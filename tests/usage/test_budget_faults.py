@@ -250,6 +250,44 @@ async def test_a_pause_holds_while_the_books_are_away(database) -> None:
         await ledger.flush()
 
 
+async def test_cancelled_while_it_was_being_refused(database, real, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I8: its caller was told nothing and gave up: what was refused isn't booked all the same."""
+    await limit(database, "0")
+    decide = real.decide
+
+    async def slow_to_reply(script: Any) -> Any:
+        result = await decide(script)
+        await asyncio.sleep(0.1)
+        return result
+
+    monkeypatch.setattr(real, "decide", slow_to_reply)
+    async with ledger_on(database) as ledger:
+        asking = asyncio.create_task(ledger.admit(a_call()))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await asyncio.sleep(0.1)
+        await ledger.flush()
+    assert await database.fetch("SELECT id FROM usage_records") == []
+    assert await the_books(database) == {}
+
+
+async def test_closing_answers_those_who_wait_for_room(database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I14, I23: with what is true: they would have fitted, but for the calls in flight; and that is counted."""
+    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 60.0)
+    await limit(database, "0.00001")
+    async with ledger_on(database) as ledger:
+        assert await try_to_admit(ledger, a_call()) is None
+        waiting = asyncio.create_task(try_to_admit(ledger, a_call()))
+        while not ledger._crowded:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(2):
+            await ledger.close()
+            assert await waiting is Why.BUSY
+    assert await database.fetch("SELECT cause, calls FROM refusals") == [("budget busy", 1)]
+
+
 async def test_a_dead_worker_s_reservations_become_spend(database) -> None:
     """I13, I21: after a crash each call in flight is charged its worst case for each attempt, and holds nothing."""
     usd, tokens = await limit(database, "5"), await limit(database, "5", limit_usd=None, limit_tokens=99_999)
