@@ -117,9 +117,9 @@ async def test_every_alert_goes_to_the_operator_s_addresses_too(server: Server, 
 
 
 async def test_an_address_that_fails_is_tried_again_and_holds_up_nothing(
-    server: Server, books: Books, bot: Trilo, web, clock: Clock
+    server: Server, books: Books, bot: Trilo, web, clock: Clock, caplog: pytest.LogCaptureFixture
 ):
-    """I20: and the operator sees it."""
+    """I20: and the operator sees it, in the log once; I35: by its label."""
     cog = cog_of(bot)
     web.status = 500
     await chooses(books, server, server.channel)
@@ -131,12 +131,15 @@ async def test_an_address_that_fails_is_tried_again_and_holds_up_nothing(
     assert await books.tracker.alerts.owed() == []
     ((label, trouble),) = await bot.outside.dead_targets(books.tracker.alerts)
     assert label == "json://127.0.0.1/… (ALERT_URLS)"
-    assert trouble.problem == "it can't be reached, or doesn't take the message"
-    web.status = 200
-    clock.now += timedelta(seconds=30)
-    await cog.deliver_owed()
-    await outside_done(cog)
-    assert len(web.received) == 2
+    assert (trouble.problem, trouble.since) == ("it can't be reached, or doesn't take the message", clock.now)
+    for pause in (30, 60):
+        clock.now += timedelta(seconds=pause)
+        web.status = 500 if pause < 60 else 200
+        await cog.deliver_owed()
+        await outside_done(cog)
+    assert len(web.received) == 3
+    told = [record.getMessage() for record in caplog.records if record.name == "cogs._alert_courier"]
+    assert [line for line in told if line.startswith("alerts")] == [f"alerts don't reach {label}: {trouble.problem}"]
     assert await bot.outside.dead_targets(books.tracker.alerts) == []
 
 

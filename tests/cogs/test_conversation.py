@@ -315,6 +315,17 @@ async def test_a_budget_that_saves(simcord_env: simcord.Env, place: Any, service
     assert len(model.requests) == requests
 
 
+@pytest.mark.parametrize("settings", [{"default_server_limit_usd": None}], indirect=True)
+async def test_a_budget_that_is_nearly_used_up_shortens(simcord_env: simcord.Env, place: Any, services: Any) -> None:
+    """I13: what is left caps the answer, and the note says so instead of blaming the length limit."""
+    guild, channel, alice = place
+    await services.tracker.set_budget(scope="guild", guild_id=guild.id, limit_usd="0.0002", actor=alice.id)
+    await alice.send(channel, f"{mention(simcord_env)} give me a long answer")
+    assert channel.last_message.content.endswith(
+        "-# I kept this short: what is left of this server's AI budget allows no more."
+    )
+
+
 async def test_an_answer_that_is_deleted_meanwhile_ends_quietly(
     simcord_env: simcord.Env, place: Any, services: Any
 ) -> None:

@@ -1,14 +1,18 @@
 """`/owner servers`: across servers, for the people who run the bot, on their server only (I26)."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 import simcord
 
 from bot.client import Trilo
 from bot.settings import Settings
+from bot.usage.alert_book import MAIN
+from bot.usage.alert_rows import AlertKind
+from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_THE_OWNER
-from tests.cogs.helpers import Books, Server, make_server, texts
+from tests.cogs.helpers import NOW, Books, Clock, Server, make_server, texts
 
 OWNER_GUILD = 1456074443980800006
 """The id that simcord gives to the first server here: it counts up from the start of its own time."""
@@ -95,6 +99,23 @@ async def test_many_servers_are_fifteen_and_one_line(hq: Server, books: Books):
 async def test_a_month_without_calls(hq: Server):
     result = await hq.member.slash(hq.channel, "owner servers")
     assert texts(result.response)[1] == "No server has used the AI this month."
+
+
+async def test_addresses_that_alerts_dont_reach(hq: Server, tracker: UsageTracker, clock: Clock):
+    """I20: the operator sees them, where there are any. I35: by their labels."""
+    for n in range(6):
+        await tracker.alert_targets.add(n + 1, f"jsons://me:secret@{n}.org", f"jsons://{n}.org/…", actor=1)
+        await tracker.alerts.fire(AlertKind.PROVIDER_KEY, n + 1, str(n))
+        await tracker.alerts.take_up()
+        clock.now += timedelta(days=1)
+    assert len(texts((await hq.member.slash(hq.channel, "owner servers")).response)) == 2
+    for owed in await tracker.alerts.due():
+        if owed.target not in MAIN and (delivery := await tracker.alerts.claim(owed)) is not None:
+            await tracker.alerts.failed(delivery, "no answer")
+    *_, last = texts((await hq.member.slash(hq.channel, "owner servers", query="league")).response)
+    fired = [int(NOW.timestamp()) + n * 86_400 for n in range(5)]
+    named = [f"`jsons://{n}.org/… (server {n + 1})` (since <t:{at}:d>)" for n, at in enumerate(fired)]
+    assert last == f"-# Alerts don't reach: {', '.join(named)}, and 1 more"
 
 
 async def test_nobody_else_may_not_even_the_servers_owner(hq: Server, books: Books):

@@ -126,6 +126,33 @@ class TestTheLine:
         await has_used(services, bob, 12_000)
         assert "-#" not in (await ask(simcord_env, bob, channel)).content
 
+    async def test_a_rule_by_role_holds_at_the_next_question(
+        self, simcord_env: simcord.Env, place: Any, services: Services
+    ):
+        """From what is pressed in `/settings` to the door."""
+        guild, channel, _ = place
+        coaches = guild.create_role("Coaches")
+        admins = guild.create_role("Admins", permissions=discord.Permissions(manage_guild=True))
+        admin = guild.add_member(simcord_env.create_user("admin"), roles=[admins])
+        bob = guild.add_member(simcord_env.create_user("bob"), roles=[coaches])
+        await has_used(services, bob, 12_000)
+        assert "You have used up your AI tokens" in (await ask(simcord_env, bob, channel)).content
+        view = (await admin.slash(channel, "settings")).response
+        await admin.select(view, ["quotas"], custom_id="settings:page")
+
+        async def gives(tier: str) -> Any:
+            await admin.select(view, [coaches], custom_id="settings:quota-role")
+            await admin.select(view, [tier], custom_id="settings:quota-tier")
+            return await ask(simcord_env, bob, channel)
+
+        for tier in ("premium", "exempt"):
+            answer = await gives(tier)
+            assert answer.author.id == simcord_env.bot.user.id
+            assert "used up" not in answer.content
+        for tier in ("free", "-"):
+            refused = await gives(tier)
+            assert [str(reaction.emoji) for reaction in refused.reactions] == [REACTION]
+
     async def test_the_books_out_of_reach_cost_the_line_and_not_the_answer(
         self, simcord_env: simcord.Env, place: Any, services: Services, monkeypatch: pytest.MonkeyPatch
     ):

@@ -46,7 +46,7 @@ async def test_a_list_is_never_taken_for_the_one_that_stood_in_its_place(server:
         for item in items:
             if isinstance(item, discord.ui.Select | discord.ui.ChannelSelect | discord.ui.RoleSelect):
                 assert lists.setdefault(item.id, item.custom_id) == item.custom_id
-    assert len(lists) == 5
+    assert len(lists) == 6
 
 
 async def test_the_channel_for_alerts(server: Server, tracker: UsageTracker, simcord_env: simcord.Env):
@@ -83,7 +83,7 @@ async def test_addresses_outside_discord_have_a_view_of_their_own(server: Server
     ("page", "custom_id", "name", "shown"),
     [
         ("alerts", "settings:alert_owner", "alert_owner", "**Direct message to the owner: {}**"),
-        ("people", "settings:quotas", "quotas", "**Quotas for members: {}**"),
+        ("quotas", "settings:quotas", "quotas", "**Quotas for members: {}**"),
     ],
 )
 async def test_switches(server: Server, tracker: UsageTracker, page: str, custom_id: str, name: str, shown: str):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.usage.alert_book import LOG, OPERATOR, SERVER, AlertBook, Owed
+from bot.usage.alert_book import KEPT, LOG, OPERATOR, SERVER, AlertBook, Owed
 from bot.usage.alert_rows import INSERT, Alert, AlertKind, threshold_rows
 from bot.usage.alert_targets import AlertTargets
 from bot.usage.database import SqliteDatabase
-from bot.usage.deliveries import LEASE, Delivery, Trouble
+from bot.usage.deliveries import LEASE, TRIES, Delivery, Trouble
 from bot.usage.rows import microseconds
 from tests.usage.making import NOW, fresh_database
 
@@ -144,8 +144,43 @@ async def test_an_address_is_tried_for_three_days_and_then_no_more(
         clock.passes(hours=6)
     assert timedelta(days=2.9) < clock.now - begin
     assert await book.due() == []
-    assert await book.troubles() == [Trouble("operator/abc", 1, 20, "problem 20")]
+    assert await book.troubles() == [Trouble("operator/abc", 1, 20, "problem 20", NOW)]
     assert await book.owed() == []
+
+
+async def test_deliveries_that_ended_long_ago_are_forgotten(
+    database: SqliteDatabase, book: AlertBook, clock: Clock
+) -> None:
+    """I20: what is still owed stays for as long as it takes, and nothing is taken up a second time."""
+    await passes(database, GUILD, 80)
+    (told,) = await book.take_up(["operator/dead"])
+    await book.delivered(await first_due_of(book, SERVER), "channel 1")
+    clock.passes(days=1)
+    await passes(database, 8, 80, at=clock.now)
+    (late,) = await book.take_up()
+    await database.write([(ENDED_REPORT, [("report 7 day 2026-03-01", microseconds(clock.now))])])
+    for _ in range(TRIES):
+        await book.failed(await first_due_of(book, "operator/dead"), "no answer")
+        clock.passes(hours=6)
+    assert len(await book.troubles()) == 1
+    await book.forget_old()
+    assert len(await deliveries(database)) == 4
+    clock.now = NOW + KEPT + timedelta(days=2)
+    await book.forget_old()
+    assert await deliveries(database) == [(late.id, SERVER)]
+    assert await book.troubles() == []
+    assert await book.take_up(["operator/dead"]) == []
+    assert of(await book.history(GUILD)) == [(80, "channel 1")]
+    assert told.id != late.id
+
+
+ENDED_REPORT = (
+    "INSERT INTO alert_deliveries (alert_id, target, attempts, next_try_at, problem) VALUES ($1, 'report', 1, $2, 'x')"
+)
+
+
+async def deliveries(database: SqliteDatabase) -> list[tuple[str, str]]:
+    return await database.fetch("SELECT alert_id, target FROM alert_deliveries ORDER BY alert_id")
 
 
 async def first_due_of(book: AlertBook, target: str) -> Delivery:

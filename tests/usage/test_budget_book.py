@@ -11,7 +11,7 @@ import pytest
 from bot.usage.budget_book import BudgetBook, Standing
 from bot.usage.budgets import Budget, Level, Mode, Owner, Scope, Unit, Unknown
 from bot.usage.calendars import Period
-from bot.usage.errors import InvalidBudgetError
+from bot.usage.errors import BudgetExceededError, InvalidBudgetError
 from bot.usage.ledger import Ledger
 from bot.usage.records import Kind, UsageRecord
 from bot.usage.server_settings import ServerSettings, SettingsBook
@@ -198,6 +198,40 @@ async def test_lowering_a_limit_fires_and_raising_it_re_arms(house: House) -> No
     assert (await house.alerts())[3:] == [(90, 920_000, 1_000_000, None)]
     await house.budgets.set(scope="guild", guild_id=1, limit_usd="1")
     assert len(await house.alerts()) == 4
+
+
+async def test_saving_a_limit_again_announces_nothing_again(house: House) -> None:
+    """I19: what a refusal announced stays announced, whatever is saved but a higher limit."""
+    await house.budgets.set(scope="guild", guild_id=1, limit_usd="0.00001")
+    await house.spend(5_000)
+    with pytest.raises(BudgetExceededError):
+        await house.ledger.admit(a_call(at=house.now, reserved=9_000))
+    assert [threshold for threshold, *_ in await house.alerts()] == [80, 90, 100]
+    for usd, thresholds in (("0.00001", (80, 90, 100)), ("0.000006", (80, 90, 100)), ("0.000006", (50, 90))):
+        await house.budgets.set(scope="guild", guild_id=1, limit_usd=usd, thresholds=thresholds)
+        await house.spend(100)
+    assert len(await house.alerts()) == 3
+
+
+async def test_a_budget_counts_no_period_before_its_own(house: House) -> None:
+    """I17: a call that started yesterday and ends today isn't the business of a budget set today."""
+    await house.ledger.admit(call := a_call(at=NOW - timedelta(days=1)))
+    await house.budgets.set(scope="guild", guild_id=1, period="day", limit_usd="5")
+    await house.budgets.set(scope="guild", guild_id=1, period="week", limit_usd="5")
+    house.ledger.settle(call, a_settlement(7_000))
+    await house.ledger.flush()
+    rows = await house.database.fetch("SELECT period_start, spent FROM budget_periods WHERE spent > 0")
+    assert rows == [("2026-03-30", 7_000)]  # the week, not Monday alone
+
+
+async def test_a_clock_that_steps_back_rewrites_no_history(house: House) -> None:
+    """I17: of two changes of zone the later is the later, whatever the clock says."""
+    await house.settings.set_time_zone(1, "Asia/Tokyo")
+    house.now -= timedelta(days=3)
+    await house.settings.set_time_zone(1, "Europe/Madrid")
+    calendar = house.ledger.rules.calendar(1)
+    assert calendar.start(Period.DAY, NOW - timedelta(hours=13)) == "2026-03-30"
+    assert str(calendar.zone(Period.DAY, NOW + timedelta(days=3))) == "Europe/Madrid"
 
 
 async def test_only_its_own_server_can_remove_a_budget(house: House) -> None:

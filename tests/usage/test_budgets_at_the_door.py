@@ -585,3 +585,38 @@ async def test_every_choice_is_reserved(
         await ask(client, n=choices, max_completion_tokens=100)
     assert raised.value.budget.needed is not None
     assert 180_000 < raised.value.budget.needed < 190_000
+
+
+async def test_nobody_loses_a_quota_over_a_doubt(stub: Stub, database_url: str, prices: PriceList) -> None:
+    """D2: a call that timed out may have been billed; of the person's tokens it takes what was counted, no ceiling.
+
+    Nor do three questions at once refuse each other over what their model could answer at most.
+    """
+    tiers = Tiers([Tier("free", 10_000)])
+    async with open_tracker(f"{database_url}2", prices=prices, console=False, tiers=tiers) as tracker:
+        await tracker.settings.choose(1, quotas=True)
+        client = tracker.openai(base_url=stub.url, api_key="k", max_retries=0)
+        stub.answers(hang())
+        with pytest.raises(openai.APITimeoutError):
+            await ask(client.with_options(timeout=0.1))
+        stub.default = lambda _: answer(chat(usage=USED), delay=0.2)
+        asking = [asyncio.create_task(ask(client)) for _ in range(3)]
+        while len(stub.requests) < 4:
+            await asyncio.sleep(0.01)
+        sql = "SELECT spent, reserved, doubtful FROM budget_periods WHERE budget_id = 'quota'"
+        await tracker.force_flush()
+        [(spent, reserved, doubtful)] = await tracker.ledger._database.fetch(sql)
+        assert (spent < 30, 3 * 1_024 < reserved < 3 * 1_060, doubtful) == (True, True, 0)
+        await asyncio.gather(*asking)
+        await tracker.force_flush()
+        assert await tracker.ledger._database.fetch(sql) == [(spent + 3 * 35, 0, 0)]
+
+
+async def test_a_cap_is_never_more_than_the_model_takes(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker
+) -> None:
+    """A provider refuses a cap beyond its model's own."""
+    tracker.define_operation("chat", max_output_tokens=10**6)
+    stub.answers(answer(chat(usage=USED)))
+    await ask(client)
+    assert stub.bodies[0]["max_completion_tokens"] == 16_384

@@ -1,0 +1,56 @@
+"""What the bot throws away twice a day."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.client import Trilo
+from bot.usage.alert_book import KEPT
+from bot.usage.database import SqliteDatabase
+from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.tracker import UsageTracker
+from tests.cogs.alerts import a_budget, chooses, cog_of, spends
+from tests.cogs.helpers import Books, Clock, Server
+
+
+@pytest.fixture
+def extensions() -> tuple[str, ...]:
+    return ("cogs.alerts",)
+
+
+async def rows(tracker: UsageTracker, table: str) -> int:
+    database: SqliteDatabase = tracker.ledger._database
+    return int((await database.fetch(f"SELECT count(*) FROM {table}"))[0][0])
+
+
+async def test_old_claims_and_deliveries_go_and_the_history_stays(
+    server: Server, books: Books, bot: Trilo, clock: Clock
+):
+    tracker = books.tracker
+    await tracker.claims.claim("message 1")
+    await chooses(books, server, server.channel)
+    await spends(books, server, "4.50")
+    await a_budget(books, server)
+    await cog_of(bot).deliver_owed()
+    await bot._keep_house()
+    assert (await rows(tracker, "claims"), await rows(tracker, "alert_deliveries")) == (1, 1)
+    clock.now += KEPT + timedelta(minutes=1)
+    await bot._keep_house()
+    assert (await rows(tracker, "claims"), await rows(tracker, "alert_deliveries")) == (0, 0)
+    assert len(await tracker.alerts.history(server.guild.id)) == 2
+    assert await tracker.alerts.owed() == []
+
+
+async def test_books_out_of_reach_are_a_line_in_the_log(
+    server: Server, bot: Trilo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """I23: the loop goes on."""
+
+    async def broken() -> None:
+        raise DatabaseUnavailableError("t.db", "disk I/O error")
+
+    monkeypatch.setattr(bot.services.tracker.alerts, "forget_old", broken)
+    await bot._keep_house()
+    assert [record.getMessage().partition(":")[0] for record in caplog.records if record.name == "bot.client"][-1] == (
+        "old claims and deliveries stay for now"
+    )
