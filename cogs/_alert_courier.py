@@ -48,8 +48,9 @@ class Courier:
         except (_RefusedError, NoChannelError) as refused:
             await book.failed(delivery, str(refused))
         except NotSentError as error:
-            log.warning("alert %s: an address outside Discord failed: %s", owed.alert.id, error)
+            log.info("alert %s: an address outside Discord failed: %s", owed.alert.id, error)
             await book.failed(delivery, str(error))
+            await self._tell_of_dead(owed.target)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             log.warning("alert %s: Discord is out of reach (%s), trying again", owed.alert.id, type(error).__name__)
             await book.failed(delivery, "Discord was out of reach")
@@ -132,3 +133,9 @@ class Courier:
         name = guild.name if guild else "" if alert.guild_id == BOT else str(alert.guild_id)
         await self._bot.outside.send(target, f"Trilo: {heading(facts)}", plain_text(facts, name))
         return "outside"
+
+    async def _tell_of_dead(self, target: str) -> None:
+        """A line in the log when an address stops taking what it is owed, not at each try; `/owner servers` has it."""
+        for label, trouble in await self._bot.outside.dead_targets(self._tracker.alerts):
+            if trouble.target == target and (trouble.messages, trouble.attempts) == (1, 1):
+                log.warning("alerts don't reach %s: %s", label, trouble.problem)

@@ -194,9 +194,9 @@ def _note(ending: Ending, reply: StreamedReply) -> str:
     if ending.refused:
         return "The AI provider stopped this answer under its rules. Please put it differently."
     if ending.without_pictures:
-        return "I answered without looking at the picture: this server's AI budget is nearly used up."
+        return "I answered without looking at the picture: the AI budget here is nearly used up."
     if ending.shortened:
-        return "I kept this short: what is left of this server's AI budget allows no more."
+        return "I kept this short: what is left of the AI budget here allows no more."
     if ending.cut_off:
         return "I stopped here: answers have a length limit. Ask me to go on."
     if reply.is_silent:

@@ -1,14 +1,17 @@
 """`/owner`: for the people who run the bot, on their own server (OWNER_GUILD_ID) only."""
 
 import re
+from collections.abc import Sequence
 
 import discord
 from discord import app_commands
 from discord.ext import commands
+from discord.utils import format_dt
 
 from bot.client import Trilo, answer_privately
 from bot.usage import money
 from bot.usage.budgets import Owner, Scope, Unit
+from bot.usage.deliveries import Trouble
 from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit
 from bot.usage.quotas import EXEMPT, SubscriptionTier
 from bot.usage.records import SpendLine
@@ -22,6 +25,9 @@ from cogs._views.tables import plain, shorten
 
 SHOWN = 15
 """Servers in one answer."""
+ADDRESSES = 5
+"""Of those that alerts don't reach, in one answer."""
+ADDRESS_COLUMNS = 80
 OUTSIDE = "outside servers"
 MOST_CHOICES = 25
 NOBODY_OF_THAT_NAME = "I know no server or person like that. Give a server's name or id, or a person's mention or id."
@@ -47,13 +53,16 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
         if not await owns_the_bot(interaction):
             await answer_privately(interaction, NOT_THE_OWNER)
             return
-        reports = self.bot.services.tracker.reports
-        report = await reports.spend(None, "month", "guild", limit=None if query else SHOWN)
+        tracker = self.bot.services.tracker
+        report = await tracker.reports.spend(None, "month", "guild", limit=None if query else SHOWN)
+        dead = await self.bot.outside.dead_targets(tracker.alerts)
         view = discord.ui.LayoutView(timeout=None)
         container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=COLOUR)
         container.add_item(discord.ui.TextDisplay(_total(report.total, len(self.bot.guilds))))
         container.add_item(discord.ui.Separator())
         container.add_item(discord.ui.TextDisplay(self._matching(report, query) if query else self._dearest(report)))
+        if dead:
+            container.add_item(discord.ui.TextDisplay(_unreached(dead)))
         view.add_item(container)
         await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)
 
@@ -203,6 +212,18 @@ def _total(total: SpendLine, servers: int) -> str:
         f"-# {counted(total.calls, 'call')} · {counted(total.total_tokens, 'token')} · "
         f"in {counted(servers, 'server')} now · days in UTC"
     )
+
+
+def _unreached(dead: Sequence[tuple[str, Trouble]]) -> str:
+    """Addresses that alerts don't reach, longest first."""
+    oldest = sorted(dead, key=lambda found: found[1].since)
+    named = [
+        f"`{shorten(label, ADDRESS_COLUMNS)}` (since {format_dt(trouble.since, 'd')})"
+        for label, trouble in oldest[:ADDRESSES]
+    ]
+    if len(oldest) > ADDRESSES:
+        named.append(f"and {len(oldest) - ADDRESSES:,} more")
+    return f"-# Alerts don't reach: {', '.join(named)}"
 
 
 async def setup(bot: Trilo) -> None:

@@ -9,6 +9,7 @@ Words in the question make it misbehave on purpose: see `_MISCHIEF`.
 import asyncio
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -216,9 +217,12 @@ def _cut(text: str, model: str, limit: int | None) -> Reply:
     if limit is None or tokens <= limit:
         return Reply(text, tokens, cut=False)
     pieces = _pieces(text)
-    while pieces and (tokens := count_tokens("".join(pieces), model)) > limit:
-        pieces = pieces[: min(len(pieces) - 1, len(pieces) * limit // tokens)]
-    return Reply("".join(pieces), tokens if pieces else 0, cut=True)
+
+    def tokens_of(words: int) -> int:
+        return count_tokens("".join(pieces[:words]), model)
+
+    fitting = bisect_right(range(len(pieces)), limit, key=tokens_of) - 1
+    return Reply("".join(pieces[:fitting]), tokens_of(fitting), cut=True)
 
 
 def _pieces(text: str) -> list[str]:

@@ -82,7 +82,12 @@ def _is_unknown(call: OpenCall, unit: Unit) -> bool:
 def _least(call: OpenCall, unit: Unit) -> int:
     """The least that a call must have room for: its worst case, with the shortest answer worth giving."""
     elastic = call.elastic
-    return counters.reserved(call if elastic is None else call.capped(min(SHORTEST, elastic.most)), unit)
+    if elastic is None:
+        return counters.reserved(call, unit)
+    tokens = min(SHORTEST, elastic.most)
+    if unit is Unit.USD:
+        return elastic.nano_usd(tokens) or 0
+    return call.reserved_usage.input_tokens + tokens * elastic.choices
 
 
 def _share(call: OpenCall, budget: Budget, level: Level) -> int:

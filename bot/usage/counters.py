@@ -91,11 +91,11 @@ def quota_reserved(call: OpenCall) -> int:
     return call.reserved_usage.input_tokens + call.elastic.most * call.elastic.choices
 
 
-def settled(settlement: Settlement, unit: Unit, *, soft: bool) -> Change:
-    """What a finished call adds in a budget's unit. A quota is `soft`: nobody loses tokens over a doubt."""
+def settled(settlement: Settlement, unit: Unit) -> tuple[int, int]:
+    """What a finished call spent, and what is doubtful, in a budget's unit."""
     if unit is Unit.USD:
-        return Change(settlement.price.cost_nano_usd or 0, 0, settlement.doubtful_nano_usd)
-    return Change(settlement.usage.total_tokens, 0, 0 if soft else settlement.doubtful_tokens)
+        return settlement.price.cost_nano_usd or 0, settlement.doubtful_nano_usd
+    return settlement.usage.total_tokens, settlement.doubtful_tokens
 
 
 def level_of(row: tuple[int, int, int, int]) -> Level:

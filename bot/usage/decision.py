@@ -95,7 +95,10 @@ class Decision:
         return self.outcome, list(self._statements())
 
     def _settle(self) -> None:
-        """What the finished calls add: to every budget that counts them now, and to those they were held in."""
+        """What the finished calls add: to every budget that counts them now, and to those they were held in.
+
+        What is doubtful is no matter for a quota: those are soft, and nobody loses tokens over a doubt.
+        """
         for record in self._batch.records:
             call, held = record.call, self._held.get(record.call.id) or Held(record.call)
             units = {counter: unit for counter, (unit, _) in held.amounts.items()}
@@ -105,11 +108,10 @@ class Decision:
             if quota is not None:
                 units.setdefault(quota, Unit.TOKENS)
             for counter, unit in units.items():
-                change = counters.settled(record.settlement, unit, soft=counter == quota)
-                if counter in held.amounts:
-                    change = replace(change, reserved=-held.amounts[counter][1])
-                if change != Change():
-                    self._change(counter, change)
+                released = held.amounts[counter][1] if counter in held.amounts else 0
+                spent, doubtful = counters.settled(record.settlement, unit)
+                if spent or doubtful or released:
+                    self._change(counter, Change(spent, -released, 0 if counter == quota else doubtful))
 
     def _adopt(self) -> None:
         """Rules have changed: what is in flight is reserved in the budgets that it wasn't admitted by, too (I13)."""
@@ -144,7 +146,8 @@ class Decision:
         """A removed budget's counter must not come back."""
         guild_id, budget_id, *_ = counter
         if budget_id == QUOTA or self._rules.of(guild_id).budget(budget_id) is not None:
-            self._changes[counter] = self._changes.get(counter, Change()) + change
+            before = self._changes.get(counter)
+            self._changes[counter] = change if before is None else before + change
 
     def _held_where_it_counts(self, call_id: str) -> Iterator[CounterKey]:
         """Where a call has its first attempt reserved, as far as that still exists."""
@@ -197,7 +200,7 @@ class Decision:
 
     def _reserve(self, counter: CounterKey, amount: int) -> None:
         level = self._levels[counter]
-        self._levels[counter] = replace(level, reserved=level.reserved + amount)
+        self._levels[counter] = Level(level.spent, level.reserved + amount, level.doubtful, level.fired)
         self._reserving[counter] = self._reserving.get(counter, 0) + amount
 
     def _announce_refusal(self, refused: Refused) -> None:

@@ -91,7 +91,10 @@ class Deliveries:
 
     async def troubles(self) -> list[Trouble]:
         """Targets of alerts that failed and aren't delivered to yet, most tried first."""
-        return [Trouble(*row, since=from_microseconds(since)) for *row, since in await self._database.fetch(_TROUBLES)]
+        return [
+            Trouble(target, messages, attempts, problem, from_microseconds(since))
+            for target, messages, attempts, problem, since in await self._database.fetch(_TROUBLES)
+        ]
 
 
 def expecting(event_id: str, target: str, now_us: int) -> Script[bool]:

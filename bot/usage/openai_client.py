@@ -24,10 +24,29 @@ ResponseT = TypeVar("ResponseT")
 _current: ContextVar[Exchange | None] = ContextVar("trilo_exchange", default=None)
 
 
+class StreamTransport:
+    """What carries streamed answers: made with the first of them, since it takes a while, and shared by all copies."""
+
+    def __init__(self) -> None:
+        self._client: httpx2.AsyncClient | None = None
+
+    @property
+    def client(self) -> httpx2.AsyncClient:
+        """The HTTP client."""
+        if self._client is None:
+            self._client = openai.DefaultAsyncHttpxClient()
+        return self._client
+
+    async def aclose(self) -> None:
+        """Close its connections, if there were any streams."""
+        if self._client is not None:
+            await self._client.aclose()
+
+
 class TrackedOpenAI(AsyncOpenAI):
     """`AsyncOpenAI`, tracked. Takes every argument of it, and is made by `UsageTracker.openai`.
 
-    `stream_http_client` carries streamed answers: the aiohttp transport, cheaper for whole ones, loses what it has
+    `stream_transport` carries streamed answers: the aiohttp transport, cheaper for whole ones, loses what it has
     read when a connection breaks. Without a tracker, calls are made and warned of once.
     Websockets (`realtime.connect`, `responses.connect`, `live`) raise `UntrackableCallError`: they bypass this door.
     So does a synchronous `http_client`, when the client is made.
@@ -37,13 +56,13 @@ class TrackedOpenAI(AsyncOpenAI):
         self,
         *,
         tracker: "UsageTracker | None" = None,
-        stream_http_client: httpx2.AsyncClient | None = None,
+        stream_transport: StreamTransport | None = None,
         **arguments: Any,
     ) -> None:
         if not isinstance(arguments.get("http_client"), (httpx2.AsyncClient, type(None))):
             raise UntrackableCallError("A synchronous client", "Give an httpx2.AsyncClient, or none.")
         self._tracker = tracker
-        self._stream_http_client = stream_http_client
+        self._stream_transport = stream_transport
         super().__init__(**arguments)
 
     @property
@@ -60,7 +79,7 @@ class TrackedOpenAI(AsyncOpenAI):
         own_transport = arguments.get("http_client") is not None
         extra = {
             "tracker": self._tracker,
-            "stream_http_client": None if own_transport else self._stream_http_client,
+            "stream_transport": None if own_transport else self._stream_transport,
             **_extra_kwargs,
         }
         arguments.setdefault("websocket_base_url", "wss://untracked.invalid")
@@ -71,8 +90,8 @@ class TrackedOpenAI(AsyncOpenAI):
     async def close(self) -> None:
         """Close the connections of both kinds."""
         await super().close()
-        if self._stream_http_client is not None:
-            await self._stream_http_client.aclose()
+        if self._stream_transport is not None:
+            await self._stream_transport.aclose()
 
     async def request(
         self,
@@ -147,7 +166,7 @@ class TrackedOpenAI(AsyncOpenAI):
         """Runs once an attempt, inside the SDK's retries."""
         client = self._client
         if stream:
-            client = self._stream_http_client or client
+            client = self._stream_transport.client if self._stream_transport is not None else client
             request.headers["accept-encoding"] = "identity"
         sending = client.send(request, stream=stream, **arguments)
         exchange = _current.get()

@@ -204,7 +204,7 @@ class OpenCall:
         """The call with an output cap of so many tokens for each answer, and its worst case with that."""
         assert self.elastic is not None  # noqa: S101 - only an elastic call can be given a cap
         usage = replace(self.reserved_usage, output_tokens=tokens * self.elastic.choices)
-        price = replace(self.reserved, cost_nano_usd=self.elastic.nano_usd(tokens))
+        price = Price(self.elastic.nano_usd(tokens), self.reserved.source)
         return replace(self, reserved_usage=usage, reserved=price, output_cap=tokens)
 
 

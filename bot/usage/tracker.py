@@ -25,7 +25,7 @@ from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.events import Events, premium_uses, quota_events
 from bot.usage.hand_tracking import Buffering, HandTracking
 from bot.usage.ledger import Ledger
-from bot.usage.openai_client import TrackedOpenAI
+from bot.usage.openai_client import StreamTransport, TrackedOpenAI
 from bot.usage.opened import closing, opened
 from bot.usage.operation_costs import OperationCosts
 from bot.usage.operations import Operation
@@ -114,7 +114,7 @@ class UsageTracker:
         if arguments.get("http_client") is None:
             with suppress(RuntimeError):  # without aiohttp the SDK's own transport carries everything
                 arguments["http_client"] = openai.DefaultAioHttpClient()
-                arguments["stream_http_client"] = openai.DefaultAsyncHttpxClient()
+                arguments["stream_transport"] = StreamTransport()
         client = TrackedOpenAI(tracker=self, **arguments)
         self._clients.append(client)
         return client

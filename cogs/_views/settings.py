@@ -18,19 +18,23 @@ from cogs._views.owned import OwnedView, Pick
 class SettingsView(OwnedView):
     """One server's settings as one person changes them. `settings` are those on the books at the last look.
 
-    `zone_choices` are the time zones to choose among where what somebody typed matched several.
+    `zone_choices` are the time zones to choose among where what somebody typed matched several; `quota_subject` is the
+    `role:ID` or `user:ID` whose rule among `quota_rules` is being given or changed.
     """
 
     def __init__(self, interaction: discord.Interaction[Trilo], pages: "Mapping[str, Page]") -> None:
         super().__init__(interaction, "/settings")
         self.settings = ServerSettings(self.guild.id)
+        self.quota_rules: Mapping[str, str] = {}
         self.zone_choices: list[str] = []
+        self.quota_subject: str | None = None
         self._pages = pages
         self._page = next(iter(pages))
 
     async def load(self) -> None:
         """Read them."""
         self.settings = await self.tracker.settings.of(self.guild.id)
+        self.quota_rules = await self.tracker.quotas.rules(self.guild.id)
 
     def draw(self) -> None:
         """One page of rows, and a list of the pages."""
@@ -57,7 +61,7 @@ class SettingsView(OwnedView):
 
     async def _turn(self, interaction: discord.Interaction[Trilo], values: list[str]) -> None:
         self._page = values[0]
-        self.zone_choices = []
+        self.zone_choices, self.quota_subject = [], None
         await self.redraw(interaction)
 
 

@@ -11,6 +11,7 @@ from cogs._views.alert_targets import TITLE, open_alert_targets
 from cogs._views.owned import Pick, PickChannel, PickRole, Press
 from cogs._views.settings import Page, Row, SettingsView
 from cogs._views.settings_channels import choose_channel
+from cogs._views.settings_quota_rules import quota_rules
 from cogs._views.settings_zone_form import ZoneForm, set_zone
 
 _EVERY = {"off": "Off", "day": "Daily", "week": "Weekly", "month": "Monthly"}
@@ -147,7 +148,8 @@ def _state(on: bool) -> str:
 _ALERTS: tuple[Row, ...] = (alert_channel, alert_owner, alert_addresses)
 PAGES = {
     "alerts": Page("Alerts", _ALERTS),
-    "people": Page("Who may see and use it", (usage_role, quotas)),
+    "people": Page("Who may see usage", (usage_role,)),
+    "quotas": Page("Quotas for members", (quotas, quota_rules)),
     "time": Page("Time zone and reports", (time_zone, reports)),
 }
 """Every page, in the order of the list."""

@@ -306,7 +306,7 @@ async def test_a_budget_that_saves(simcord_env: simcord.Env, place: Any, service
     await ask()
     assert model.requests[-1]["model"] == "gpt-4o-mini"
     await use(80)
-    words = "I answered without looking at the picture: this server's AI budget is nearly used up."
+    words = "I answered without looking at the picture: the AI budget here is nearly used up."
     assert (await ask()).endswith(words)
     assert model.requests[-1]["messages"][-1]["content"] == "alice: compare them: give me a long answer"
     requests = len(model.requests)
@@ -322,7 +322,7 @@ async def test_a_budget_that_is_nearly_used_up_shortens(simcord_env: simcord.Env
     await services.tracker.set_budget(scope="guild", guild_id=guild.id, limit_usd="0.0002", actor=alice.id)
     await alice.send(channel, f"{mention(simcord_env)} give me a long answer")
     assert channel.last_message.content.endswith(
-        "-# I kept this short: what is left of this server's AI budget allows no more."
+        "-# I kept this short: what is left of the AI budget here allows no more."
     )
 
 
