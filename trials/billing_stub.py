@@ -59,8 +59,7 @@ class BillingStub:
         )
         self.bill(body["model"], usage)
         await asyncio.sleep(self.dice.random() * 0.05)
-        if fate == "hang up":
-            assert request.transport is not None
+        if fate == "hang up" and request.transport is not None:
             request.transport.close()
         if fate == "slow":
             await asyncio.sleep(1.0)
@@ -78,8 +77,7 @@ class BillingStub:
             for piece in pieces[: len(pieces) // 2 if cut else None]:
                 await response.write(_event(model, [{"index": 0, "delta": {"content": piece}}]))
                 await asyncio.sleep(0.001)
-            if cut:
-                assert request.transport is not None
+            if cut and request.transport is not None:
                 request.transport.close()
                 return response
             await response.write(_event(model, [{"index": 0, "delta": {}, "finish_reason": "stop"}]))

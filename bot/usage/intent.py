@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bot.usage.admission import USUAL_CAP
@@ -39,23 +40,7 @@ def open_call(
     uncapped = output_cap(endpoint.api, body) is None
     model_cap = prices.max_output_tokens(model) if uncapped else None
     usage = worst_case_usage(endpoint.api, body, estimate, model_cap)
-    tier = str(body["service_tier"]) if body.get("service_tier") else None
-
-    def price(usage: Usage) -> Price:
-        if endpoint.api in TOLD_BY_THE_ANSWER:
-            return Price(None, "unknown")
-        if endpoint.api in _PRICED_BY_USAGE:
-            return prices.price(usage, model, at=at, provider=provider.price_id, service_tier=tier, kind=endpoint.kind)
-        return prices.worst_case(
-            model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            at=at,
-            provider=provider.price_id,
-            service_tier=tier,
-            audio=_speaks(model, body),
-        )
-
+    price = partial(_worst_price, endpoint, body, model, prices, provider.price_id, at)
     return OpenCall(
         id=new_id(),
         kind=endpoint.kind,
@@ -99,6 +84,31 @@ def adds_usage(endpoint: Endpoint, body: Mapping[str, Any], *, streamed: bool) -
     options = body.get("stream_options")
     asked = isinstance(options, Mapping) and "include_usage" in options
     return streamed and endpoint.api in ("chat", "completions") and not asked
+
+
+def _worst_price(
+    endpoint: Endpoint,
+    body: Mapping[str, Any],
+    model: str,
+    prices: PriceList,
+    provider: str | None,
+    at: datetime,
+    usage: Usage,
+) -> Price:
+    if endpoint.api in TOLD_BY_THE_ANSWER:
+        return Price(None, "unknown")
+    tier = str(body["service_tier"]) if body.get("service_tier") else None
+    if endpoint.api in _PRICED_BY_USAGE:
+        return prices.price(usage, model, at=at, provider=provider, service_tier=tier, kind=endpoint.kind)
+    return prices.worst_case(
+        model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        at=at,
+        provider=provider,
+        service_tier=tier,
+        audio=_speaks(model, body),
+    )
 
 
 def _speaks(model: str, body: Mapping[str, Any]) -> bool:

@@ -4,11 +4,12 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol, TypedDict
+from typing import TypedDict
 
 from bot.usage.database import SqliteDatabase
 from bot.usage.errors import UsageError
 from bot.usage.money import usd
+from bot.usage.operations import Operation
 from bot.usage.prices import PriceList
 from bot.usage.records import Usage
 
@@ -20,22 +21,6 @@ _NEWEST = (
     "SELECT input_tokens, output_tokens FROM usage_records "
     "WHERE operation = $1 AND request_model = $2 AND status = 'ok' ORDER BY started_at DESC LIMIT $3"
 )
-
-
-class Declared(Protocol):
-    """What the table of operations says of one."""
-
-    @property
-    def model(self) -> str | None:
-        """The model it usually asks."""
-
-    @property
-    def input_tokens(self) -> int | None:
-        """Its usual input."""
-
-    @property
-    def output_tokens(self) -> int | None:
-        """Its usual output."""
 
 
 class UnknownOperationError(UsageError, ValueError):
@@ -67,7 +52,7 @@ class OperationCosts:
         self,
         database: SqliteDatabase,
         prices: PriceList,
-        operations: Mapping[str, Declared],
+        operations: Mapping[str, Operation],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -138,7 +123,7 @@ def one_name(operation: str | None, operation_type: str | None) -> str:
     return str(operation if operation is not None else operation_type)
 
 
-def _declared_size(name: str, declared: Declared | None) -> tuple[int, int]:
+def _declared_size(name: str, declared: Operation | None) -> tuple[int, int]:
     if declared is None:
         raise UnknownOperationError(
             name, "nobody declared it (define_operation), and there is no call of it to learn from"

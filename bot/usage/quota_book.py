@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Protocol
 
 from bot.usage.budgets import BOT, FULL
 from bot.usage.calendars import ALWAYS_UTC, Period
@@ -18,6 +17,7 @@ from bot.usage.database import Row, Script, SqliteDatabase
 from bot.usage.errors import QuotaExceededError, QuotaResult
 from bot.usage.events import CROSSINGS, Events, prompt_event, refusal_event, status_event
 from bot.usage.operation_costs import OperationCosts, one_name
+from bot.usage.operations import Operation
 from bot.usage.quota_answers import MonthlyQuota, OwnUsage, QuotaStanding, QuotaSummary, Subscription, TokenAllowance
 from bot.usage.quotas import EXEMPT, SubscriptionTier, Tier, percentage, status, tier_of, verdict, warnings
 from bot.usage.rows import microseconds
@@ -38,18 +38,6 @@ _OWN_CALLS = (
 )
 
 
-class Declared(Protocol):
-    """What the table of operations says of one."""
-
-    @property
-    def premium(self) -> bool:
-        """Whether it is for premium members only."""
-
-    @property
-    def counts_toward_quota(self) -> bool:
-        """Whether its tokens are taken from the caller's quota."""
-
-
 class QuotaBook:
     """Answers for people by their id (int, str or UUID). Methods raise `DatabaseUnavailableError`.
 
@@ -62,7 +50,7 @@ class QuotaBook:
         *,
         rules: Rules,
         grants: TierGrants,
-        operations: Mapping[str, Declared],
+        operations: Mapping[str, Operation],
         costs: OperationCosts,
         events: Events,
         clock: Callable[[], datetime],

@@ -10,20 +10,13 @@ from bot.usage.quota_answers import OwnUsage, QuotaStanding
 from bot.usage.quotas import EXEMPT, percentage
 from bot.usage.reports import PeriodName
 from cogs._views.figures import compact, counted, percent
+from cogs._views.spend_text import PHRASES
 from cogs._views.tables import code_block, plain, shorten, table
 
 OPERATIONS = 8
 """Rows of the breakdown; what is beyond them is one line."""
 NAME_COLUMNS = 20
 BAR_CELLS = 10
-
-_PHRASES: dict[PeriodName, str] = {
-    "today": "today",
-    "7d": "in the last 7 days",
-    "30d": "in the last 30 days",
-    "month": "this month",
-    "all": "in all",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +44,10 @@ def headline(own: Own) -> str:
     """The tokens, everywhere and on this server."""
     total = sum(line.total_tokens for line in own.lines)
     if not own.lines:
-        return f"## You haven't used me {_PHRASES[own.period]}"
+        return f"## You haven't used me {PHRASES[own.period]}"
     calls, into = sum(line.calls for line in own.lines), sum(line.input_tokens for line in own.lines)
     words = [
-        f"## {counted(total, 'token')} {_PHRASES[own.period]}",
+        f"## {counted(total, 'token')} {PHRASES[own.period]}",
         f"-# {counted(calls, 'call')} · {into:,} in, {total - into:,} out · on all servers together",
     ]
     if own.guild_id is not None:

@@ -20,7 +20,7 @@ MAX_DAYS = 14
 MAX_BARS = 31
 """Bars of the trend: the days of the longest month."""
 
-_PHRASES: dict[PeriodName, str] = {
+PHRASES: dict[PeriodName, str] = {
     "today": "today",
     "7d": "in the last 7 days",
     "30d": "in the last 30 days",
@@ -39,9 +39,9 @@ def headline(spend: Spend) -> str:
     """The number, and what to make of it."""
     total, period = spend.report.total, spend.choice.period
     if total.calls == 0:
-        return f"## No calls {_PHRASES[period]}\n-# Choose another period below."
+        return f"## No calls {PHRASES[period]}\n-# Choose another period below."
     cost = cost_of(total)
-    lines = [f"## {'Cost unknown' if cost == 'unknown' else cost} {_PHRASES[period]}"]
+    lines = [f"## {'Cost unknown' if cost == 'unknown' else cost} {PHRASES[period]}"]
     remarks = []
     if spend.before is not None and (verdict := compared(total, spend.before, _COMPARED_WITH[period])):
         remarks.append(verdict)
