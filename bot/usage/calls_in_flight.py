@@ -23,6 +23,10 @@ BACKGROUND_LIMIT = 10_000
 """Responses in the background that are waited for at once; beyond it the oldest are left to the next opening."""
 
 
+BACKGROUND_PATIENCE_SECONDS = 86_400.0
+"""After a day a response that nobody has retrieved with its usage is booked at its worst case."""
+
+
 class CallsInFlight:
     """The door's way to the ledger. `on_settled` hears of each call as it ends, before that is durable."""
 
@@ -85,6 +89,7 @@ class CallsInFlight:
             self._background.pop(next(iter(self._background)))
         self._background[call.background_id] = call
         self._has_landed(call.opened)
+        asyncio.get_running_loop().call_later(BACKGROUND_PATIENCE_SECONDS, self._stop_expecting, call)
 
     def retrieval(self, response_id: str | None) -> Retrieval | None:
         """The unsettled call that a retrieved response belongs to. Retrieving any other is no new charge (I2)."""
@@ -107,6 +112,12 @@ class CallsInFlight:
             await asyncio.wait(self._settling, timeout=patience_seconds)
             if patience_seconds is not None:
                 return
+
+    def _stop_expecting(self, call: TrackedCall) -> None:
+        """Nobody has asked for it: its reservation has to end, and it may have been billed in full (I14)."""
+        self._background.pop(call.background_id, None)
+        if not call.is_settled:
+            call.give_up("never retrieved")
 
     def _has_landed(self, call: OpenCall) -> None:
         self._in_flight.discard(call.id)

@@ -145,7 +145,7 @@ class TrackedCall(Exchange):
             whole = finished and end is End.READ
             self._estimate(answer, status, seen.payloads(), held=self._may_owe_more(answer, whole=whole))
 
-    def give_up(self) -> None:
+    def give_up(self, flagged: str = "accounting failed") -> None:
         """Book what couldn't be worked out as a crash would have left it: at the reserved worst case (I21)."""
         self._settled = True
         if self._handed_over:
@@ -157,7 +157,7 @@ class TrackedCall(Exchange):
             self.opened.reserved,
             duration_ms=self._elapsed_ms(),
             estimated=True,
-            flagged="accounting failed",
+            flagged=flagged,
             attempts=max(1, self._attempts),
             doubtful_nano_usd=(self.opened.reserved.cost_nano_usd or 0) * self._unanswered,
             doubtful_tokens=self.opened.reserved_usage.total_tokens * self._unanswered,

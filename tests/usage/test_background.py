@@ -1,10 +1,12 @@
 """Responses that go on at the provider after the request has returned: one call, charged once."""
 
+import asyncio
+
 import httpx2
 import openai
 import pytest
 
-from bot.usage import TrackedOpenAI, UsageTracker
+from bot.usage import TrackedOpenAI, UsageTracker, calls_in_flight
 from tests.usage.conftest import Records
 from tests.usage.shapes import (
     COST_OF_USAGE,
@@ -117,3 +119,23 @@ async def test_retrieving_is_no_new_charge(
     await client.chat.completions.retrieve("chatcmpl-1")
     assert await records(tracker) == []
     assert RESPONSE_USAGE["input_tokens"] == 1000
+
+
+async def test_one_that_nobody_asks_for_ends_at_its_worst_case(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I14: its reservation doesn't stay for ever, and what it may have cost does."""
+    monkeypatch.setattr(calls_in_flight, "BACKGROUND_PATIENCE_SECONDS", 0.1)
+    await tracker.set_budget(scope="bot", limit_usd="5")
+    stub.answers(answer(response("", None, "queued")), answer(response("", None, "queued")), answer(response()))
+    await client.responses.create(**ASK)
+    retrieved = await client.responses.create(**ASK)
+    await client.responses.retrieve(retrieved.id)
+    await asyncio.sleep(0.2)
+    rows = await records(tracker)
+    [standing] = await tracker.budgets.standing(0)
+    assert sorted((row["status"], row["flagged"]) for row in rows) == [("error", "never retrieved"), ("ok", None)]
+    [lost] = [row for row in rows if row["flagged"]]
+    assert lost["cost_nano_usd"] == lost["reserved_nano_usd"] > 100 * 600
+    assert standing.level.spent == sum(row["cost_nano_usd"] for row in rows)
+    assert standing.level.reserved == 0
