@@ -24,6 +24,7 @@ from bot.usage.budgets import (
 from bot.usage.calendars import Period
 from bot.usage.database import Script, SqliteDatabase
 from bot.usage.ids import new_id
+from bot.usage.queued import wait_for_queued
 from bot.usage.rows import microseconds
 from bot.usage.rules import BUDGET_COLUMNS, CounterKey, Rules, budget_of, changing, read_calendar
 
@@ -68,7 +69,10 @@ class Standing:
 
 
 class BudgetBook:
-    """The budgets of the books. Every method raises `DatabaseUnavailableError` where these can't be reached."""
+    """The budgets of the books. Every method raises `DatabaseUnavailableError` where these can't be reached.
+
+    `changed` is called after each change, `before_reading` makes what this process has queued visible first.
+    """
 
     def __init__(
         self,
@@ -76,11 +80,13 @@ class BudgetBook:
         rules: Rules,
         clock: Callable[[], datetime],
         changed: Callable[[], Awaitable[None]],
+        before_reading: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._database = database
         self._rules = rules
         self._clock = clock
         self._changed = changed
+        self._before_reading = before_reading
 
     async def set(
         self,
@@ -129,6 +135,7 @@ class BudgetBook:
 
         A budget without a counter yet stands at zero.
         """
+        await wait_for_queued(self._before_reading)
         now = self._clock()
         found: list[Standing] = []
         for budget in await self.of(guild_id):

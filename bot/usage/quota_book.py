@@ -5,9 +5,7 @@ ledger keeps in the transaction that books a call. Whoever asks here is told by 
 switched on for the server: that switch is for the calls themselves, which the ledger refuses.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 
 from bot.usage.budgets import BOT, FULL
@@ -18,14 +16,13 @@ from bot.usage.errors import QuotaExceededError, QuotaResult
 from bot.usage.events import CROSSINGS, Events, prompt_event, refusal_event, status_event
 from bot.usage.operation_costs import OperationCosts, one_name
 from bot.usage.operations import Operation
+from bot.usage.queued import wait_for_queued
 from bot.usage.quota_answers import MonthlyQuota, OwnUsage, QuotaStanding, QuotaSummary, Subscription, TokenAllowance
 from bot.usage.quotas import EXEMPT, SubscriptionTier, Tier, percentage, status, tier_of, verdict, warnings
 from bot.usage.rows import microseconds
 from bot.usage.rules import QUOTA, Rules
 from bot.usage.tier_grants import Source, TierGrants
 
-FLUSH_PATIENCE_SECONDS = 2.0
-"""How long a question waits for calls that are still queued; with the database in trouble the books answer."""
 _COUNTER = (
     "SELECT spent, reserved, fired FROM budget_periods "
     "WHERE guild_id = $1 AND budget_id = $2 AND key = $3 AND period_start = $4"
@@ -226,8 +223,7 @@ class QuotaBook:
         return BOT, QUOTA, person, ALWAYS_UTC.start(Period.MONTH, self._clock())
 
     async def _flushed(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._before_reading(), FLUSH_PATIENCE_SECONDS)
+        await wait_for_queued(self._before_reading)
 
 
 def _decided(standing: QuotaStanding, premium: bool, needed: int, operation: str) -> QuotaResult:

@@ -5,15 +5,14 @@ in the middle of a period are a row each. A server's days are its own local date
 UTC. A call belongs to the day on which it started.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal, get_args
 
 from bot.usage.calendars import ALWAYS_UTC, Calendar, Period
 from bot.usage.database import Query, SqliteDatabase
+from bot.usage.queued import wait_for_queued
 from bot.usage.records import SpendLine
 from bot.usage.rollups import MEASURES, spans
 from bot.usage.rows import EPOCH
@@ -24,8 +23,6 @@ Split = Literal["operation", "model", "user", "channel", "day", "guild", "agent"
 PERIODS: tuple[PeriodName, ...] = get_args(PeriodName)
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-FLUSH_PATIENCE_SECONDS = 2.0
-"""How long a report waits for what is still queued; with the database in trouble it shows what is on the books."""
 _LAST_DAYS: dict[str, int] = {"today": 1, "7d": 7, "30d": 30}
 _LAST_DAY = date(9999, 12, 29)
 """The last whose day after exists in every time zone."""
@@ -140,9 +137,7 @@ class Reports:
         return await self._database.read(lambda: read_calendar(guild_id))
 
     async def _flushed(self) -> None:
-        if self._before_reading is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._before_reading(), FLUSH_PATIENCE_SECONDS)
+        await wait_for_queued(self._before_reading)
 
 
 def _days(period: PeriodName, today: date) -> Days:

@@ -75,7 +75,7 @@ class UsageTracker:
         )
         self.reports = Reports(database, clock=clock, before_reading=self.force_flush)
         self.claims = Claims(database, clock)
-        self.budgets = BudgetBook(database, self.ledger.rules, clock, self.ledger.rules_changed)
+        self.budgets = BudgetBook(database, self.ledger.rules, clock, self.ledger.rules_changed, self.force_flush)
         self.set_budget = self.budgets.set
         self.settings = SettingsBook(database, clock, self.ledger.rules_changed)
         self.alerts = AlertBook(database, clock)

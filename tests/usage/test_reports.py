@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.usage import reports as reports_module
-from bot.usage import rollups
+from bot.usage import queued, rollups
 from bot.usage.database import SqliteDatabase
 from bot.usage.records import Kind, SpendLine, UsageRecord
 from bot.usage.reports import PERIODS, SPLITS, Days, Report, Reports, earlier_days
@@ -266,7 +265,7 @@ async def test_a_report_is_of_one_moment(database) -> None:
 
 async def test_what_is_queued_is_shown_and_trouble_delays_no_report(database, monkeypatch: pytest.MonkeyPatch) -> None:
     """I23: a report waits for what this process has queued, but not for a database that stays away."""
-    monkeypatch.setattr(reports_module, "FLUSH_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(queued, "PATIENCE_SECONDS", 0.1)
     faulty = FaultyDatabase(database)
     async with ledger_on(faulty) as ledger:
         reports = Reports(database, clock=lambda: NOW, before_reading=ledger.flush)
