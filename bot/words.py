@@ -74,7 +74,7 @@ def refusal_words(error: app_commands.AppCommandError) -> str | None:
 def _refused_call_words(error: CallRefusedError) -> str:
     """Why a question wasn't put to the model, and when it can be: for anybody to read, so without amounts of money."""
     if isinstance(error, BudgetExceededError) and error.is_too_large:
-        return "Answering that could cost more than the whole AI budget here. Please ask for something shorter."
+        return "What is left of the AI budget here can't cover that. Please ask for something shorter."
     if isinstance(error, BudgetExceededError):
         return _used_up_words(error.budget) if error.why is Why.USED_UP else _BY_REASON[error.why]
     if isinstance(error, QuotaExceededError):

@@ -38,6 +38,7 @@ _FOR = {
     Scope.WORKFLOW: "the workflow `{0}`",
     Scope.DIRECT_MESSAGES: "direct messages",
 }
+_UNNAMED = {**_FOR, Scope.CHANNEL: "a private channel", Scope.USER: "a member"}
 _NAMED = {**_FOR, Scope.CHANNEL: "{0}", Scope.USER: "{0}", Scope.ROLE: "all of {0}", Scope.EACH_IN_ROLE: "each of {0}"}
 
 
@@ -49,6 +50,12 @@ def whom(budget: Budget) -> str:
 def title(budget: Budget) -> str:
     """`$5.00 a month for this server`."""
     return f"{limit_words(budget.unit, budget.limit)} {PER[budget.period]} for {whom(budget)}"
+
+
+def unnamed_title(budget: Budget) -> str:
+    """The title where not everybody may know of whom it is: `$5.00 a month for a member`."""
+    unnamed = _UNNAMED[budget.scope].format(shorten(plain(budget.scope_id), _NAME_COLUMNS))
+    return f"{limit_words(budget.unit, budget.limit)} {PER[budget.period]} for {unnamed}"
 
 
 def label(budget: Budget, name: str) -> str:

@@ -8,13 +8,14 @@ import discord
 from discord.ext import commands, tasks
 
 from bot.client import Trilo
+from bot.usage.budgets import Budget, Scope
 from bot.usage.deliveries import Delivery
 from bot.usage.errors import UsageError
 from bot.usage.scheduled_reports import DueReport
 from bot.words import where
-from cogs._alert_channel import NoChannelError, Writable, everyone_reads, writable
+from cogs._alert_channel import NoChannelError, everyone_reads, writable
 from cogs._views.look import NOBODY
-from cogs._views.names import Names
+from cogs._views.names import Names, Reader, can_view
 from cogs._views.report import ReportFacts, ReportView, read_report
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,6 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 60.0
 REFUSED_TRIES = 10
 """So many times, over an hour, a channel that is gone or closed to us is tried before the report is left out."""
-PRIVATE = "a private channel"
 
 
 class ReportsCog(commands.Cog):
@@ -74,28 +74,37 @@ class ReportsCog(commands.Cog):
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             log.warning("the report of server %d waits: %s", guild.id, where(error))
             await self._reports.failed(delivery, "Discord was out of reach")
+        except Exception as error:  # noqa: BLE001 - one faulty report must not starve the servers after it
+            log.error("the report of server %d failed: %s", guild.id, where(error))  # noqa: TRY400
+            await self._reports.failed(delivery, type(error).__name__)
         else:
             await self._reports.posted(due, delivery)
 
     async def _send(self, guild: discord.Guild, due: DueReport) -> None:
         channel = writable(guild, due.channel_id)
-        facts = await read_report(self.bot.services.tracker, due, with_members=not everyone_reads(channel))
-        view = ReportView(facts, await _names(guild, facts, channel))
+        reader = guild.default_role if everyone_reads(channel) else None
+        facts = await read_report(self.bot.services.tracker, due, with_members=reader is None)
+        hidden = {one.budget.id for one in facts.standings if _is_hidden(guild, one.budget, reader)}
+        view = ReportView(facts, await _names(guild, facts, reader), hidden)
         await channel.send(view=view, nonce=_nonce(due), allowed_mentions=NOBODY)
 
 
-async def _names(guild: discord.Guild, facts: ReportFacts, channel: Writable) -> dict[str, str]:
-    """Names for the rows; where everybody reads the report, no channel is named that not everybody can see."""
+async def _names(guild: discord.Guild, facts: ReportFacts, reader: Reader | None) -> dict[str, str]:
+    """Names for the rows. `reader` is everybody's role, where everybody reads the report: then no member is named, and
+    no channel that not everybody can view.
+    """
     names = Names(guild)
-    found = names.channels([row.key for row in facts.channels.rows])
-    if everyone_reads(channel):
-        found = {key: name if _is_public(guild, key) else PRIVATE for key, name in found.items()}
+    found = names.channels([row.key for row in facts.channels.rows], reader)
     return found | await names.members([row.key for row in facts.members.rows] if facts.members else [])
 
 
-def _is_public(guild: discord.Guild, key: str) -> bool:
-    found = guild.get_channel(int(key)) if key.isdecimal() else None
-    return found is not None and found.permissions_for(guild.default_role).view_channel
+def _is_hidden(guild: discord.Guild, budget: Budget, reader: Reader | None) -> bool:
+    """Whether the reader isn't told what a budget is for, by the same rule as names in the rows."""
+    if reader is None:
+        return False
+    if budget.scope is Scope.CHANNEL:
+        return not can_view(guild, budget.scope_id, reader)
+    return budget.scope is Scope.USER
 
 
 def _nonce(due: DueReport) -> str:

@@ -7,7 +7,6 @@ run a program, write a file or speak to this machine. The operator's own (ALERT_
 import re
 from urllib.parse import unquote, urlsplit
 
-from bot.alerts.public_only import PrivateAddressError, require_public
 from bot.usage.errors import TriloError
 
 HOSTED = frozenset(
@@ -16,9 +15,11 @@ HOSTED = frozenset(
 )  # fmt: skip
 """Their messages go to the host that the address names."""
 VENDORS = frozenset(
-    {"discord", "slack", "tgram", "gchat", "pover", "pbul", "pagerduty", "opsgenie", "wxteams", "ntfy", "ntfys"}
+    {"discord", "slack", "tgram", "gchat", "pover", "pbul", "pagerduty", "opsgenie", "wxteams"}
 )
 """Their messages go to the vendor; what stands where a host would is a secret."""
+BOTH = frozenset({"ntfy", "ntfys"})
+"""Either, by what else the address says."""
 NATIVE = {"discord.com": "/api/webhooks/", "discordapp.com": "/api/webhooks/", "hooks.slack.com": "/services/"}
 """Web addresses that vendors give people to copy, which apprise understands as they are."""
 _PARAMETERS = frozenset(
@@ -27,6 +28,8 @@ _PARAMETERS = frozenset(
 )  # fmt: skip
 """The rest stays out: some read files (templates, keys), switch checks off, or take their time."""
 MAX_LENGTH = 500
+_NOT_A_HOST = re.compile(r"[^\w.:-]")
+"""Characters that no host has, and that would break out of the mark a label is shown in."""
 _EXAMPLES = "`mailtos://user:password@example.com?to=me@example.com`, `jsons://example.com/hook`"
 
 
@@ -52,31 +55,28 @@ def check_form(address: str) -> None:
         if "?" in address or not parts.path.startswith(NATIVE.get(host, "\0")):
             raise AddressRefusedError(f"I can't send to that web page. {_no_address()}")
         return
-    if parts.scheme not in HOSTED | VENDORS:
+    if parts.scheme not in HOSTED | VENDORS | BOTH:
         raise AddressRefusedError(f"I don't send to that kind of address. {_no_address()}")
     if strange := sorted(name for name in _fields(address) if name not in _PARAMETERS and not name.startswith("+")):
         raise AddressRefusedError(f"Leave out `{strange[0][:20].replace('`', '')}` from the address.")
 
 
-def check_host(address: str) -> None:
-    """Raise `AddressRefusedError` where a message would go to this machine or a private network. Blocks: asks DNS."""
+def host_of(address: str) -> str:
+    """The host that messages to an address go to; empty where that is a vendor's, which the address doesn't choose."""
     parts = urlsplit(address)
-    if parts.scheme not in HOSTED:
-        return
-    host = _fields(address).get("smtp") or parts.hostname or ""
-    try:
-        require_public(host)
-    except PrivateAddressError:
-        raise AddressRefusedError("That host is on a private network, where I don't send anything.") from None
-    except (OSError, UnicodeError):
-        raise AddressRefusedError("I can't find that host. Check the address for a mistake.") from None
+    fields = _fields(address)
+    if parts.scheme in HOSTED:
+        return (fields.get("smtp") if parts.scheme.startswith("mailto") else "") or parts.hostname or ""
+    # ntfy://topic goes to the vendor, ntfy://host/topic to that host
+    to_host = parts.scheme in BOTH and (parts.path.strip("/") or "to" in fields or "mode" in fields)
+    return parts.hostname or "" if to_host else ""
 
 
 def label_of(address: str) -> str:
     """How an address is shown: `mailtos://…@example.com`, `jsons://example.com/…`, `discord://…`."""
     try:
         parts = urlsplit(address)
-        scheme, host = parts.scheme, parts.hostname or ""
+        scheme, host = parts.scheme, _NOT_A_HOST.sub("", parts.hostname or "")
     except ValueError:
         return "…"
     if scheme.startswith("mailto"):

@@ -1,35 +1,41 @@
-"""E-mail and webhooks through apprise: each message in a thread of its own, so that one that hangs holds up nobody.
-
-apprise blocks, and knows a hundred services of which any may hang. A thread that doesn't end in time is left behind as
-a daemon: it ends with the process, which doesn't wait for it. A target with such a thread gets no second one.
-"""
+"""E-mail and webhooks through apprise: each message in a process of its own, so that one that hangs holds up nobody."""
 
 import asyncio
 import hashlib
-import logging
-import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from bot.alerts.addresses import AddressRefusedError, check_form, check_host, label_of
-from bot.alerts.public_only import public_only
+from bot.alerts.addresses import AddressRefusedError, check_form, host_of, label_of
+from bot.alerts.child import SEND_SECONDS, in_child
+from bot.alerts.sender import Answer, Job, Outcome
+from bot.alerts.turns import Turns
 from bot.usage.alert_book import AlertBook
 from bot.usage.alert_targets import AlertTargets
 from bot.usage.deliveries import Trouble
 from bot.usage.errors import TriloError
 
-Result = TypeVar("Result")
-
-SEND_SECONDS = 20.0
-"""The longest one message may take."""
-MOST_THREADS = 16
-"""Messages on their way at once, those that hang included."""
+SERVERS_AT_ONCE = 4
+"""Messages to servers' addresses on their way at once, one for each server."""
+OPERATOR_AT_ONCE = 2
+"""Messages to the operator's addresses besides, which no server can hold up."""
+WAIT_SECONDS = 15.0
+"""How long somebody who looks on waits for their turn."""
 _OPERATOR = "operator/"
+_PROBLEMS = {
+    Outcome.NO_ADDRESS: "that is no address that a message can be sent to",
+    Outcome.PRIVATE: "That host is on a private network, where I don't send anything.",
+    Outcome.UNKNOWN_HOST: "I can't find that host. Check the address for a mistake.",
+    Outcome.FAILED: "it can't be reached, or doesn't take the message",
+    Outcome.LATE: f"no answer within {SEND_SECONDS:g} seconds",
+}
 
 
 class NotSentError(TriloError):
-    """A message didn't arrive; the message says why, and nothing of the address (I35)."""
+    """A message didn't arrive, or only `perhaps`; the message says why, and nothing of the address (I35)."""
+
+    def __init__(self, problem: str, *, perhaps: bool = False) -> None:
+        super().__init__(problem)
+        self.perhaps = perhaps
 
 
 class Outside:
@@ -38,7 +44,8 @@ class Outside:
     def __init__(self, operator_addresses: Sequence[str], targets: AlertTargets) -> None:
         self._operator = {_OPERATOR + _digest(address): address for address in operator_addresses}
         self._targets = targets
-        self._under_way: set[str] = set()
+        self._operators_turns = Turns(OPERATOR_AT_ONCE)
+        self._servers_turns = Turns(SERVERS_AT_ONCE)
 
     @property
     def operator_targets(self) -> list[str]:
@@ -60,103 +67,71 @@ class Outside:
         found = await self._targets.named(target)
         return f"{found.label} (server {found.guild_id})" if found else None
 
-    async def send(self, target: str, title: str, text: str) -> None:
-        """Send a message to a target. Raises `NotSentError`; `DatabaseUnavailableError` where it can't be looked up."""
-        address = self._operator.get(target)
-        is_ours = address is not None
-        if address is None:
-            address = await self._targets.address(target)
-        if address is None:
-            raise NotSentError("the address was removed")
-        await self._in_thread(target, lambda: _send(address, title, text, is_ours=is_ours))
+    def turn(self, target: str, guild_id: int) -> AbstractAsyncContextManager[None]:
+        """What whoever sends waits for: the operator's addresses have places of their own, the servers' one each."""
+        if target in self._operator:
+            return self._operators_turns.take(target)
+        return self._servers_turns.take(guild_id)
 
-    async def check(self, address: str) -> str:
+    async def send(self, target: str, title: str, text: str) -> None:
+        """Send a message to a target, whose `turn` it is.
+
+        What servers added is checked anew each time; the operator may send wherever they like. Raises `NotSentError`;
+        `DatabaseUnavailableError` where the target can't be looked up.
+        """
+        if (ours := self._operator.get(target)) is not None:
+            job = Job(ours, guarded=False, title=title, text=text)
+        elif (address := await self._targets.address(target)) is not None:
+            try:
+                check_form(address)
+            except AddressRefusedError as error:
+                raise NotSentError(str(error)) from None
+            job = Job(address, host_of(address), title=title, text=text)
+        else:
+            raise NotSentError("the address was removed")
+        answer = await _answer(job)
+        if answer.outcome is not Outcome.DONE:
+            raise _not_sent(answer)
+
+    async def send_now(self, target: str, guild_id: int, title: str, text: str) -> None:
+        """The same for somebody who looks on, and soon hears that it isn't this server's turn. Raises the same."""
+        async with self._soon(guild_id):
+            await self.send(target, title, text)
+
+    async def check(self, address: str, guild_id: int) -> str:
         """The label of an address that a server's admin wants to add. Raises `AddressRefusedError`, `NotSentError`."""
         check_form(address)
-        await self._in_thread(f"check {address}", lambda: _check(address))
+        async with self._soon(guild_id):
+            answer = await _answer(Job(address, host_of(address)))
+        if answer.outcome is Outcome.NO_ADDRESS:
+            raise AddressRefusedError("That address is incomplete. Compare it with the service's own instructions.")
+        if answer.outcome in (Outcome.PRIVATE, Outcome.UNKNOWN_HOST):
+            raise AddressRefusedError(_PROBLEMS[answer.outcome])
+        if answer.outcome is not Outcome.DONE:
+            raise _not_sent(answer)
         return label_of(address)
 
-    async def _in_thread(self, name: str, work: Callable[[], Result]) -> Result:
-        if name in self._under_way:
-            raise NotSentError("the message before is still on its way")
-        if len(self._under_way) >= MOST_THREADS:
-            raise NotSentError("too many messages are on their way at once")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Result] = loop.create_future()
-
-        def run() -> None:
+    @asynccontextmanager
+    async def _soon(self, guild_id: int) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
             try:
-                result = work()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever waits
-                _tell(loop, _refuse, done, error)
-            else:
-                _tell(loop, _answer, done, result)
-            _tell(loop, self._under_way.discard, name)
-
-        self._under_way.add(name)
-        threading.Thread(target=run, name="alert outside Discord", daemon=True).start()
-        try:
-            async with asyncio.timeout(SEND_SECONDS):
-                return await done
-        except TimeoutError:
-            raise NotSentError(f"no answer within {SEND_SECONDS:g} seconds") from None
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await stack.enter_async_context(self._servers_turns.take(guild_id))
+            except TimeoutError:
+                raise NotSentError("too many messages are on their way at once") from None
+            yield
 
 
-def _send(address: str, title: str, text: str, *, is_ours: bool) -> None:
-    """Runs in a thread. The operator may send wherever they like; what servers added is checked anew each time."""
-    if is_ours:
-        _notify(address, title, text, redirects=True)
-        return
+async def _answer(job: Job) -> Answer:
     try:
-        check_form(address)
-        check_host(address)
-    except AddressRefusedError as error:
-        raise NotSentError(str(error)) from None
-    with public_only():
-        _notify(address, title, text)
+        return await in_child(job)
+    except OSError:
+        raise NotSentError("this machine can't start a process for it just now") from None
 
 
-def _notify(address: str, title: str, text: str, *, redirects: bool = False) -> None:
-    service = _service(address, redirects=redirects)
-    if service is None:
-        raise NotSentError("that is no address that a message can be sent to")
-    try:
-        sent = service.notify(body=text, title=title)
-    except Exception as error:  # noqa: BLE001 - a hundred services, and their words may quote the address
-        raise NotSentError(f"it failed: {type(error).__name__}") from None
-    if not sent:
-        raise NotSentError("it can't be reached, or doesn't take the message")
-
-
-def _check(address: str) -> None:
-    check_host(address)
-    if _service(address) is None:
-        raise AddressRefusedError("That address is incomplete. Compare it with the service's own instructions.")
-
-
-def _service(address: str, *, redirects: bool = False) -> Any:
-    """What apprise makes of an address; None where it makes no sense. Redirects are followed for the operator alone."""
-    import apprise  # a tenth of a second, which most starts can do without
-
-    for name in ("apprise", "urllib3", "requests"):  # they log addresses, passwords included (I35)
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    asset = apprise.AppriseAsset(app_id="Trilo", app_desc="Trilo", http_redirects=redirects)
-    return apprise.Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
-
-
-def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: object) -> None:
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(callback, *arguments)
-
-
-def _answer(done: asyncio.Future[Result], result: Result) -> None:
-    if not done.done():
-        done.set_result(result)
-
-
-def _refuse(done: asyncio.Future[Any], error: Exception) -> None:
-    if not done.done():
-        done.set_exception(error)
+def _not_sent(answer: Answer) -> NotSentError:
+    problem = _PROBLEMS.get(answer.outcome) or f"it failed: {answer.fault}"
+    return NotSentError(problem, perhaps=answer.outcome in (Outcome.LATE, Outcome.BROKE))
 
 
 def _digest(address: str) -> str:

@@ -15,7 +15,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_WRAPPING = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "fec0::/10")))
+"""Of IPv6: translated to IPv4 by a gateway, "compatible" with it, and the site-local ones of old."""
+_CLOUD = ipaddress.ip_address("168.63.129.16")
+"""Public by its number, but a machine in Azure reaches its own host's services there."""
 _thread = threading.local()
 
 
@@ -53,9 +56,9 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return is_public(str(found.ipv4_mapped))
-        if found.sixtofour is not None or found.teredo is not None or found in _NAT64:
+        if found.sixtofour is not None or found.teredo is not None or any(found in network for network in _WRAPPING):
             return False
-    return found.is_global and not found.is_multicast
+    return found.is_global and not found.is_multicast and found != _CLOUD
 
 
 @cache

@@ -7,17 +7,19 @@ the call is refused instead (I13).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.usage import counters
 from bot.usage.budgets import Budget, Level, Unit, Unknown
 from bot.usage.errors import BudgetExceededError, BudgetFigures, Why
-from bot.usage.records import OpenCall
+from bot.usage.records import OpenCall, Usage
 from bot.usage.rules import Counted, CounterKey
 
 USUAL_CAP = 1024
 SHORTEST = 150
+SMALL_INPUT = 1_000
+"""Tokens that an ordinary question stays within, instructions included."""
 SHARE = 8
 """A call without a cap is given one that costs at most this part of what is left."""
 
@@ -33,7 +35,7 @@ class Refused:
 
     @property
     def is_final(self) -> bool:
-        """Whether it is the budget that has run out: not the calls in flight, nor a call beyond any such budget."""
+        """Whether it is the budget that has run out: not the calls in flight, nor a call that asks for too much."""
         return self.error.why is Why.USED_UP and not self.error.is_too_large
 
     @property
@@ -90,6 +92,18 @@ def _least(call: OpenCall, unit: Unit) -> int:
     return call.reserved_usage.input_tokens + tokens * elastic.choices
 
 
+def small_of(usage: Usage, choices: int) -> Usage:
+    """What a small call like this one would use at worst: one that tells a budget that is used up from a dear call."""
+    tokens = min(usage.output_tokens, SHORTEST * choices)
+    return replace(usage, input_tokens=min(usage.input_tokens, SMALL_INPUT), output_tokens=tokens)
+
+
+def _small(call: OpenCall, unit: Unit) -> int:
+    if unit is Unit.USD:
+        return _least(call, unit) if call.small_nano_usd is None else call.small_nano_usd
+    return small_of(call.reserved_usage, call.elastic.choices if call.elastic else 1).total_tokens
+
+
 def _share(call: OpenCall, budget: Budget, level: Level) -> int:
     """The longest answer, in tokens, that a call without a cap gets out of a budget."""
     elastic = call.elastic
@@ -109,7 +123,7 @@ def _refused(call: OpenCall, item: Counted, level: Level, why: Why, ends_at: End
     budget = item.budget
     known = not _is_unknown(call, budget.unit)
     needed = _least(call, budget.unit) if known else None
-    figures = _figures(budget, item.counter, level, needed, ends_at(budget), own_cap=call.elastic is None)
+    figures = _figures(budget, item.counter, level, needed, _small(call, budget.unit), ends_at(budget))
     return Refused(item, BudgetExceededError(call.attribution.guild_id, why, figures))
 
 
@@ -118,7 +132,7 @@ def out_of_reach(guild_id: int, counted: Iterable[Counted]) -> BudgetExceededErr
     stopping = next((item for item in counted if item.budget.stops), None)
     if stopping is None:
         return None
-    figures = _figures(stopping.budget, stopping.counter, Level(), None, None, own_cap=False)
+    figures = _figures(stopping.budget, stopping.counter, Level(), None, None, None)
     return BudgetExceededError(guild_id, Why.OUT_OF_REACH, figures)
 
 
@@ -127,9 +141,8 @@ def _figures(
     counter: CounterKey,
     level: Level,
     needed: int | None,
+    small: int | None,
     ends_at: datetime | None,
-    *,
-    own_cap: bool,
 ) -> BudgetFigures:
     return BudgetFigures(
         budget_id=budget.id,
@@ -144,6 +157,6 @@ def _figures(
         reserved=level.reserved,
         doubtful=level.doubtful,
         needed=needed,
-        own_cap=own_cap,
+        small=small,
         ends_at=ends_at,
     )

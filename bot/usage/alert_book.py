@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from bot.usage.alert_rows import COLUMNS, INSERT, Alert, AlertKind, alert_of
 from bot.usage.budgets import BOT
 from bot.usage.database import Script, SqliteDatabase
-from bot.usage.deliveries import LONGEST_PAUSE_ON_DISCORD, Deliveries, Delivery, Trouble, ending, expecting
+from bot.usage.deliveries import LONGEST_PAUSE_ON_DISCORD, TRIES, Deliveries, Delivery, Trouble, ending, expecting
 from bot.usage.ids import new_id
 from bot.usage.rows import microseconds
 
@@ -26,9 +26,14 @@ MAIN = (SERVER, OPERATOR)
 """An alert is delivered when these have it; addresses outside Discord are owed theirs all the same."""
 LOG = "log"
 """`delivered_how` where nobody could be reached: it stands in the log and in the history."""
+QUIET = timedelta(hours=1)
+"""So long after the provider's trouble was over the same trouble is no news, so that one that comes and goes is told
+once an hour."""
 KEPT = timedelta(days=90)
 """How long it is remembered whom an alert was delivered to, and who never took it."""
 
+_CLEARED = "cleared "
+"""What `bot_state` has of trouble that is over, before the microsecond of its end; else the id of its alert."""
 _IS_FRESH = "NOT EXISTS (SELECT 1 FROM alert_deliveries AS d WHERE d.alert_id = alerts.id)"
 _FRESH = f"SELECT {COLUMNS} FROM alerts WHERE delivered_at IS NULL AND {_IS_FRESH} ORDER BY fired_at, id LIMIT $1"
 _DUE = (
@@ -67,20 +72,21 @@ class AlertBook:
         self._deliveries = Deliveries(database, clock)
 
     async def fire(self, kind: AlertKind, guild_id: int, key: str = "") -> bool:
-        """Fire an alert that isn't a budget's, once until `cleared`; False, writing nothing, while it stands.
+        """Fire an alert that isn't a budget's, once until `cleared`; False while it stands or is still `QUIET`.
 
         `guild_id` is the server whose call met it, `key` what it is about: the provider.
         """
         return await self._database.transact(lambda: self._fire(kind, guild_id, key))
 
     async def cleared(self, kind: AlertKind, key: str = "") -> bool:
-        """It works again: the next failure is news. False where nothing stood."""
-        sql = "DELETE FROM bot_state WHERE name = $1 RETURNING name"
-        return bool(await self._database.execute(sql, _standing(kind, key)))
+        """It works again: a failure after `QUIET` is news. False where nothing stood."""
+        sql = f"UPDATE bot_state SET value = $2 WHERE name = $1 AND value NOT LIKE '{_CLEARED}%' RETURNING name"
+        return bool(await self._database.execute(sql, _standing(kind, key), _cleared_at(self._clock())))
 
     async def stands(self, kind: AlertKind, key: str = "") -> bool:
         """Whether such an alert was fired and not cleared since."""
-        return bool(await self._database.fetch("SELECT 1 FROM bot_state WHERE name = $1", _standing(kind, key)))
+        sql = f"SELECT 1 FROM bot_state WHERE name = $1 AND value NOT LIKE '{_CLEARED}%'"
+        return bool(await self._database.fetch(sql, _standing(kind, key)))
 
     async def take_up(
         self, outside: Sequence[str] = (), *, with_addresses: bool = True, limit: int = 100
@@ -106,12 +112,15 @@ class AlertBook:
         """Note that a target has it. `how` goes into the history: `channel 123`, `owner`, `log`."""
         await self._database.transact(lambda: self._delivered(delivery, how))
 
-    async def failed(self, delivery: Delivery, problem: str) -> None:
-        """Note why a try failed: on Discord there is another within ten minutes, for as long as it takes (I20)."""
+    async def failed(self, delivery: Delivery, problem: str, *, is_last: bool = False) -> None:
+        """Note why a try failed: on Discord there is another within ten minutes, for as long as it takes (I20).
+
+        An address outside has so many tries, or no further one where this `is_last`.
+        """
         if delivery.target in MAIN:
             await self._deliveries.failed(delivery, problem, longest=LONGEST_PAUSE_ON_DISCORD, tries=None)
         else:
-            await self._deliveries.failed(delivery, problem)
+            await self._deliveries.failed(delivery, problem, tries=0 if is_last else TRIES)
 
     async def owed(self, limit: int = 100) -> list[Alert]:
         """Alerts that haven't reached their server or the operator yet, oldest first."""
@@ -134,8 +143,9 @@ class AlertBook:
     def _fire(self, kind: AlertKind, guild_id: int, key: str) -> Script[bool]:
         alert_id, now_us = new_id(), microseconds(self._clock())
         first = yield (
-            "INSERT INTO bot_state (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING name",
-            (_standing(kind, key), alert_id),
+            "INSERT INTO bot_state (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2 "
+            f"WHERE bot_state.value LIKE '{_CLEARED}%' AND bot_state.value <= $3 RETURNING name",
+            (_standing(kind, key), alert_id, _cleared_at(self._clock() - QUIET)),
         )
         if not first:
             return False
@@ -174,3 +184,8 @@ def _main_targets(alert: Alert) -> list[str]:
 
 def _standing(kind: AlertKind, key: str) -> str:
     return f"alert {kind.value} {key}"
+
+
+def _cleared_at(instant: datetime) -> str:
+    """Of equal length, so that they sort as their instants do."""
+    return f"{_CLEARED}{microseconds(instant):020d}"

@@ -114,9 +114,8 @@ class Why(StrEnum):
 class BudgetFigures:
     """The numbers of a budget that refused a call, in its `unit`: nano-USD ("usd") or tokens.
 
-    `needed` is the call's worst case, None where it is unknown; `own_cap` says that its caller set how long the answer
-    may get. `ends_at` is when the period is over (UTC), None for
-    one that never is. `key` is the member's id in a budget for each member.
+    `needed` is the call's worst case, None where it is unknown, `small` that of a small call like it. `ends_at` is when
+    the period is over (UTC), None for one that never is. `key` is the member's id in a budget for each member.
     """
 
     budget_id: str
@@ -131,7 +130,7 @@ class BudgetFigures:
     reserved: int = 0
     doubtful: int = 0
     needed: int | None = None
-    own_cap: bool = False
+    small: int | None = None
     ends_at: datetime | None = None
 
     @property
@@ -160,9 +159,11 @@ class BudgetExceededError(CallRefusedError):
 
     @property
     def is_too_large(self) -> bool:
-        """Whether it is the call that is too large: as its caller wants it, it wouldn't fit an untouched budget."""
-        figures = self.budget
-        return self.why is Why.USED_UP and figures.own_cap and 0 < figures.limit < (figures.needed or 0)
+        """Whether it is the call that is too large: more than a quarter of the limit, where a small one would fit."""
+        figures, left = self.budget, self.budget.limit - self.budget.spent - self.budget.doubtful
+        if self.why is not Why.USED_UP or figures.needed is None or figures.small is None:
+            return False
+        return 4 * figures.needed > figures.limit and left >= figures.small and left > 0
 
     @property
     def is_busy(self) -> bool:

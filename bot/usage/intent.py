@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from bot.usage.admission import USUAL_CAP
+from bot.usage.admission import USUAL_CAP, small_of
 from bot.usage.context import current_attribution, storable
 from bot.usage.endpoints import SHORTEST_CAPS, TOLD_BY_THE_ANSWER, Endpoint, choices_of, output_cap, worst_case_usage
 from bot.usage.ids import new_id
@@ -52,6 +52,7 @@ def open_call(
         reserved_usage=usage,
         reserved=price(usage),
         opaque=bool(estimate.opaque) or endpoint.api in TOLD_BY_THE_ANSWER,
+        small_nano_usd=price(small_of(usage, choices_of(body))).cost_nano_usd,
         elastic=_elastic(endpoint, body, usage, declared, model_cap, price)
         if uncapped and endpoint.takes_cap
         else None,

@@ -184,7 +184,8 @@ class OpenCall:
 
     `reserved` is the worst case it is admitted at. After a crash the call is booked at exactly this. `opaque` says that
     part of what it will use can't be told before it leaves. `elastic` is None for a call that sets its own cap (or
-    whose output has none to set); `output_cap` is the cap it was given instead.
+    whose output has none to set); `output_cap` is the cap it was given instead. `small_nano_usd` is what a small call
+    like it would cost at worst; None: as much as this one.
     """
 
     id: str
@@ -199,6 +200,7 @@ class OpenCall:
     opaque: bool = False
     elastic: Elastic | None = None
     output_cap: int | None = None
+    small_nano_usd: int | None = None
 
     def capped(self, tokens: int) -> Self:
         """The call with an output cap of so many tokens for each answer, and its worst case with that."""

@@ -85,9 +85,8 @@ class SettingsBook:
         if unknown := sorted(set(chosen) - _CHOOSABLE):
             raise TypeError(f"there is no setting {unknown[0]!r}")
         values = {name: int(value) if isinstance(value, bool) else value for name, value in chosen.items()}
-        if "report_every" in values:
-            values["reported_until"] = None  # of another length: none has been missed
-        await self._change(guild_id, values, "settings", str(actor))
+        await self._database.transact(lambda: self._choose(guild_id, values, str(actor)))
+        await self._changed()
 
     async def pause(self, guild_id: int, until: datetime | None = None, *, actor: object) -> None:
         """Pause the AI on a server (0: everywhere) until then (UTC); None: until `resume`."""
@@ -119,6 +118,15 @@ class SettingsBook:
     async def _change(self, guild_id: int, values: dict[str, Any], action: str, actor: str) -> None:
         await self._database.transact(lambda: self._store(guild_id, values, action, actor))
         await self._changed()
+
+    def _choose(self, guild_id: int, values: dict[str, Any], actor: str) -> Script[None]:
+        """Reports that begin now, or come for another length of time from now on, have missed none before."""
+        rows = yield ("SELECT report_every, report_channel_id FROM guild_settings WHERE guild_id = $1", (guild_id,))
+        every, channel = rows[0] if rows else (None, None)
+        has_channel_now = channel is None and values.get("report_channel_id") is not None
+        if has_channel_now or values.get("report_every", every) != every:
+            values = {**values, "reported_until": None}
+        yield from self._store(guild_id, values, "settings", actor)
 
     def _store(self, guild_id: int, values: dict[str, Any], action: str, actor: str) -> Script[None]:
         yield from changing(guild_id)

@@ -72,7 +72,7 @@ class AlertTargetsView(OwnedView):
     async def add(self, interaction: discord.Interaction[Trilo], address: str) -> None:
         """Check an address that was typed, add it, and say how it went."""
         try:
-            label = await self._bot.outside.check(address)
+            label = await self._bot.outside.check(address, self.guild.id)
             await self.tracker.alert_targets.add(self.guild.id, address, label, actor=interaction.user.id)
         except AddressRefusedError as error:
             note = str(error)
@@ -111,7 +111,7 @@ class AlertTargetsView(OwnedView):
             await self.redraw(interaction, _GONE)
             return
         try:
-            await self._bot.outside.send(picked.id, f"Trilo: a test from {self.guild.name}", _TEST)
+            await self._bot.outside.send_now(picked.id, self.guild.id, f"Trilo: a test from {self.guild.name}", _TEST)
         except NotSentError as error:
             await self.redraw(interaction, f"The test to `{picked.label}` failed: {error}.")
         else:

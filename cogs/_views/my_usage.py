@@ -1,7 +1,5 @@
 """The view of `/my-usage`: one person's own figures, to themselves, with a select for the period."""
 
-import asyncio
-import logging
 from datetime import UTC, datetime, time
 from typing import cast
 
@@ -11,15 +9,11 @@ from bot.client import Trilo, answer_privately
 from bot.usage.budgets import BOT
 from bot.usage.reports import PeriodName
 from bot.usage.tracker import UsageTracker
-from bot.words import where, words_for
-from cogs._views.look import COLOUR, NOBODY
+from cogs._views.look import COLOUR
 from cogs._views.my_usage_text import Own, sections
+from cogs._views.private import PrivateView
 from cogs._views.spend import PERIODS
 
-log = logging.getLogger(__name__)
-
-TIMEOUT_SECONDS = 600.0
-"""After the last press. Discord lets us edit an ephemeral message for 15 minutes after an interaction."""
 NOT_YOURS = "That belongs to somebody else. Use `/my-usage` to see your own."
 EXPIRED = "-# This has expired. Use `/my-usage` for fresh figures."
 
@@ -41,59 +35,42 @@ async def read_own(
     )
 
 
-class MyUsageView(discord.ui.LayoutView):
+class MyUsageView(PrivateView):
     """What one person used, as they look at it. It never reads anybody's figures but its opener's (I26)."""
 
     def __init__(self, interaction: discord.Interaction[Trilo], period: PeriodName) -> None:
-        super().__init__(timeout=TIMEOUT_SECONDS)
+        super().__init__(interaction.user.id, "/my-usage")
         self.period = period
         self._opener = interaction.user
         self._guild_id = interaction.guild_id
         self._tracker = interaction.client.services.tracker
-        self._lock = asyncio.Lock()
-        self._last = interaction
 
     async def open(self, interaction: discord.Interaction[Trilo]) -> None:
         """Answer a deferred command with this view. Raises `DatabaseUnavailableError`."""
         await self._load(self.period)
-        await interaction.followup.send(view=self, ephemeral=True, allowed_mentions=NOBODY)
+        await self.send(interaction)
 
     async def change(self, interaction: discord.Interaction[Trilo], period: PeriodName) -> None:
         """Show another period. If the books can't be read, all stays as it is."""
         async with self._lock:
             await self._load(period)
-            self._last = interaction
-            await interaction.edit_original_response(view=self, allowed_mentions=NOBODY)
+            await self.update(interaction)
 
     async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
         """Acknowledge at once, then see that it is the opener who presses, every time (I26, I29)."""
         await interaction.response.defer()
-        if interaction.user.id == self._opener.id:
+        if interaction.user.id == self.opener_id:
             return True
         await answer_privately(interaction, NOT_YOURS)
         return False
 
-    async def on_error(  # type: ignore[override]
-        self,
-        interaction: discord.Interaction[Trilo],
-        error: Exception,
-        item: discord.ui.Item["MyUsageView"],
-        /,
-    ) -> None:
-        """Words for the person, details for the operator, as the tree does for commands."""
-        log.error("%s of /my-usage failed: %s", type(item).__name__, where(error))
-        await answer_privately(interaction, words_for(error))
-
-    async def on_timeout(self) -> None:
-        """Leave the figures, take the select away, and say how to go on."""
+    def expire(self) -> bool:
+        """Take the select away, and say how to go on."""
         for item in list(self.children):
             if isinstance(item, discord.ui.ActionRow):
                 self.remove_item(item)
         self.add_item(discord.ui.TextDisplay(EXPIRED))
-        try:
-            await self._last.edit_original_response(view=self, allowed_mentions=NOBODY)
-        except discord.HTTPException as error:
-            log.debug("a view of /my-usage expired unseen: %s", where(error))
+        return True
 
     async def _load(self, period: PeriodName) -> None:
         roles = [role.id for role in self._opener.roles] if isinstance(self._opener, discord.Member) else []

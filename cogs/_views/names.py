@@ -1,12 +1,21 @@
-"""The names of what is on the books by id: members and channels of one server, as Discord knows them now."""
+"""The names of what is on the books by id: members and channels of one server, as Discord knows them now.
+
+A channel is named only to who can view it (I26): that is decided here, for tables and budgets alike.
+"""
 
 import asyncio
 from collections.abc import Sequence
+from itertools import chain
 
 import discord
 
 LOOKUP_SECONDS = 2.0
 """How long names are waited for; without them the figures still stand."""
+MOST_ASKED = 100
+"""Ids that Discord takes in one question about members."""
+
+Reader = discord.Member | discord.Role
+"""Whose eyes something is for: one person's, or everybody's with a role."""
 
 
 class Names:
@@ -32,24 +41,52 @@ class Names:
             unknown = "former member" if await self._ask(missing) else "member"
         return {key: self._members.get(key, _by_digits(unknown, key) if _is_id(key) else key) for key in keys}
 
-    def channels(self, keys: Sequence[str]) -> dict[str, str]:
-        """Names of channels by the text of their ids."""
-        return {key: self._channel(key) for key in keys}
+    def channels(self, keys: Sequence[str], reader: Reader | None = None) -> dict[str, str]:
+        """Names of channels by the text of their ids; those that the reader can't view are `private channel` with
+        their last digits. Without a reader all are named.
+        """
+        return {key: self._channel(key, reader) for key in keys}
 
     async def _ask(self, missing: dict[int, str]) -> bool:
         """Learn the names of members. Returns whether Discord answered, so that the others are known to have left."""
+        ids, starts = list(missing), range(0, len(missing), MOST_ASKED)
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                found = await self._guild.query_members(user_ids=list(missing), limit=len(missing), cache=False)
+                found = await asyncio.gather(*(self._query(ids[n : n + MOST_ASKED]) for n in starts))
         except (TimeoutError, discord.DiscordException):
             return False
-        for member in found:
+        for member in chain.from_iterable(found):
             self._members[missing[member.id]] = member.display_name
         return True
 
-    def _channel(self, key: str) -> str:
-        channel = self._guild.get_channel_or_thread(int(key)) if _is_id(key) else None
-        return f"#{channel.name}" if channel is not None else _by_digits("deleted channel", key)
+    async def _query(self, ids: list[int]) -> list[discord.Member]:
+        return await self._guild.query_members(user_ids=ids, limit=len(ids), cache=False)
+
+    def _channel(self, key: str, reader: Reader | None) -> str:
+        channel = _found(self._guild, key)
+        if channel is None:
+            return _by_digits("deleted channel", key)
+        return f"#{channel.name}" if reader is None or _views(reader, channel) else _by_digits("private channel", key)
+
+
+def can_view(guild: discord.Guild, key: str, reader: Reader) -> bool:
+    """Whether the reader can view the channel of that id; nobody can view one that is gone."""
+    channel = _found(guild, key)
+    return channel is not None and _views(reader, channel)
+
+
+def _found(guild: discord.Guild, key: str) -> discord.abc.GuildChannel | discord.Thread | None:
+    return guild.get_channel_or_thread(int(key)) if _is_id(key) else None
+
+
+def _views(reader: Reader, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
+    """A thread goes by its channel; a private one is told only to those who moderate it."""
+    if isinstance(channel, discord.Thread):
+        if channel.parent is None:
+            return False
+        may = channel.parent.permissions_for(reader)
+        return may.view_channel and (may.manage_threads or not channel.is_private())
+    return channel.permissions_for(reader).view_channel
 
 
 def _by_digits(what: str, key: str) -> str:

@@ -1,7 +1,5 @@
 """Views that belong to one person who may manage a server: who presses is checked every time, failures become words."""
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from zlib import crc32
@@ -10,36 +8,28 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.usage.tracker import UsageTracker
-from bot.words import where, words_for
 from cogs._access import NOT_A_MANAGER, may_manage
-from cogs._views.look import COLOUR, NOBODY
+from cogs._views.look import COLOUR
+from cogs._views.private import TIMEOUT_SECONDS, PrivateView
 
-log = logging.getLogger(__name__)
-
-TIMEOUT_SECONDS = 600.0
-"""After the last press. Discord lets us edit an ephemeral message for 15 minutes after an interaction."""
 NOT_YOURS = "That belongs to somebody else. Use the command to get your own."
 
 Pressed = Callable[[discord.Interaction[Trilo]], Awaitable[None]]
 Picked = Callable[[discord.Interaction[Trilo], list[Any]], Awaitable[None]]
 
 
-class OwnedView(discord.ui.LayoutView):
+class OwnedView(PrivateView):
     """What one person who may manage a server sees, to themselves. Subclasses say what to `load` and how to `draw`.
 
     `note` is one line on what was done last.
     """
 
     def __init__(self, interaction: discord.Interaction[Trilo], command: str) -> None:
-        super().__init__(timeout=TIMEOUT_SECONDS)
+        super().__init__(interaction.user.id, command)
         assert interaction.guild is not None  # noqa: S101 - the commands are for servers only
         self.guild = interaction.guild
-        self.opener_id = interaction.user.id
         self.note = ""
         self._bot = interaction.client
-        self._command = command
-        self._lock = asyncio.Lock()
-        self._last = interaction
 
     @property
     def tracker(self) -> UsageTracker:
@@ -57,7 +47,7 @@ class OwnedView(discord.ui.LayoutView):
         """Answer a deferred command with this view. Raises `DatabaseUnavailableError`."""
         await self.load()
         self.draw()
-        await interaction.followup.send(view=self, ephemeral=True, allowed_mentions=NOBODY)
+        await self.send(interaction)
 
     async def redraw(self, interaction: discord.Interaction[Trilo], note: str = "") -> None:
         """Read and show everything anew, with a note, after an acknowledged press."""
@@ -65,8 +55,7 @@ class OwnedView(discord.ui.LayoutView):
             await self.load()
             self.note = note
             self.draw()
-            self._last = interaction
-            await interaction.edit_original_response(view=self, allowed_mentions=NOBODY)
+            await self.update(interaction)
 
     async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
         """Only the person it was opened for, and only while they may manage the server (I26)."""
@@ -78,25 +67,15 @@ class OwnedView(discord.ui.LayoutView):
             return False
         return True
 
-    async def on_error(  # type: ignore[override]
-        self, interaction: discord.Interaction[Trilo], error: Exception, item: object, /
-    ) -> None:
-        """Words for the person, details for the operator, as the tree does for commands."""
-        log.error("%s of %s failed: %s", type(item).__name__, self._command, where(error))
-        await answer_privately(interaction, words_for(error))
-
-    async def on_timeout(self) -> None:
-        """Leave the figures, disable the controls, and say how to go on; without controls all stays as it is."""
+    def expire(self) -> bool:
+        """Disable the controls, and say how to go on; without controls all stays as it is."""
         controls = [item for item in self.walk_children() if isinstance(item, Press | Pick | PickChannel | PickRole)]
         if not controls:
-            return
+            return False
         for item in controls:
             item.disabled = True
         self.add_item(discord.ui.TextDisplay(f"-# These controls have expired. Use `{self._command}` for fresh ones."))
-        try:
-            await self._last.edit_original_response(view=self, allowed_mentions=NOBODY)
-        except discord.HTTPException as error:
-            log.debug("a view of %s expired unseen: %s", self._command, where(error))
+        return True
 
     def frame(self, *items: discord.ui.Item[Any], colour: discord.Colour = COLOUR) -> None:
         """Replace everything by a container of these items."""

@@ -1,6 +1,6 @@
 """A scheduled report as a message: the total, how it compares, what it was spent on, how the budgets stand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import discord
@@ -12,7 +12,7 @@ from bot.usage.records import SpendLine
 from bot.usage.reports import Report, Split
 from bot.usage.scheduled_reports import DueReport
 from bot.usage.tracker import UsageTracker
-from cogs._budget_words import EACH, title
+from cogs._budget_words import EACH, title, unnamed_title
 from cogs._views.figures import compared, cost_of, counted, percent, span_words
 from cogs._views.look import COLOUR
 from cogs._views.spend_text import figures_table
@@ -54,19 +54,23 @@ async def read_report(tracker: UsageTracker, due: DueReport, *, with_members: bo
 
 
 class ReportView(discord.ui.LayoutView):
-    """The message. It has nothing to press. `names` are those of channels and members, by their ids."""
+    """The message. It has nothing to press.
 
-    def __init__(self, facts: ReportFacts, names: Mapping[str, str]) -> None:
+    `names` are those of channels and members, by their ids; `hidden` are the ids of budgets whose member or channel not
+    everybody who reads it may know of.
+    """
+
+    def __init__(self, facts: ReportFacts, names: Mapping[str, str], hidden: Container[str]) -> None:
         super().__init__(timeout=None)
         container = discord.ui.Container["ReportView"](accent_colour=COLOUR)
-        for number, text in enumerate(_sections(facts, names)):
+        for number, text in enumerate(_sections(facts, names, hidden)):
             if number:
                 container.add_item(discord.ui.Separator())
             container.add_item(discord.ui.TextDisplay(text))
         self.add_item(container)
 
 
-def _sections(facts: ReportFacts, names: Mapping[str, str]) -> list[str]:
+def _sections(facts: ReportFacts, names: Mapping[str, str], hidden: Container[str]) -> list[str]:
     found: list[tuple[Split, Report | None]] = [
         ("operation", facts.operations),
         ("channel", facts.channels),
@@ -75,7 +79,7 @@ def _sections(facts: ReportFacts, names: Mapping[str, str]) -> list[str]:
     tables = [_breakdown(split, report, names) for split, report in found if report is not None and report.rows]
     small = [_MISSED] if facts.due.missed else []
     small.append(f"-# Days in {facts.zone}")
-    return [_headline(facts), *tables, *filter(None, [_budgets(facts.standings)]), "\n".join(small)]
+    return [_headline(facts), *tables, *filter(None, [_budgets(facts.standings, hidden)]), "\n".join(small)]
 
 
 def _headline(facts: ReportFacts) -> str:
@@ -100,17 +104,18 @@ def _breakdown(split: Split, report: Report, names: Mapping[str, str]) -> str:
     return f"**{_SPLITS[split]}**\n{block}{more}"
 
 
-def _budgets(standings: Sequence[Standing]) -> str:
+def _budgets(standings: Sequence[Standing], hidden: Container[str]) -> str:
     """How the server's pools stand now; a budget for each member has a counter for each of them, which isn't told."""
     pools = [standing for standing in standings if standing.budget.scope not in EACH]
-    lines = [_standing(standing) for standing in pools[:MOST_BUDGETS]]
+    lines = [_standing(standing, hidden) for standing in pools[:MOST_BUDGETS]]
     if not lines:
         return ""
     more = [f"and {counted(len(pools) - MOST_BUDGETS, 'other budget')}"] if len(pools) > MOST_BUDGETS else []
     return "\n".join(["**Budgets now**", *lines, *more])
 
 
-def _standing(standing: Standing) -> str:
+def _standing(standing: Standing, hidden: Container[str]) -> str:
     budget, used = standing.budget, standing.level.used
     limit = limit_words(budget.unit, budget.limit)
-    return f"{title(budget)}: {amount_words(budget.unit, used)} of {limit}, {percent(used, budget.limit)} %"
+    told = unnamed_title(budget) if budget.id in hidden else title(budget)
+    return f"{told}: {amount_words(budget.unit, used)} of {limit}, {percent(used, budget.limit)} %"

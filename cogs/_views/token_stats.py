@@ -1,7 +1,5 @@
 """The view of `/token-stats`: a server's spend with selects for period and split, in place."""
 
-import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -11,42 +9,34 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.usage.reports import PeriodName
-from bot.words import where, words_for
 from cogs._access import NOT_FOR_YOU, may_see_usage
 from cogs._views import spend_text
 from cogs._views.figures import day_words
-from cogs._views.look import COLOUR, NOBODY
-from cogs._views.names import Names
+from cogs._views.look import COLOUR
+from cogs._views.names import Names, Reader
+from cogs._views.private import PrivateView
 from cogs._views.spend import PERIODS, SPLITS, Choice, Spend, SplitName, read_spend
 
-log = logging.getLogger(__name__)
-
-TIMEOUT_SECONDS = 600.0
-"""After the last press. Discord lets us edit an ephemeral message for 15 minutes after an interaction."""
 EXPIRED_COLOUR = discord.Colour(0x95A5A6)
 EXPIRED = "-# These selects have expired. Use `/token-stats` for fresh ones."
 NOT_YOURS = "That belongs to somebody else. Use `/token-stats` to get your own."
 
 
-class TokenStatsView(discord.ui.LayoutView):
+class TokenStatsView(PrivateView):
     """One server's spend as one person looks at it. `open` it; it reads and shows anew at every press."""
 
     def __init__(self, guild: discord.Guild, opener_id: int, bot: Trilo, choice: Choice) -> None:
-        super().__init__(timeout=TIMEOUT_SECONDS)
+        super().__init__(opener_id, "/token-stats")
         self.choice = choice
         self._guild = guild
-        self._opener_id = opener_id
         self._bot = bot
         self._names = Names(guild)
-        self._lock = asyncio.Lock()
-        self._last: discord.Interaction[Trilo] | None = None
         self._texts: list[str] = []
 
     async def open(self, interaction: discord.Interaction[Trilo]) -> None:
         """Answer a deferred command with this view. Raises `DatabaseUnavailableError`."""
-        await self._load(self.choice)
-        self._last = interaction
-        await interaction.followup.send(view=self, ephemeral=True, allowed_mentions=NOBODY)
+        await self._load(self.choice, interaction.user)
+        await self.send(interaction)
 
     async def change(
         self,
@@ -57,16 +47,14 @@ class TokenStatsView(discord.ui.LayoutView):
     ) -> None:
         """Show another period or split, or the same ones anew. If the books can't be read, all stays as it is."""
         async with self._lock:
-            await self._load(
-                replace(self.choice, period=period or self.choice.period, split=split or self.choice.split)
-            )
-            self._last = interaction
-            await interaction.edit_original_response(view=self, allowed_mentions=NOBODY)
+            choice = replace(self.choice, period=period or self.choice.period, split=split or self.choice.split)
+            await self._load(choice, interaction.user)
+            await self.update(interaction)
 
     async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
         """Acknowledge at once, then check who presses, every time."""
         await interaction.response.defer()
-        if interaction.user.id != self._opener_id:
+        if interaction.user.id != self.opener_id:
             await answer_privately(interaction, NOT_YOURS)
             return False
         if not await may_see_usage(interaction):
@@ -74,42 +62,28 @@ class TokenStatsView(discord.ui.LayoutView):
             return False
         return True
 
-    async def on_error(  # type: ignore[override]
-        self,
-        interaction: discord.Interaction[Trilo],
-        error: Exception,
-        item: discord.ui.Item["TokenStatsView"],
-        /,
-    ) -> None:
-        """Words for the person, details for the operator, as the tree does for commands."""
-        log.error("%s of /token-stats failed: %s", type(item).__name__, where(error))
-        await answer_privately(interaction, words_for(error))
-
-    async def on_timeout(self) -> None:
-        """Leave the figures, disable the controls, and say how to go on."""
+    def expire(self) -> bool:
+        """Disable the controls, and say how to go on."""
         self._render(expired=True)
-        if self._last is None:
-            return
-        try:
-            await self._last.edit_original_response(view=self, allowed_mentions=NOBODY)
-        except discord.HTTPException as error:
-            log.debug("a view of /token-stats expired unseen: %s", where(error))
+        return True
 
-    async def _load(self, choice: Choice) -> None:
+    async def _load(self, choice: Choice, viewer: discord.User | discord.Member) -> None:
         spend = await read_spend(self._bot.services.tracker, self._guild.id, choice)
         if spend.has_history:
-            self._texts = _sections(spend, await self._labels(spend))
+            self._texts = _sections(spend, await self._labels(spend, viewer))
         else:
             self._texts = [spend_text.invitation(self._bot.user.mention if self._bot.user else "@Trilo")]
         self.choice = choice
         self._render(empty=not spend.has_history)
 
-    async def _labels(self, spend: Spend) -> Mapping[str, str]:
+    async def _labels(self, spend: Spend, viewer: discord.User | discord.Member) -> Mapping[str, str]:
+        """Names for the rows. The viewer may see what channels cost, but no name of one that they can't view."""
         keys = [row.key for row in spend.report.rows]
         if spend.choice.split == "member":
             return await self._names.members(keys)
         if spend.choice.split == "channel":
-            return self._names.channels(keys)
+            reader: Reader = viewer if isinstance(viewer, discord.Member) else self._guild.default_role
+            return self._names.channels(keys, reader)
         if spend.choice.split == "day":
             year = spend.report.days.last.year
             return {key: day_words(date.fromisoformat(key), this_year=year, weekday=True) for key in keys}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.alerts.addresses import AddressRefusedError, check_form, check_host, label_of
+from bot.alerts.addresses import AddressRefusedError, check_form, host_of, label_of
+from bot.alerts.public_only import PrivateAddressError, require_public
 
 KIND = "I don't send to that kind of address."
 
@@ -83,18 +84,31 @@ def test_refused_in_words_that_quote_nothing(address, words):
     ],
 )
 def test_private_networks_are_refused(address):
-    with pytest.raises(AddressRefusedError) as caught:
-        check_host(address)
-    assert str(caught.value) == "That host is on a private network, where I don't send anything."
+    with pytest.raises(PrivateAddressError):
+        require_public(host_of(address))
 
 
-def test_a_host_that_nobody_knows_is_told():
-    with pytest.raises(AddressRefusedError) as caught:
-        check_host("jsons://no-such-host.invalid/")
-    assert str(caught.value) == "I can't find that host. Check the address for a mistake."
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("jsons://1.1.1.1/x", "1.1.1.1"),
+        ("mailtos://me:x@127.0.0.1?smtp=8.8.8.8", "8.8.8.8"),
+        ("json://127.0.0.1?smtp=8.8.8.8", "127.0.0.1"),
+        ("discord://127.0.0.1/x", ""),  # no host at all, but half of a secret
+        ("ntfy://topic", ""),
+        ("ntfy://topic/", ""),
+        ("ntfy://10.0.0.1/topic", "10.0.0.1"),
+        ("ntfys://me:x@10.0.0.1?to=topic", "10.0.0.1"),
+        ("ntfy://10.0.0.1?mode=private", "10.0.0.1"),
+    ],
+)
+def test_where_it_goes(address, host):
+    check_form(address)
+    assert host_of(address) == host
 
 
-def test_public_ones_and_vendors_pass():
-    check_host("jsons://1.1.1.1/x")
-    check_host("mailtos://me:x@127.0.0.1?smtp=8.8.8.8")
-    check_host("discord://127.0.0.1/x")  # no host at all, but half of a secret
+@pytest.mark.parametrize("host", ["a`b.example", "a\u202eb.example", "a**b.example"])
+def test_a_label_can_t_break_out_of_its_mark(host):
+    """I27."""
+    assert label_of(f"json://{host}/x") == "json://ab.example/…"
+    assert label_of(f"mailto://me:x@{host}") == "mailto://…@ab.example"

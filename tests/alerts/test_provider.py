@@ -1,5 +1,6 @@
 """A refused key or an empty account, seen in the calls, told once until it works again."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,19 @@ from bot.usage.alert_book import AlertBook
 from bot.usage.alert_rows import AlertKind
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.records import Price, Status, UsageRecord
-from tests.usage.making import NOW, a_call, a_settlement, fresh_database
+from tests.cogs.helpers import Clock
+from tests.usage.making import a_call, a_settlement, fresh_database
 
 
 @pytest.fixture
-async def book(tmp_path: Path):
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def book(tmp_path: Path, clock: Clock):
     async with fresh_database(tmp_path / "a.db") as database:
-        yield AlertBook(database, lambda: NOW)
+        yield AlertBook(database, clock)
 
 
 def failed(error_type: str, guild_id: int = 1) -> UsageRecord:
@@ -31,7 +38,7 @@ async def told(book: AlertBook) -> list[tuple[AlertKind, int, str]]:
     return [(alert.kind, alert.guild_id, alert.key) for alert in await book.owed()]
 
 
-async def test_once_until_it_works_again(book: AlertBook):
+async def test_once_until_it_works_again(book: AlertBook, clock: Clock):
     watch = ProviderWatch()
     watch.see([failed("invalid_api_key", 3), failed("invalid_api_key", 4)])
     watch.see([failed("AuthenticationError", 5)])
@@ -41,9 +48,27 @@ async def test_once_until_it_works_again(book: AlertBook):
     assert await told(book) == [(AlertKind.PROVIDER_KEY, 3, "openai")]
     watch.see([worked()])
     await watch.settle(book)
+    clock.now += timedelta(hours=1)
     watch.see([failed("invalid_api_key", 6)])
     await watch.settle(book)
     assert await told(book) == [(AlertKind.PROVIDER_KEY, 3, "openai"), (AlertKind.PROVIDER_KEY, 6, "openai")]
+
+
+async def test_what_comes_and_goes_is_told_once_an_hour(book: AlertBook, clock: Clock):
+    watch = ProviderWatch()
+    for _ in range(120):
+        watch.see([failed("insufficient_quota")])
+        await watch.settle(book)
+        watch.see([worked()])
+        await watch.settle(book)
+        clock.now += timedelta(seconds=59)
+    assert len(await told(book)) == 2
+    assert not await book.stands(AlertKind.PROVIDER_CREDIT, "openai")
+    clock.now += timedelta(hours=1)
+    watch.see([failed("insufficient_quota")])
+    await watch.settle(book)
+    assert len(await told(book)) == 3
+    assert await book.stands(AlertKind.PROVIDER_CREDIT, "openai")
 
 
 async def test_not_again_after_a_restart(book: AlertBook):

@@ -31,6 +31,11 @@ from bot.alerts.public_only import PrivateAddressError, is_public, public_only
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
         ("2001:0:0:0::", False),
+        ("64:ff9b:1::a00:1", False),
+        ("::10.0.0.1", False),
+        ("::ffff:168.63.129.16", False),
+        ("168.63.129.16", False),
+        ("fec0::1", False),
         ("not an address", False),
     ],
 )

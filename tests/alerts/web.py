@@ -8,12 +8,17 @@ from typing import Any
 
 
 class Web:
-    """Its `address` in apprise's words, and the JSON bodies that have arrived. `status` is what it answers."""
+    """Its `address` in apprise's words, and the JSON bodies that have arrived. `status` and `body` are what it answers.
+
+    `left` is set when somebody has closed the connection before they were answered.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.status = 200
         self.headers = ""
+        self.body = b""
+        self.left = asyncio.Event()
         self.received: list[dict[str, Any]] = []
         self.hangs = asyncio.Event()
         self.hangs.set()
@@ -31,8 +36,14 @@ async def web_server() -> AsyncIterator[Web]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.partition("content-length:")[2].split("\r\n")[0] or 0)
         web.received.append(json.loads(await reader.readexactly(length)) if length else {})
-        await web.hangs.wait()
-        writer.write(f"HTTP/1.1 {web.status} x\r\n{web.headers}content-length: 0\r\nconnection: close\r\n\r\n".encode())
+        ended = asyncio.create_task(reader.read())
+        hangs = asyncio.create_task(web.hangs.wait())
+        await asyncio.wait({ended, hangs}, return_when=asyncio.FIRST_COMPLETED)
+        if not web.hangs.is_set():
+            web.left.set()
+        length = len(web.body)
+        head = f"HTTP/1.1 {web.status} x\r\n{web.headers}content-length: {length}\r\nconnection: close\r\n\r\n"
+        writer.write(head.encode() + web.body)
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)

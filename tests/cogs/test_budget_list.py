@@ -12,7 +12,7 @@ from bot.usage.budgets import Budget, Mode, Owner, Scope, Unknown
 from bot.usage.tracker import UsageTracker
 from cogs._views.budget_form import GONE
 from cogs._views.budget_list import NONE_YET, PAGE
-from cogs._views.owned import TIMEOUT_SECONDS
+from cogs._views.private import TIMEOUT_SECONDS
 from tests.cogs.helpers import NOW, Books, Clock, Server, a_month, selected, texts
 
 USD = 10**9

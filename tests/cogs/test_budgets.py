@@ -14,7 +14,7 @@ from bot.usage.budgets import Budget, Mode, Owner, Scope, Unit, Unknown
 from bot.usage.calendars import Period
 from bot.usage.limits import UNDERSTOOD
 from bot.usage.tracker import UsageTracker
-from cogs._views.owned import TIMEOUT_SECONDS
+from cogs._views.private import TIMEOUT_SECONDS
 from cogs.budgets import NOT_A_BOT, NOT_A_BUDGET
 from tests.cogs.helpers import Books, Server, a_month, texts
 

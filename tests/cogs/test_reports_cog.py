@@ -1,6 +1,7 @@
 """Scheduled reports: what they say, and that each period's comes once."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 import simcord
 
 from bot.client import Trilo
-from bot.usage.scheduled_reports import ScheduledReports
+from bot.usage.scheduled_reports import DueReport, ScheduledReports
+from bot.usage.tracker import UsageTracker
+from cogs._views.report import ReportFacts, read_report
 from cogs.reports import ReportsCog
 from tests.cogs.alerts import a_budget, private_channel, said, spends
-from tests.cogs.helpers import Books, Clock, Server
+from tests.cogs.helpers import Books, Clock, Server, make_server
 
 
 @pytest.fixture
@@ -86,10 +89,73 @@ async def test_where_everybody_reads_no_member_and_no_private_channel_is_named(
     await cog.post_due()
     text = "\n".join("\n".join(said(message)) for message in server.channel.history())
     assert text.startswith("## $3.00 yesterday\n")
-    assert "a private channel" in text
+    assert f"private channel {str(private.id)[-4:]}" in text
     assert "#general" in text
     assert "secret-plans" not in text
     assert "league_member" not in text
+
+
+async def test_where_everybody_reads_no_budget_names_a_member_or_a_private_channel(
+    server: Server, books: Books, bot: Trilo, clock: Clock
+):
+    """I26: who reads is decided for budgets as for the tables."""
+    cog = cog_of(bot)
+    private = private_channel(server, "secret-plans")
+    for scope, scope_id in (("user", server.member.id), ("channel", private.id), ("channel", server.channel.id)):
+        await a_budget(books, server, scope=scope, scope_id=str(scope_id))
+    told = {}
+    for channel in (server.channel, private):
+        await asks(books, server, "week", channel)
+        await books.tracker.settings.choose(server.guild.id, report_every="day")
+        await cog.post_due()
+        clock.now += timedelta(days=1)
+        await cog.post_due()
+        (message,) = channel.history()
+        told[channel.id] = next(text for text in said(message) if text.startswith("**Budgets now**")).splitlines()[1:]
+    rest = ": $0.00 of $5.00, 0 %"
+    assert sorted(told[server.channel.id]) == [
+        f"$5.00 a month for <#{server.channel.id}>{rest}",
+        f"$5.00 a month for a member{rest}",
+        f"$5.00 a month for a private channel{rest}",
+    ]
+    assert sorted(told[private.id]) == sorted(
+        f"$5.00 a month for {mark}{rest}"
+        for mark in (f"<#{server.channel.id}>", f"<#{private.id}>", f"<@{server.member.id}>")
+    )
+
+
+async def test_a_faulty_report_starves_no_other_server(
+    server: Server,
+    books: Books,
+    bot: Trilo,
+    clock: Clock,
+    simcord_env: simcord.Env,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    cog, other = cog_of(bot), make_server(simcord_env, "other")
+    for one in (server, other):
+        await asks(books, one, "day", one.channel)
+    await cog.post_due()
+    clock.now += timedelta(days=1)
+
+    async def faulty(tracker: UsageTracker, due: DueReport, *, with_members: bool) -> ReportFacts:
+        if due.guild_id == server.guild.id:
+            raise ValueError("a prompt")
+        return await read_report(tracker, due, with_members=with_members)
+
+    loaded = sys.modules["cogs.reports"]  # as an extension: not the module that is imported above
+    monkeypatch.setattr(loaded, "read_report", faulty)
+    await cog.post_due()
+    assert first_lines(other.channel) == ["## No calls yesterday"]
+    assert "the report of server" in caplog.text
+    assert "a prompt" not in caplog.text
+    rows = await books.tracker.ledger._database.fetch("SELECT attempts, problem FROM alert_deliveries")
+    assert rows == [(1, "ValueError")]
+    monkeypatch.setattr(loaded, "read_report", read_report)
+    clock.now += timedelta(seconds=30)
+    await cog.post_due()
+    assert first_lines(server.channel) == ["## No calls yesterday"]
 
 
 async def test_a_period_without_calls_is_reported_too(server: Server, books: Books, bot: Trilo, clock: Clock):
@@ -123,6 +189,36 @@ async def test_once_a_day_across_the_change_to_summer_time(server: Server, books
         "-# 29 Mar",
         "-# 30 Mar",
     ]
+
+
+async def test_a_channel_chosen_again_begins_anew(server: Server, books: Books, bot: Trilo, clock: Clock):
+    """What nobody wanted a report of in between wasn't missed."""
+    cog = cog_of(bot)
+    await asks(books, server, "day", server.channel)
+    await cog.post_due()
+    await books.tracker.settings.choose(server.guild.id, report_channel_id=None)
+    clock.now += timedelta(days=20)
+    await cog.post_due()
+    await books.tracker.settings.choose(server.guild.id, report_channel_id=server.channel.id)
+    await cog.post_due()
+    assert server.channel.history() == []
+    clock.now += timedelta(days=1)
+    await cog.post_due()
+    (message,) = server.channel.history()
+    assert said(message) == ["## No calls yesterday\n-# 4 Apr", "-# Days in UTC"]
+
+
+async def test_the_same_choice_again_loses_no_report(server: Server, books: Books, bot: Trilo, clock: Clock):
+    """Nor does another channel in place of the one there was."""
+    cog = cog_of(bot)
+    await asks(books, server, "day", server.channel)
+    await cog.post_due()
+    clock.now += timedelta(days=1)
+    private = private_channel(server)
+    await books.tracker.settings.choose(server.guild.id, report_every="day")
+    await books.tracker.settings.choose(server.guild.id, report_channel_id=private.id)
+    await cog.post_due()
+    assert first_lines(private) == ["## No calls yesterday"]
 
 
 async def test_after_an_outage_the_newest_alone_and_it_says_so(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.usage.calendars import Period
 from bot.usage.tracker import UsageTracker
+from cogs._views.private import TIMEOUT_SECONDS
 from cogs._views.settings_rows import PAGES
 from cogs._views.settings_zone_form import NO_SUCH_ZONE
 from cogs._views.settings_zones import MOST, zone_names, zones_matching
@@ -77,6 +78,15 @@ async def test_addresses_outside_discord_have_a_view_of_their_own(server: Server
     (view,) = press.followups
     assert view.ephemeral
     assert texts(view)[0].startswith("## E-mail and webhooks\n")
+
+
+async def test_a_view_opened_from_another_expires_as_its_own_message(server: Server, simcord_env: simcord.Env):
+    settings = await opened(server)
+    (addresses,) = (await server.manager.click(settings, custom_id="settings:addresses")).followups
+    before = texts(settings), texts(addresses)
+    expired = "-# These controls have expired. Use `/settings` for fresh ones."
+    await simcord_env.advance_time(TIMEOUT_SECONDS + 10)
+    assert (texts(settings), texts(addresses)) == tuple([*shown, expired] for shown in before)
 
 
 @pytest.mark.parametrize(

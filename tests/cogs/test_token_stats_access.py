@@ -10,7 +10,8 @@ from simcord import actors
 from bot.client import Trilo
 from bot.usage.errors import DatabaseUnavailableError
 from cogs._access import NOT_FOR_YOU
-from cogs._views.token_stats import NOT_YOURS, TIMEOUT_SECONDS
+from cogs._views.private import TIMEOUT_SECONDS
+from cogs._views.token_stats import NOT_YOURS
 from tests.cogs.helpers import Books, Server, a_month, make_server, refusal, selected, texts
 
 FIGURES = re.compile(r"\$\d")

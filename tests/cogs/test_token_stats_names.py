@@ -9,6 +9,7 @@ import simcord
 from bot.client import Trilo
 from bot.usage.records import Status
 from cogs._views.tables import display_width
+from tests.cogs.alerts import private_channel
 from tests.cogs.helpers import Books, Server, texts
 
 HOSTILE = (
@@ -63,6 +64,25 @@ async def test_those_who_left_and_channels_that_are_gone(server: Server, books: 
     assert f"former member {str(server.member.id)[-4:]}" in shown[1]
     shown = texts((await server.manager.slash(server.channel, "token-stats", by="channel")).response)
     assert f"deleted channel {str(gone.id)[-4:]}" in shown[1]
+
+
+async def test_a_channel_is_named_only_to_who_can_view_it(
+    server: Server, books: Books, bot: Trilo, simcord_env: simcord.Env
+):
+    """I26: the role that may see usage gives no view of channels."""
+    role = server.guild.create_role("Treasurers")
+    treasurer = server.guild.add_member(simcord_env.create_user("treasurer"), roles=[role])
+    await books.tracker.settings.choose(server.guild.id, usage_role_id=role.id)
+    hidden = private_channel(server, "layoffs")
+    await books.book(server.guild.id, 10**9, channel=hidden.id)
+    await books.book(server.guild.id, 10**9, channel=server.channel.id)
+    shown = (await treasurer.slash(server.channel, "token-stats", by="channel")).response
+    digits = str(hidden.id)[-4:]
+    for _ in range(2):
+        assert {"#general", f"private channel {digits}"} < set(texts(shown)[1].splitlines())
+        await treasurer.click(shown, label="Refresh")
+    managers = (await server.manager.slash(server.channel, "token-stats", by="channel")).response
+    assert "#layoffs" in texts(managers)[1]
 
 
 async def test_where_discord_gives_no_names_nobody_is_said_to_have_left(
