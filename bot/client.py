@@ -40,6 +40,8 @@ EXTENSIONS = (
 INVITE_PERMISSIONS = 274_878_024_768
 """What the invite link asks for: view channels, send messages (also in threads), embed links, attach files, read
 history, add reactions."""
+MESSAGE_CHARACTERS = 2000
+"""Most of what Discord takes as a message's text."""
 FINISH_PATIENCE_SECONDS = 3.5
 """How long shutting down waits for answers that are being written."""
 LAST_WORDS_SECONDS = 1.0
@@ -143,6 +145,7 @@ class Trilo(commands.AutoShardedBot):
         try:
             await self.services.tracker.claims.forget_old()
             await self.services.tracker.alerts.forget_old()
+            await self.services.tracker.quotas.grants.expire_servers()
         except UsageError as error:
             log.warning("old claims and deliveries stay for now: %s", error)
 
@@ -222,7 +225,12 @@ class Tree(app_commands.CommandTree[Trilo]):
 
 
 async def answer_privately(interaction: discord.Interaction[Trilo], text: str) -> None:
-    """Answer an interaction ephemerally, whether or not it was deferred or answered before."""
+    """Answer an interaction ephemerally, whether or not it was deferred or answered before.
+
+    What is too long for a message is cut: words that end early are better than none.
+    """
+    if len(text) > MESSAGE_CHARACTERS:
+        text = f"{text[: MESSAGE_CHARACTERS - 1]}…"
     try:
         if interaction.response.is_done():
             await interaction.followup.send(text, ephemeral=True)

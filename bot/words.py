@@ -100,6 +100,8 @@ def _used_up_words(budget: BudgetFigures) -> str:
 def _quota_words(result: QuotaResult) -> str:
     if result.premium_required:
         return "That is for premium members."
+    if result.is_busy:
+        return _BY_REASON[Why.BUSY]
     back = f" They are back {discord.utils.format_dt(result.resets_at, 'R')}." if result.resets_at else ""
     return f"You have used up your AI tokens for this month.{back}"
 

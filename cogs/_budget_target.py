@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.usage.budgets import Scope
+from cogs._views.figures import counted
+from cogs._views.tables import plain, shorten
 
 APPLIES_TO = {
     Scope.GUILD: "server",
@@ -25,6 +27,11 @@ _OPTION = {
 }
 """The option that says which."""
 _MEANT = {"channel": Scope.CHANNEL, "role": Scope.ROLE, "member": Scope.USER, "operation": Scope.OPERATION}
+
+
+_NAMED = 10
+"""Operations told to somebody who named none of them."""
+_NAME_COLUMNS = 50
 
 
 class TargetError(ValueError):
@@ -66,9 +73,15 @@ def target_of(chosen: Scope | None, which: Which, operations: Collection[str]) -
     if wanted not in given:
         raise TargetError(f"Which {wanted}? Fill in the option `{wanted}` as well.")
     if scope is Scope.OPERATION and given[wanted] not in operations:
-        known = ", ".join(f"`{name}`" for name in sorted(operations)) or "none"
-        raise TargetError(f"I know no such operation. Those I know: {known}.")
+        raise TargetError(f"I know no such operation. Those I know: {_some(operations)}.")
     return scope, given[wanted]
+
+
+def _some(operations: Collection[str]) -> str:
+    """A few of them, as code; the others appear while somebody types."""
+    names = [f"`{shorten(plain(name), _NAME_COLUMNS)}`" for name in sorted(operations)[:_NAMED]]
+    more = len(operations) - _NAMED
+    return ", ".join(names) + (f" and {counted(more, 'other')}" if more > 0 else "") or "none"
 
 
 def _meant(given: dict[str, str]) -> Scope:

@@ -75,6 +75,8 @@ def at_limit(budget: Budget) -> str:
 
 def alerts_at(budget: Budget) -> str:
     """The percentages at which alerts go out: `alerts at 80, 90 and 100 %`."""
+    if not budget.thresholds:
+        return "no alerts"
     *first, last = map(str, budget.thresholds)
     listed = f"{', '.join(first)} and {last}" if first else last
     return f"alerts at {listed}\u00a0%"

@@ -15,6 +15,7 @@ from cogs._views.budget_form import AT_LIMIT
 from cogs._views.budget_list import BudgetsView
 from cogs._views.budget_names import labels_of
 from cogs._views.names import Names
+from cogs._views.tables import LABEL_CHARACTERS
 
 NOT_A_BUDGET = "I don't know that budget. Pick one from the list that appears while you type."
 NOT_A_BOT = "Bots never ask me anything, so there is nothing to limit. Name a member who isn't one."
@@ -109,15 +110,18 @@ class BudgetsCog(commands.GroupCog, group_name="budget", group_description="What
     async def _operations(self, _interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
         wanted = typed.strip().casefold()
         names = sorted(name for name in self.bot.services.tracker.operations if wanted in name.casefold())
-        return [app_commands.Choice(name=name, value=name) for name in names[:_MOST_CHOICES]]
+        fitting = [name for name in names if len(name) <= LABEL_CHARACTERS]  # a longer one can only be typed whole
+        return [app_commands.Choice(name=name, value=name) for name in fitting[:_MOST_CHOICES]]
 
     @remove.autocomplete("budget")
     async def _budgets(self, interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
         if interaction.guild is None or not await may_manage(interaction):
             return []
-        own = await self._own(interaction.guild.id)
-        labels = await labels_of(own, interaction.guild, Names(interaction.guild))
         wanted = typed.strip().casefold()
+        own = await self._own(interaction.guild.id)
+        if not wanted:
+            own = own[:_MOST_CHOICES]
+        labels = await labels_of(own, interaction.guild, Names(interaction.guild))
         found = [budget for budget in own if wanted in labels[budget.id].casefold()]
         return [app_commands.Choice(name=labels[budget.id], value=budget.id) for budget in found[:_MOST_CHOICES]]
 

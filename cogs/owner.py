@@ -21,7 +21,7 @@ from cogs._access import NOT_THE_OWNER, owns_the_bot
 from cogs._views.figures import cost_of, counted
 from cogs._views.look import COLOUR, NOBODY
 from cogs._views.spend_text import figures_table
-from cogs._views.tables import plain, shorten
+from cogs._views.tables import cut, plain, shorten
 
 SHOWN = 15
 """Servers in one answer."""
@@ -163,7 +163,7 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
         found = [guild for guild in self.bot.guilds if wanted in guild.name.casefold() or wanted in str(guild.id)]
         found.sort(key=lambda guild: guild.name.casefold())
         return [
-            app_commands.Choice(name=f"{shorten(plain(guild.name), 60)} · {guild.id}", value=str(guild.id))
+            app_commands.Choice(name=f"{cut(plain(guild.name), 60)} · {guild.id}", value=str(guild.id))
             for guild in found[:MOST_CHOICES]
         ]
 

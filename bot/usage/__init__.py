@@ -11,11 +11,14 @@ tracker; budgets, calendars, rules, admission, quotas; ledger, batch, decision, 
 budget_book, server_settings, quota_book, alert_book, reports.
 """
 
-from bot.usage.budgets import Budget
+from bot.usage.budget_book import Standing
+from bot.usage.budgets import Budget, Mode, Owner, Saving, Scope, Unit, Unknown
+from bot.usage.calendars import Period
 from bot.usage.context import token_tracking_context
 from bot.usage.errors import (
     AiPausedError,
     BudgetExceededError,
+    BudgetFigures,
     CallRefusedError,
     DatabaseBusyError,
     DatabaseUnavailableError,
@@ -29,15 +32,19 @@ from bot.usage.errors import (
     TriloError,
     UntrackableCallError,
     UsageError,
+    Why,
 )
 from bot.usage.events import Event, EventKind
+from bot.usage.hand_tracking import Buffering
 from bot.usage.openai_client import TrackedOpenAI
 from bot.usage.opened import get_tracker
 from bot.usage.operation_costs import OperationCost, UnknownOperationError
+from bot.usage.operations import Operation
 from bot.usage.prices import PriceList
 from bot.usage.quota_answers import QuotaSummary, TokenAllowance
 from bot.usage.quotas import SubscriptionTier, Tier, Tiers
 from bot.usage.records import Attribution, Kind, Price, SpendLine, Status, Usage, UsageRecord
+from bot.usage.tier_grants import UnknownTierError
 from bot.usage.tracker import UsageTracker, open_tracker
 
 __all__ = [
@@ -45,6 +52,8 @@ __all__ = [
     "Attribution",
     "Budget",
     "BudgetExceededError",
+    "BudgetFigures",
+    "Buffering",
     "CallRefusedError",
     "DatabaseBusyError",
     "DatabaseUnavailableError",
@@ -54,15 +63,22 @@ __all__ = [
     "InvalidBudgetError",
     "Kind",
     "LedgerClosedError",
+    "Mode",
     "NoTrackerError",
+    "Operation",
     "OperationCost",
+    "Owner",
+    "Period",
     "Price",
     "PriceList",
     "QuotaExceededError",
     "QuotaResult",
     "QuotaSummary",
+    "Saving",
     "SchemaTooNewError",
+    "Scope",
     "SpendLine",
+    "Standing",
     "Status",
     "SubscriptionTier",
     "Tier",
@@ -70,12 +86,16 @@ __all__ = [
     "TokenAllowance",
     "TrackedOpenAI",
     "TriloError",
+    "Unit",
+    "Unknown",
     "UnknownOperationError",
+    "UnknownTierError",
     "UntrackableCallError",
     "Usage",
     "UsageError",
     "UsageRecord",
     "UsageTracker",
+    "Why",
     "get_tracker",
     "open_tracker",
     "token_tracking_context",

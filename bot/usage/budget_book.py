@@ -1,6 +1,6 @@
 """Setting, removing and reading budgets: each change in one transaction with its audit line and what it fires."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -90,38 +90,49 @@ class BudgetBook:
 
     async def set(
         self,
-        *,
         scope: Scope | str,
         scope_id: object = "",
+        *,
         guild_id: int = BOT,
         period: Period | str = Period.MONTH,
         limit_usd: Decimal | str | float | None = None,
         limit_tokens: int | None = None,
         mode: Mode | str = Mode.HARD,
         owner: Owner | str = Owner.SERVER,
-        thresholds: Sequence[int] = DEFAULT_THRESHOLDS,
+        thresholds: Iterable[int] = DEFAULT_THRESHOLDS,
         cheaper_at: int = DEFAULT_CHEAPER_AT,
         unknown: Unknown | str = Unknown.REFUSE,
         actor: object = audit.SYSTEM,
     ) -> Budget:
-        """Set a budget, or change the one of the same scope, period, unit and owner.
+        """Set a budget, or change the one of the same server, scope, period, unit and owner, whose mode, thresholds and
+        the rest then are as given here too. A limit for another period or in the other unit is a budget of its own.
 
-        A new one counts what its running period has spent already (by role: from now on, roles aren't on record).
-        A higher limit re-arms the thresholds that are now above what is used; a lower one fires those now passed (I20).
-        Raises `InvalidBudgetError`.
+        `scope` says what is counted: `guild`, `channel`, `user`, `each_user` (every member alone), `role` (shared),
+        `each_in_role`, `operation`, `agent`, `workflow`; for the whole bot also `bot` and `direct_messages`. `scope_id`
+        is the id or name of it. With a `guild_id`, calls of that server alone are counted; 0, wherever they are made.
+        `period` is day, week, month (in the server's time zone, else UTC) or total; the limit is in USD or in tokens,
+        input and output. `mode`: hard stops, soft only warns, cheaper makes `suggest_model` save from `cheaper_at`
+        percent on, then stops. `thresholds`, percentages, are announced once a period. `unknown` refuses or admits a
+        call whose worst case can't be told. An `operator`'s budget can't be changed by the admins of a server.
+
+        A new one counts what its running period has spent already (by role: from now on, roles aren't on record);
+        calls in flight count from now on, but aren't called back. A higher limit re-arms the thresholds that are now
+        above what is used; a lower one fires those now passed (I20). The budget returned has its limit in nano-USD or
+        tokens, and the `id` for `remove`. Raises `InvalidBudgetError`.
         """
         budget = budget_from(
             scope, scope_id, guild_id, period, limit_usd, limit_tokens, mode, owner, thresholds, cheaper_at, unknown
         )
+        await wait_for_queued(self._before_reading)
         stored = await self._database.transact(lambda: self._set(budget, str(actor)))
         await self._changed()
         return stored
 
     async def remove(
-        self, budget_id: str, *, guild_id: int, owner: Owner = Owner.SERVER, actor: object = audit.SYSTEM
+        self, budget_id: str, *, guild_id: int = BOT, owner: Owner | str = Owner.SERVER, actor: object = audit.SYSTEM
     ) -> bool:
         """Remove a budget with its counters; False where that server has none of that id and owner."""
-        removed = await self._database.transact(lambda: self._remove(budget_id, guild_id, owner, str(actor)))
+        removed = await self._database.transact(lambda: self._remove(budget_id, guild_id, Owner(owner), str(actor)))
         await self._changed()
         return removed
 
@@ -157,7 +168,7 @@ class BudgetBook:
         names = map(str, (budget.owner, budget.scope, budget.scope_id, budget.period, budget.unit))
         found = yield (_SELECT_SAME, (budget.guild_id, *names))
         before = budget_of(found[0]) if found else None
-        stored = replace(budget, id=before.id if before else new_id(), set_at=before.set_at if before else now)
+        stored = replace(budget, id=before.id if before else new_id(), set_at=(before and before.set_at) or now)
         yield (_UPSERT, _row(stored))
         calendar = yield from read_calendar(budget.guild_id)
         start = calendar.start(budget.period, now)

@@ -36,6 +36,10 @@ class Scope(StrEnum):
     DIRECT_MESSAGES = "direct_messages"
 
 
+NUMBERED = {Scope.GUILD: "server", Scope.CHANNEL: "channel", Scope.ROLE: "role", Scope.EACH_IN_ROLE: "role"}
+"""The scopes whose `scope_id` is a number, and whose number it is."""
+
+
 class Mode(StrEnum):
     """At the limit: `hard` stops, `soft` only warns, `cheaper` saves first (`saving_at`), then stops."""
 

@@ -64,7 +64,8 @@ class CallsInFlight:
         try:
             opened = await self.ledger.admit(opened)
         except QuotaExceededError as error:
-            self._events.fire([refusal_event(error.user_id, opened.attribution.operation, error.result)])
+            if not error.result.is_busy:
+                self._events.fire([refusal_event(error.user_id, opened.attribution.operation, error.result)])
             raise
         self._in_flight.add(opened.id)
         self._landed.clear()

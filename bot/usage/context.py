@@ -48,8 +48,8 @@ async def token_tracking_context(
     `operation` and `thread_id` for `session_id`; `world_id` goes to the metadata. `metadata` is stored as given,
     4 KB of JSON at most, and added to that of the outer context.
 
-    Raises `TypeError` where both names of one thing are given, `ValueError` for metadata that is too large or
-    isn't JSON and for an id that doesn't fit 64 bits.
+    Raises `TypeError` where both names of one thing are given or `role_ids` is a text, `ValueError` for metadata that
+    is too large or isn't JSON and for an id that doesn't fit 64 bits.
     """
     merged = dict(metadata or {})
     if world_id is not None:
@@ -64,7 +64,7 @@ async def token_tracking_context(
         "workflow_id": _text(workflow_id),
         "execution_id": _text(execution_id),
         "agent_name": _text(agent_name),
-        "role_ids": None if role_ids is None else tuple(role_ids),
+        "role_ids": _role_ids(role_ids),
         "metadata": checked_metadata({**outer.metadata, **merged}) if merged else None,
     }
     inner = replace(outer, **{name: value for name, value in named.items() if value is not None})
@@ -102,6 +102,12 @@ def _one(name: str, value: Any, other_name: str, other: Any) -> Any:
 
 def _text(value: object) -> str | None:
     return None if value is None else storable(value)
+
+
+def _role_ids(role_ids: Iterable[int] | None) -> tuple[int, ...] | None:
+    if isinstance(role_ids, str | bytes):
+        raise TypeError("role_ids is a list of ids, not a single one")
+    return None if role_ids is None else tuple(int(role_id) for role_id in role_ids)
 
 
 def _id(name: str, value: int | None) -> int | None:

@@ -3,10 +3,24 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from bot.usage.money import usd_text
 
 
 class TriloError(Exception):
-    """Root of everything Trilo raises on purpose."""
+    """Root of everything Trilo raises on purpose. Can be pickled, so that pools of processes hand it on."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuilt from its words and data: the constructors make the words themselves."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[TriloError], args: tuple[Any, ...], data: dict[str, Any]) -> TriloError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(data)
+    return error
 
 
 class UsageError(TriloError):
@@ -143,11 +157,13 @@ class BudgetExceededError(CallRefusedError):
     """A budget doesn't allow the call. `why` says how, `budget` has the numbers."""
 
     def __init__(self, guild_id: int, why: Why, budget: BudgetFigures) -> None:
+        amount = _dollars if budget.unit == "usd" else _tokens
+        whose = " ".join(filter(None, (budget.scope.replace("_", " "), budget.key or budget.scope_id)))
         super().__init__(
             guild_id,
-            f"refused by the {budget.scope} budget of {budget.limit} {'nano-USD' if budget.unit == 'usd' else 'tokens'}"
-            f" per {budget.period}: {why.value.replace('_', ' ')}"
-            f" (spent {budget.spent}, doubtful {budget.doubtful}, reserved {budget.reserved}, needed {budget.needed})",
+            f"refused by the budget of {amount(budget.limit)} {_EVERY[budget.period]} for {whose}: "
+            f"{why.value.replace('_', ' ')} (spent {amount(budget.spent)}, doubtful {amount(budget.doubtful)}, "
+            f"reserved {amount(budget.reserved)}, needed {amount(budget.needed)})",
         )
         self.why = why
         self.budget = budget
@@ -171,6 +187,17 @@ class BudgetExceededError(CallRefusedError):
         return self.why in (Why.BUSY, Why.OUT_OF_REACH)
 
 
+_EVERY = {"day": "a day", "week": "a week", "month": "a month", "total": "in total"}
+
+
+def _dollars(nano_usd: int | None) -> str:
+    return "unknown" if nano_usd is None else f"${usd_text(nano_usd)}"
+
+
+def _tokens(tokens: int | None) -> str:
+    return "unknown" if tokens is None else f"{tokens} tokens"
+
+
 class QuotaExceededError(CallRefusedError):
     """A person's monthly tokens are used up, or the operation is for premium members. `result` has the numbers."""
 
@@ -181,8 +208,10 @@ class QuotaExceededError(CallRefusedError):
 
     @property
     def cause(self) -> str:
-        """`quota`, or `premium` for an operation that needs a subscription."""
-        return "premium" if self.result.premium_required else "quota"
+        """`quota`, `quota busy`, or `premium` for an operation that needs a subscription."""
+        if self.result.premium_required:
+            return "premium"
+        return "quota busy" if self.result.is_busy else "quota"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +227,12 @@ class QuotaResult:
     limit: int | None = None
     resets_at: datetime | None = None
     premium_required: bool = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls in flight hold all that is left: then trying again in a moment may help."""
+        held = self.tokens_remaining == 0 and self.limit is not None and self.used < self.limit
+        return held and not (self.allowed or self.premium_required)
 
 
 class AiPausedError(CallRefusedError):

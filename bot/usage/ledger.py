@@ -357,7 +357,10 @@ class Ledger:
 
     def _degrade(self, problem: str) -> None:
         if not self._degraded:
-            log.error("the ledger can't write (%s); calls go ahead and are written later", problem)
+            log.error(
+                "the ledger can't write (%s); calls go ahead, but not under a budget that stops, and are written later",
+                problem,
+            )
         self._degraded = True
 
     def _lose_patience(self) -> None:

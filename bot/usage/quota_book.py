@@ -83,7 +83,7 @@ class QuotaBook:
         declared = self._operations.get(name)
         needed = await self._costs.usual_tokens(name)
         result = _decided(standing, declared is not None and declared.premium, needed, name)
-        if not result.allowed:
+        if not (result.allowed or result.is_busy):
             self._events.fire([refusal_event(standing.user_id, name, result)])
             if result.requires_upgrade:
                 self._events.fire([prompt_event(standing.user_id, name, needed, result)])
@@ -109,7 +109,12 @@ class QuotaBook:
     async def can_use_tokens(
         self, user_id: object, estimated_tokens: int, *, guild_id: int = BOT, role_ids: Iterable[int] = ()
     ) -> TokenAllowance:
-        """Whether somebody's quota has room for so many tokens. A question only: nobody is told of the answer."""
+        """Whether somebody's quota has room for so many tokens. A question only: nobody is told of the answer.
+
+        Raises `ValueError` for what is no number of tokens.
+        """
+        if type(estimated_tokens) is not int or estimated_tokens < 0:
+            raise ValueError(f"estimated_tokens must be a whole number from 0 on, not {estimated_tokens!r}")
         standing = await self.standing(user_id, guild_id=guild_id, role_ids=role_ids)
         result = _decided(standing, premium=False, needed=estimated_tokens, operation="")
         return TokenAllowance(result.allowed, result.tokens_remaining, result.reason)

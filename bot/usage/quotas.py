@@ -151,15 +151,16 @@ def verdict(
     left = None if tier.monthly_tokens is None else max(0, tier.monthly_tokens - used - reserved)
     barred = operation_premium and not tier.premium
     fits = left is None or (left > 0 and left >= needed)
+    is_held = left == 0 and tier.monthly_tokens is not None and used < tier.monthly_tokens
     reason = ""
     if barred:
         reason = f"{_words(operation)} is a premium feature. Upgrade to use it."
     elif not fits:
-        reason = _too_little(tier, used, left or 0, needed, _words(operation), resets_at)
+        reason = _HELD if is_held else _too_little(tier, left or 0, needed, _words(operation), resets_at)
     return QuotaResult(
         allowed=fits and not barred,
         reason=reason,
-        requires_upgrade=barred or (not fits and not tier.premium),
+        requires_upgrade=barred or not (fits or tier.premium or is_held),
         tokens_remaining=left,
         tier=tier.name,
         used=used,
@@ -198,10 +199,11 @@ def _worth(tier: Tier) -> tuple[bool, int, bool]:
     return tier.monthly_tokens is None, tier.monthly_tokens or 0, tier.premium
 
 
-def _too_little(tier: Tier, used: int, left: int, needed: int, what: str, resets_at: datetime | None) -> str:
+_HELD = "What is left of your tokens for this month is held by answers being written. Try again in a moment."
+
+
+def _too_little(tier: Tier, left: int, needed: int, what: str, resets_at: datetime | None) -> str:
     limit = tier.monthly_tokens or 0
-    if not left and used < limit:
-        return "What is left of your tokens for this month is held by answers being written. Try again in a moment."
     back = f" They come back on {resets_at.day} {_MONTHS[resets_at.month - 1]} (UTC)." if resets_at and limit else ""
     if not left:
         return f"Your {limit:,} tokens for this month are used up.{back}"

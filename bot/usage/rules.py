@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.usage.budgets import BOT, Budget, Level, Mode, Owner, Saving, Scope, Unit, Unknown, saving
+from bot.usage.budgets import BOT, NUMBERED, Budget, Level, Mode, Owner, Saving, Scope, Unit, Unknown, saving
 from bot.usage.calendars import ALWAYS_UTC, BEGINNING, Calendar, Period, zone_named
 from bot.usage.database import Row, Script
 from bot.usage.errors import AiPausedError
@@ -227,8 +227,22 @@ def read_calendar(guild_id: int) -> Script[Calendar]:
 
 
 def budget_of(row: Row) -> Budget:
-    """A row of `BUDGET_COLUMNS`."""
+    """A row of `BUDGET_COLUMNS`. One that this version can't read (a later one's, a damaged row) allows its server
+    nothing, until whoever set it removes it: it fails closed (I23).
+    """
+    try:
+        return _readable(row)
+    except (TypeError, ValueError):
+        budget_id, guild_id, owner = str(row[0]), int(row[1]), Owner.SERVER if row[2] == "server" else Owner.OPERATOR
+        log.error("budget %s of server %d can't be read: nothing is let through under it", budget_id, guild_id)  # noqa: TRY400
+        scope, scope_id = (Scope.GUILD, str(guild_id)) if guild_id != BOT else (Scope.BOT, "")
+        return Budget(budget_id, guild_id, scope, scope_id, Period.TOTAL, Unit.USD, 0, Mode.HARD, owner)
+
+
+def _readable(row: Row) -> Budget:
     budget_id, guild_id, owner, scope, scope_id, period, unit, limit, mode, thresholds, cheaper_at, unknown, at = row
+    if scope in NUMBERED:
+        int(scope_id)
     return Budget(
         id=budget_id,
         guild_id=guild_id,
@@ -257,7 +271,7 @@ def _read_guild(guild_id: int) -> Script[GuildRules]:
 
 def _rules(budgets: list[Row], settings: list[Row], zones: list[Row], tiers: list[Row]) -> GuildRules:
     _, paused_until, quotas, tier, time_zone = settings[0] if settings else (0, None, 0, None, "UTC")
-    found, calendar = tuple(map(_readable, budgets)), calendar_of(time_zone, zones)
+    found, calendar = tuple(map(budget_of, budgets)), calendar_of(time_zone, zones)
     return GuildRules(
         budgets=found,
         paused_until=paused_until or 0,
@@ -267,17 +281,6 @@ def _rules(budgets: list[Row], settings: list[Row], zones: list[Row], tiers: lis
         calendar=calendar,
         since={budget.id: calendar.start(budget.period, budget.set_at or BEGINNING) for budget in found},
     )
-
-
-def _readable(row: Row) -> Budget:
-    """A budget that this version can't read (a later one's, a damaged row) stops its server: it fails closed (I23)."""
-    try:
-        return budget_of(row)
-    except (TypeError, ValueError):
-        budget_id, guild_id = str(row[0]), int(row[1])
-        log.error("budget %s of server %d can't be read: nothing is let through under it", budget_id, guild_id)  # noqa: TRY400
-        scope, scope_id = (Scope.GUILD, str(guild_id)) if guild_id != BOT else (Scope.BOT, "")
-        return Budget(budget_id, guild_id, scope, scope_id, Period.TOTAL, Unit.USD, 0, Mode.HARD, Owner.OPERATOR)
 
 
 def _by_guild(rows: list[Row], column: int) -> dict[int, list[Row]]:

@@ -52,7 +52,20 @@ Subscriber = Callable[[Sequence[UsageRecord]], None]
 
 
 class UsageTracker:
-    """The open books. Made by `open_tracker`; `openai()` makes clients whose every call is booked."""
+    """The open books. Made by `open_tracker`; `openai()` makes clients whose every call is booked.
+
+    What its attributes offer, with what they are documented under:
+
+        track_usage                   a call made elsewhere, counted by hand      (HandTracking)
+        set_budget, budgets           limits, and how they stand                  (BudgetBook)
+        check_operation_allowed, enforce_operation_quota, can_use_tokens,
+        get_quota_summary, update_user_subscription, quotas                       (QuotaBook)
+        estimate_operation_cost       what an operation usually takes             (OperationCosts)
+        on_event                      who crossed what, as it happens             (Events)
+        reports                       sums by server, member, model, day          (Reports)
+        settings                      pause, time zone, quotas, audit log         (SettingsBook)
+        alerts, alert_targets         thresholds passed, and who is told          (AlertBook, AlertTargets)
+    """
 
     def __init__(
         self,
@@ -167,7 +180,7 @@ class UsageTracker:
         return self._sums.summary()
 
     async def force_flush(self) -> None:
-        """Return when everything booked so far is durable."""
+        """Return when everything booked so far is durable, however long the books stay out of reach."""
         self._by_hand.hand_over()
         await self.calls.settled()
         await self.ledger.flush()

@@ -31,7 +31,7 @@ class BudgetForm(OwnedModal):
             custom_id="limit", default=limit_words(budget.unit, budget.limit), max_length=60
         )
         self._thresholds: discord.ui.TextInput[Any] = discord.ui.TextInput(
-            custom_id="thresholds", default=", ".join(map(str, budget.thresholds)), max_length=60
+            custom_id="thresholds", default=_percentages(budget), max_length=60, required=bool(budget.thresholds)
         )
         modes = {mode: name.capitalize() for mode, name in AT_LIMIT.items()}
         self._mode = _choice("mode", modes, budget.mode)
@@ -69,10 +69,15 @@ class BudgetForm(OwnedModal):
             raise LimitNotUnderstoodError(
                 f"This budget counts {_COUNTS[budget.unit]}. For {_COUNTS[limit.unit]}, set another with `/budget set`."
             )
-        thresholds = parse_thresholds(self._thresholds.value)
+        typed = self._thresholds.value  # a program may have set none: left empty, that stays
+        thresholds = parse_thresholds(typed) if typed != _percentages(self._budget) else budget.thresholds
         mode = Mode(self._mode.values[0]) if self._mode.values else budget.mode
         unknown = Unknown(self._unknown.values[0]) if self._unknown.values else budget.unknown
         return replace(budget, limit=limit.amount, thresholds=thresholds, mode=mode, unknown=unknown)
+
+
+def _percentages(budget: Budget) -> str:
+    return ", ".join(map(str, budget.thresholds))
 
 
 def _choice(custom_id: str, names: Mapping[Any, str], now: StrEnum) -> discord.ui.Select[Any]:

@@ -42,8 +42,9 @@ class BudgetsView(OwnedView):
         standings = await self.tracker.budgets.standing(self.guild.id)
         self._settings = await self.tracker.settings.of(self.guild.id)
         self._by_budget = grouped(standings)
-        self._labels = await labels_of([own.budget for own, *_ in self._by_budget], self.guild, self._names)
         self._page = max(0, min(self._page, (len(self._by_budget) - 1) // PAGE))
+        listed = [*self._shown_budgets(), *filter(None, [self.budget])]
+        self._labels = await labels_of(listed, self.guild, self._names)
 
     @property
     def budget(self) -> Budget | None:

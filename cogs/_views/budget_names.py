@@ -7,10 +7,7 @@ import discord
 from bot.usage.budgets import Budget, Scope
 from cogs._budget_words import label
 from cogs._views.names import Names
-from cogs._views.tables import shorten
-
-LABEL_LENGTH = 100
-"""Discord's limit for an entry of a list."""
+from cogs._views.tables import LABEL_CHARACTERS, cut
 
 
 async def labels_of(budgets: Sequence[Budget], guild: discord.Guild, names: Names) -> dict[str, str]:
@@ -20,6 +17,6 @@ async def labels_of(budgets: Sequence[Budget], guild: discord.Guild, names: Name
     roles = {str(role.id): f"@{role.name.removeprefix('@')}" for role in guild.roles}
     known = {**roles, **channels, **members}
     return {
-        budget.id: shorten(label(budget, known.get(budget.scope_id, budget.scope_id)), LABEL_LENGTH)
+        budget.id: cut(label(budget, known.get(budget.scope_id, budget.scope_id)), LABEL_CHARACTERS)
         for budget in budgets
     }

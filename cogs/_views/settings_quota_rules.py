@@ -10,7 +10,7 @@ from bot.usage.quotas import EXEMPT, Tiers
 from cogs._views.figures import counted
 from cogs._views.owned import Pick, PickRole
 from cogs._views.settings import SettingsView
-from cogs._views.tables import shorten
+from cogs._views.tables import LABEL_CHARACTERS, cut
 
 _HEADING = "**Quotas by role**\n-# Of several tiers that a member has, the best one holds."
 _NO_QUOTA = "no quota"
@@ -19,8 +19,6 @@ _REMOVE = "-"
 _SHOWN = 20
 """Rules in words; the others are found through their roles."""
 _MOST_OPTIONS = 25
-_LONGEST = 100
-"""Characters of an option's label and value."""
 
 
 def quota_rules(view: SettingsView) -> list[discord.ui.Item[Any]]:
@@ -43,7 +41,7 @@ def quota_rules(view: SettingsView) -> list[discord.ui.Item[Any]]:
         chosen=role.id if role else None,
     )
     rows: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(_text(view)), discord.ui.ActionRow(roles)]
-    others = [s for s in view.quota_rules if _role(view.guild, s) is None and len(s) <= _LONGEST]
+    others = [s for s in view.quota_rules if _role(view.guild, s) is None and len(s) <= LABEL_CHARACTERS]
     if others:
         options = [
             discord.SelectOption(label=_label(view, subject), value=subject, default=subject == picked)
@@ -102,7 +100,7 @@ def _lines(view: SettingsView) -> Iterator[str]:
 def _label(view: SettingsView, subject: str) -> str:
     """A rule where Discord shows no mentions, of somebody whom no role there is stands for."""
     words = f"{_by_digits(subject)}: {tier_words(view.tracker.quotas.tiers, view.quota_rules[subject])}"
-    return shorten(words, _LONGEST)
+    return cut(words, LABEL_CHARACTERS)
 
 
 def _whom(guild: discord.Guild, subject: str) -> str:

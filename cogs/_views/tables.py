@@ -10,6 +10,8 @@ from collections.abc import Container, Iterable, Sequence
 NO_NAME = "(no name)"
 ELLIPSIS = "…"
 LEFT_TO_RIGHT_MARK = "\u200e"
+LABEL_CHARACTERS = 100
+"""Most of what Discord takes as an entry of a list, or as a choice while somebody types."""
 BARS = "▁▂▃▄▅▆▇█"
 
 _MAX_MARKS = 2
@@ -50,6 +52,11 @@ def shorten(text: str, columns: int) -> str:
             break
         kept.append(character)
     return "".join(kept).rstrip() + ELLIPSIS if columns > 0 else ""
+
+
+def cut(text: str, characters: int) -> str:
+    """The text, or as much of it as Discord takes in a label or choice: there it counts characters, not columns."""
+    return text if len(text) <= characters else text[: characters - 1].rstrip() + ELLIPSIS
 
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:

@@ -171,6 +171,13 @@ class TestOwnerLimit:
             assert await actor.autocomplete(hq.channel, "owner limit", "server", "", usd="1") == []
         assert await caps(tracker, hq.guild.id) == [5 * USD]
 
+    async def test_a_servers_name_fits_a_choice(self, hq: Server, simcord_env: simcord.Env):
+        """Accents take no column, but Discord counts them."""
+        name = "กิ๊" * 33
+        other = make_server(simcord_env, name)
+        (choice,) = await hq.member.autocomplete(hq.channel, "owner limit", "server", str(other.guild.id), usd="1")
+        assert choice == {"name": f"{name[:59]}… · {other.guild.id}", "value": str(other.guild.id)}
+
     async def test_servers_are_completed_by_name_and_id(self, hq: Server, simcord_env: simcord.Env):
         other = make_server(simcord_env, "Other")
         wanted = {"name": f"Other · {other.guild.id}", "value": str(other.guild.id)}

@@ -272,3 +272,51 @@ async def test_after_a_while_the_controls_are_off(server: Server, budget: Budget
     items = discord.ui.LayoutView.from_message(view.message).walk_children()
     controls = [item for item in items if isinstance(item, discord.ui.Select | discord.ui.Button)]
     assert [control.disabled for control in controls] == [True] * 4
+
+
+async def test_a_role_of_many_accents_fits_its_label(server: Server, budget: Budget, tracker: UsageTracker):
+    """Accents take no column, but Discord counts them: a label has at most 100 characters."""
+    role = server.guild.create_role("กิ๊" * 33)
+    await tracker.budgets.set(
+        scope=Scope.EACH_IN_ROLE, scope_id=str(role.id), guild_id=server.guild.id, limit_usd="1000.25"
+    )
+    view = discord.ui.LayoutView.from_message((await shown(server)).message)
+    (pick,) = [item for item in view.walk_children() if isinstance(item, discord.ui.Select)]
+    assert [len(option.label) for option in pick.options] == [len("$5.00 a month for this server"), 100]
+    choices = await server.manager.autocomplete(server.channel, "budget remove", "budget", "1,000")
+    assert [len(choice["name"]) for choice in choices] == [100]
+
+
+async def test_members_are_asked_for_by_the_hundred_and_only_those_shown(
+    server: Server, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(230):
+        await tracker.budgets.set(
+            scope=Scope.USER, scope_id=str(10**17 + number), guild_id=server.guild.id, limit_usd=1
+        )
+    asked: list[int] = []
+
+    async def query(_guild: discord.Guild, *, user_ids: list[int], **_options: Any) -> list[discord.Member]:
+        asked.append(len(user_ids))
+        return []
+
+    monkeypatch.setattr(discord.Guild, "query_members", query)
+    await shown(server)
+    assert asked == [PAGE]
+    await server.manager.autocomplete(server.channel, "budget remove", "budget", "")
+    await server.manager.autocomplete(server.channel, "budget remove", "budget", "member")
+    assert asked[1:] == [25, 100, 100, 30]
+
+
+@pytest.mark.parametrize("thresholds", [(), tuple(range(991, 1001))])
+async def test_alerts_that_a_program_set_stay_where_nobody_changes_them(
+    server: Server, tracker: UsageTracker, thresholds: tuple[int, ...]
+):
+    await tracker.budgets.set(scope=Scope.GUILD, guild_id=server.guild.id, limit_usd=5, thresholds=thresholds)
+    view = await shown(server)
+    form = await server.manager.click(view, label="Edit")
+    await server.manager.submit_modal(
+        form, {"limit": "$7", "thresholds": ", ".join(map(str, thresholds)), "mode": ["hard"], "unknown": ["refuse"]}
+    )
+    (now,) = await tracker.budgets.of(server.guild.id)
+    assert (now.limit, now.thresholds) == (7 * USD, thresholds)

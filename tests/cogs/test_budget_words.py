@@ -9,7 +9,7 @@ from bot.usage.budget_book import Standing
 from bot.usage.budgets import Budget, Level, Mode, Owner, Scope, Unit
 from bot.usage.calendars import Period
 from cogs._budget_target import TargetError, Which, target_of
-from cogs._budget_words import at_limit, bar, grouped, label, section, title
+from cogs._budget_words import alerts_at, at_limit, bar, grouped, label, section, title, unnamed_title
 
 USD = 10**9
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
@@ -141,6 +141,40 @@ def test_the_operators_come_first():
 )
 def test_targets(chosen: Scope | None, which: Which, target: tuple[Scope, str]):
     assert target_of(chosen, which, {"op"}) == target
+
+
+def test_many_operations_are_told_by_a_few_names():
+    with pytest.raises(TargetError) as caught:
+        target_of(None, Which(operation="nope"), {f"operation_{n:02}" + "`" * 200 for n in range(60)})
+    assert len(str(caught.value)) < 1_000
+    assert "`operation_00'" in str(caught.value)
+    assert str(caught.value).endswith("…` and 50\u00a0others.")
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "words"),
+    [
+        ((), "no alerts"),
+        ((50,), "alerts at 50\u00a0%"),
+        ((50, 75, 100), "alerts at 50, 75 and 100\u00a0%"),
+    ],
+)
+def test_alerts(thresholds: tuple[int, ...], words: str):
+    """A program may have set none."""
+    assert alerts_at(budget(thresholds=thresholds)) == words
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "$1.00 a month for this server"),
+        ({"scope": Scope.CHANNEL}, "$1.00 a month for a private channel"),
+        ({"scope": Scope.USER}, "$1.00 a month for a member"),
+    ],
+)
+def test_titles_without_names(fields: dict[str, Any], words: str):
+    """I26."""
+    assert unnamed_title(budget(**fields)) == words
 
 
 def test_a_target_that_contradicts_itself():

@@ -1,5 +1,6 @@
 """`/budget set` and `/budget remove` as somebody who manages a server uses them: asked, confirmed, on the books."""
 
+import sys
 from typing import Any
 
 import discord
@@ -273,3 +274,24 @@ async def test_operations_are_completed(server: Server, tracker: UsageTracker):
         tracker.define_operation(name)
     choices = await server.manager.autocomplete(server.channel, "budget set", "operation", "SETUP", limit="$1")
     assert choices == [{"name": "setup_full_guide", "value": "setup_full_guide"}]
+
+
+async def test_with_many_operations_a_wrong_one_still_gets_an_answer(server: Server, tracker: UsageTracker):
+    for number in range(60):
+        tracker.define_operation(f"operation_number_{number:02}_with_a_long_name")
+    (words,) = texts(await asked(server, limit="$5", operation="nope"))
+    assert words.startswith("I know no such operation. Those I know: `operation_number_00_")
+    assert words.endswith("and 50\u00a0others.")
+
+
+async def test_words_that_are_too_long_for_a_message_are_cut(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys.modules["cogs.budgets"], "NOT_A_BUDGET", "x" * 2_001)
+    result = await server.manager.slash(server.channel, "budget remove", budget="nope")
+    assert texts(result.response) == ["x" * 1_999 + "…"]
+
+
+async def test_an_operation_too_long_for_a_choice_is_not_offered(server: Server, tracker: UsageTracker):
+    for name in ("x" * 100, "x" * 101):
+        tracker.define_operation(name)
+    choices = await server.manager.autocomplete(server.channel, "budget set", "operation", "xx", limit="$1")
+    assert choices == [{"name": "x" * 100, "value": "x" * 100}]

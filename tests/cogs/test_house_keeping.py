@@ -8,8 +8,9 @@ from bot.client import Trilo
 from bot.usage.alert_book import KEPT
 from bot.usage.database import SqliteDatabase
 from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.tier_grants import Source
 from bot.usage.tracker import UsageTracker
-from tests.cogs.alerts import a_budget, chooses, cog_of, spends
+from tests.cogs.alerts import a_budget, chooses, cog_of, deliver, spends
 from tests.cogs.helpers import Books, Clock, Server
 
 
@@ -31,7 +32,7 @@ async def test_old_claims_and_deliveries_go_and_the_history_stays(
     await chooses(books, server, server.channel)
     await spends(books, server, "4.50")
     await a_budget(books, server)
-    await cog_of(bot).deliver_owed()
+    await deliver(cog_of(bot))
     await bot._keep_house()
     assert (await rows(tracker, "claims"), await rows(tracker, "alert_deliveries")) == (1, 1)
     clock.now += KEPT + timedelta(minutes=1)
@@ -39,6 +40,17 @@ async def test_old_claims_and_deliveries_go_and_the_history_stays(
     assert (await rows(tracker, "claims"), await rows(tracker, "alert_deliveries")) == (0, 0)
     assert len(await tracker.alerts.history(server.guild.id)) == 2
     assert await tracker.alerts.owed() == []
+
+
+async def test_a_server_s_tier_ends_when_it_is_over(server: Server, books: Books, bot: Trilo, clock: Clock):
+    """Also where no subscriptions are sold: an operator may have given it for a while."""
+    tracker, over = books.tracker, clock.now + timedelta(days=1)
+    await tracker.quotas.grants.grant_server(server.guild.id, "premium", Source.OPERATOR, until=over)
+    await bot._keep_house()
+    assert (await tracker.settings.of(server.guild.id)).tier == "premium"
+    clock.now = over
+    await bot._keep_house()
+    assert (await tracker.settings.of(server.guild.id)).tier is None
 
 
 async def test_books_out_of_reach_are_a_line_in_the_log(

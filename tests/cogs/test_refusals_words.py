@@ -76,6 +76,8 @@ def quota(**result: Any) -> QuotaExceededError:
         ),
         (quota(resets_at=BACK), f"You have used up your AI tokens for this month. They are back {MARK}."),
         (quota(), "You have used up your AI tokens for this month."),
+        (quota(used=8, limit=9), "I'm busy with other questions just now. Please try again in a moment."),
+        (quota(used=9, limit=9), "You have used up your AI tokens for this month."),
         (quota(premium_required=True), "That is for premium members."),
         (AiPausedError(1, BACK), f"The AI is paused here. It is back {MARK}."),
         (AiPausedError(1, None), "The AI is paused here until somebody who manages this server resumes it."),

@@ -14,6 +14,7 @@ from cogs._views.tables import (
     LEFT_TO_RIGHT_MARK,
     NO_NAME,
     code_block,
+    cut,
     display_width,
     pad,
     plain,
@@ -62,6 +63,20 @@ def test_a_shortened_name_fits(name, columns):
     text = shorten(plain(name), columns)
     assert display_width(text) <= columns
     assert display_width(pad(text, columns)) == columns
+
+
+@given(NAMES, st.integers(1, 30))
+def test_a_cut_name_has_no_more_characters_than_discord_takes(name, characters):
+    text = plain(name)
+    assert len(cut(text, characters)) <= characters
+    if len(text) <= characters:
+        assert cut(text, characters) == text
+
+
+def test_accents_count_where_they_take_no_column():
+    text = "a\u0323\u0306" * 60
+    assert (display_width(text), shorten(text, 100)) == (60, text)
+    assert cut(text, 100) == text[:99] + "…"
 
 
 @given(st.lists(st.tuples(NAMES, NAMES, NAMES), min_size=1, max_size=12))

@@ -8,6 +8,7 @@ import simcord
 
 from bot.client import Trilo
 from bot.usage.records import Status
+from cogs._views.names import Names, can_view
 from cogs._views.tables import display_width
 from tests.cogs.alerts import private_channel
 from tests.cogs.helpers import Books, Server, texts
@@ -83,6 +84,23 @@ async def test_a_channel_is_named_only_to_who_can_view_it(
         await treasurer.click(shown, label="Refresh")
     managers = (await server.manager.slash(server.channel, "token-stats", by="channel")).response
     assert "#layoffs" in texts(managers)[1]
+
+
+async def test_a_private_thread_is_named_to_nobody_by_its_channel_alone(server: Server, bot: Trilo):
+    """I26."""
+    guild, channel = bot.get_guild(server.guild.id), bot.get_channel(server.channel.id)
+    assert guild is not None
+    assert isinstance(channel, discord.TextChannel)
+    threads = [
+        await channel.create_thread(name="open", type=discord.ChannelType.public_thread),
+        await channel.create_thread(name="closed", type=discord.ChannelType.private_thread),
+    ]
+    keys = [str(thread.id) for thread in threads]
+    everybody = Names(guild).channels(keys, guild.default_role)
+    assert list(everybody.values()) == ["#open", f"private channel {keys[1][-4:]}"]
+    assert [can_view(guild, key, guild.me) for key in keys] == [True, True]
+    assert list(Names(guild).channels(keys).values()) == ["#open", "#closed"]
+    assert not can_view(guild, "42", guild.me)
 
 
 async def test_where_discord_gives_no_names_nobody_is_said_to_have_left(

@@ -93,7 +93,24 @@ async def test_a_budget_is_stored_as_it_was_set(house: House) -> None:
         ({"limit_usd": "5", "unknown": "maybe"}, "unknown"),
         ({"limit_usd": "5", "thresholds": (0,)}, "thresholds"),
         ({"limit_usd": "5", "thresholds": ("80",)}, "thresholds"),
+        ({"limit_usd": "5", "thresholds": [True]}, "thresholds"),
+        ({"limit_usd": "5", "thresholds": "80"}, "thresholds"),
+        ({"limit_usd": "5", "thresholds": 80}, "thresholds"),
+        ({"limit_usd": "5", "thresholds": None}, "thresholds"),
+        ({"limit_usd": "5", "thresholds": range(1, 12)}, "thresholds"),
         ({"limit_usd": "5", "cheaper_at": 100}, "cheaper_at"),
+        ({"limit_usd": "5", "cheaper_at": 79.5}, "cheaper_at"),
+        ({"limit_usd": "0.0000000001"}, "limit_usd"),
+        ({"limit_usd": "1_000"}, "limit_usd"),
+        ({"limit_usd": "5", "guild_id": -1}, "guild_id"),
+        ({"limit_usd": "5", "guild_id": 2**63}, "guild_id"),
+        ({"limit_usd": "5", "guild_id": None}, "guild_id"),
+        ({"limit_usd": "5", "guild_id": 1.0}, "guild_id"),
+        ({"limit_usd": "5", "guild_id": 0}, "scope_id"),
+        ({"limit_usd": "5", "guild_id": 0, "scope_id": "the main one"}, "scope_id"),
+        ({"limit_usd": "5", "scope": "role", "scope_id": "١٢"}, "scope_id"),
+        ({"limit_usd": "5", "scope": "role", "scope_id": "9" * 20}, "scope_id"),
+        ({"limit_usd": "5", "scope": "each_user", "scope_id": "ann"}, "scope_id"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_and_changes_nothing(house: House, given: Any, field: str) -> None:
@@ -108,6 +125,14 @@ async def test_what_makes_no_sense_is_refused_and_changes_nothing(house: House, 
 async def test_a_limit_in_any_type_is_exact(house: House, usd: Any) -> None:
     """I8: also 0.05 as a float."""
     assert (await house.budgets.set(scope="guild", guild_id=1, limit_usd=usd)).limit == 50_000_000
+
+
+async def test_names_and_thresholds_in_any_form(house: House) -> None:
+    """Positionally, from an iterator, a number written with zeros, and a name that no database would take."""
+    by_role = await house.budgets.set("role", "007", guild_id=1, limit_usd="5", thresholds=iter([90, 50]))
+    assert (by_role.scope_id, by_role.thresholds) == ("7", (50, 90))
+    assert (await house.budgets.set("guild", 7, limit_usd="5")).scope_id == "7"
+    assert (await house.budgets.set("agent", "a\0b", limit_usd="5", thresholds=())).scope_id == "a?b"
 
 
 async def test_how_a_budget_stands(house: House) -> None:
@@ -240,6 +265,8 @@ async def test_only_its_own_server_can_remove_a_budget(house: House) -> None:
     assert not await house.budgets.remove(budget.id, guild_id=2)
     assert not await house.budgets.remove("unheard of", guild_id=1)
     assert await house.budgets.of(1) == [budget]
+    with pytest.raises(ValueError, match="'me' is not a valid Owner"):
+        await house.budgets.remove(budget.id, guild_id=1, owner="me")
     assert await house.budgets.remove(budget.id, guild_id=1, actor=42)
     assert await house.budgets.of(1) == []
     assert [(line.actor, line.action) for line in await house.settings.audit(1)] == [

@@ -426,6 +426,22 @@ async def test_a_budget_that_cannot_be_read_stops_its_own_server_alone(database,
     assert budget.id in caplog.text
 
 
+@pytest.mark.parametrize(
+    "damage", ["mode = 'later'", "thresholds = '80,True'", "scope = 'role', scope_id = 'admins'", "unit = ''"]
+)
+async def test_a_budget_that_cannot_be_read_is_listed_and_can_be_removed(database, damage: str) -> None:
+    budgets = BudgetBook(database, Rules(), lambda: NOW, nothing)
+    budget = await limit(database, "5")
+    await database.execute(f"UPDATE budgets SET {damage}")
+    [shown] = await budgets.of(1)
+    assert (shown.id, shown.scope, shown.scope_id, shown.limit, shown.owner) == (budget.id, "guild", "1", 0, "server")
+    assert [standing.budget for standing in await budgets.standing(1)] == [shown]
+    async with ledger_on(database) as ledger:
+        assert await try_to_admit(ledger, a_call()) is Why.USED_UP
+        assert await budgets.remove(budget.id, guild_id=1)
+        assert await try_to_admit(ledger, a_call()) is None
+
+
 async def test_a_batch_of_nothing_but_poison_and_refusals_wedges_nobody(database, monkeypatch) -> None:
     """I23: whatever is left of a batch when nothing of it can be written, the next one is."""
     monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.0)

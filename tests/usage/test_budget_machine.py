@@ -34,7 +34,7 @@ ZONES = ("America/New_York", "Asia/Tokyo", "Europe/Madrid")
 SMALL = 250
 """Tokens of a small call: 100 in, as here, and 150 out."""
 SCOPES = {
-    "bot": (0,), "direct_messages": (0,), "guild": GUILDS, "channel": CHANNELS, "user": USERS, "each_user": ("",),
+    "bot": ("",), "direct_messages": ("",), "guild": GUILDS, "channel": CHANNELS, "user": USERS, "each_user": ("",),
     "role": ROLES, "each_in_role": ROLES, "operation": OPERATIONS,
 }  # fmt: skip
 

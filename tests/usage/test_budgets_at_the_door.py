@@ -451,6 +451,15 @@ async def test_quotas_refuse_softly_where_they_are_on(stub: Stub, database_url: 
         assert len(stub.requests) == 4
 
 
+async def test_what_was_tracked_a_moment_ago_counts(tracker: UsageTracker) -> None:
+    """A call that is still buffered when the budget is set."""
+    async with token_tracking_context(user_id="ann"):
+        await tracker.track_usage(operation="x", model="gpt-4o-mini", input_tokens=1_000, output_tokens=0)
+    await tracker.set_budget("user", "ann", limit_usd="1")
+    [standing] = await tracker.budgets.standing(0)
+    assert standing.level.spent == 150_000
+
+
 async def test_quotas_tell_as_they_are_crossed(stub: Stub, database_url: str, prices: PriceList) -> None:
     """A4: 80 and 90 % of somebody's quota, once each, for whoever subscribed; nothing where quotas are off."""
     tiers = Tiers([Tier("free", 200)])

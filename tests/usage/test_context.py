@@ -121,6 +121,16 @@ async def test_ids_fit_64_bits() -> None:
                 pass
 
 
+async def test_roles_are_numbers() -> None:
+    """As text, too; a single one that isn't in a list would be taken apart into its digits."""
+    async with token_tracking_context(role_ids=["70", 8]) as attribution:
+        assert attribution.role_ids == (70, 8)
+    for bad, kind in (("70", TypeError), (["admins"], ValueError)):
+        with pytest.raises(kind):
+            async with token_tracking_context(role_ids=bad):
+                pass
+
+
 async def test_empty_and_zero_are_values() -> None:
     """I7: 0 and an empty text are given, None is not."""
     async with token_tracking_context(guild_id=5, user_id="x", role_ids=[1]):

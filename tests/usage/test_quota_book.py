@@ -21,6 +21,7 @@ from bot.usage import (
     TokenAllowance,
     UsageTracker,
     open_tracker,
+    token_tracking_context,
 )
 from bot.usage.quota_answers import OwnUsage
 from bot.usage.records import Kind, UsageRecord
@@ -311,7 +312,26 @@ async def test_what_calls_in_flight_hold_counts_as_used(tracker: UsageTracker):
     await tracker.ledger._database.execute(sql, str(USER))
     assert await tracker.can_use_tokens(USER, 500) == TokenAllowance(True, 500)
     assert not (await tracker.can_use_tokens(USER, 501)).can_use
+    for no_number in (-1, True, 1.5, "500"):
+        with pytest.raises(ValueError, match="estimated_tokens must be a whole number"):
+            await tracker.can_use_tokens(USER, no_number)
     assert (await tracker.get_quota_summary(USER))["monthly"]["used"] == 8_000
+
+
+async def test_what_is_only_held_asks_nobody_to_upgrade(tracker: UsageTracker, events: list[Event]):
+    """Calls in flight hold all that is left: that passes in a moment, so it is no quota that was exceeded."""
+    sql = "INSERT INTO budget_periods VALUES (0, 'quota', $1, '2026-11-01', 8000, 2000, 0, 0)"
+    await tracker.ledger._database.execute(sql, str(USER))
+    result = await tracker.check_operation_allowed(USER, "conversation")
+    assert (result.allowed, result.is_busy, result.requires_upgrade) == (False, True, False)
+    await tracker.settings.choose(1, quotas=True)
+    client = tracker.openai(api_key="k", base_url="http://127.0.0.1:9/v1", max_retries=0)
+    async with token_tracking_context(guild_id=1, user_id=USER):
+        with pytest.raises(QuotaExceededError, match="held by answers being written") as raised:
+            await client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "hi"}])
+    assert raised.value.cause == "quota busy"
+    await asyncio.sleep(0)
+    assert events == []
 
 
 async def test_the_best_of_all_sources_holds_where_the_person_asks(tracker: UsageTracker):

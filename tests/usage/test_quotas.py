@@ -54,7 +54,7 @@ SHORT = "Email draft takes about 2,501 tokens, and 2,500 of your 10,000 for this
     [
         (FREE, 10_000, 0, 0, f"Your 10,000 tokens for this month are used up.{BACK}", True, 0),
         (FREE, 7_500, 0, 2_501, f"{SHORT}{BACK}", True, 2_500),
-        (FREE, 7_500, 2_500, 0, HELD, True, 0),
+        (FREE, 7_500, 2_500, 0, HELD, False, 0),
         (PREMIUM, 1_000_001, 0, 0, f"Your 1,000,000 tokens for this month are used up.{BACK}", False, 0),
         (Tier("none", 0), 0, 0, 0, "Your 0 tokens for this month are used up.", True, 0),
     ],
@@ -102,7 +102,9 @@ def test_verdicts_agree_with_a_naive_model(tier, used, reserved, premium, needed
     has_room = limit is None or (used + reserved < limit and used + reserved + needed <= limit)
     assert result.allowed == (has_subscription and has_room)
     assert result.premium_required == (not has_subscription)
-    assert result.requires_upgrade == (not result.allowed and not tier.premium)
+    is_held = limit is not None and used < limit <= used + reserved
+    assert result.is_busy == (is_held and has_subscription)
+    assert result.requires_upgrade == (not has_subscription or not (has_room or tier.premium or is_held))
     assert result.tokens_remaining == (None if limit is None else max(0, limit - used - reserved))
     assert bool(result.reason) == (not result.allowed)
 
