@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from bot.usage import alert_rows, audit
 from bot.usage.budget_backfill import count_what_was_spent
-from bot.usage.budget_input import budget_from
+from bot.usage.budget_input import budget_from, one_of
 from bot.usage.budgets import (
     BOT,
     DEFAULT_CHEAPER_AT,
@@ -131,8 +131,12 @@ class BudgetBook:
     async def remove(
         self, budget_id: str, *, guild_id: int = BOT, owner: Owner | str = Owner.SERVER, actor: object = audit.SYSTEM
     ) -> bool:
-        """Remove a budget with its counters; False where that server has none of that id and owner."""
-        removed = await self._database.transact(lambda: self._remove(budget_id, guild_id, Owner(owner), str(actor)))
+        """Remove a budget with its counters; False where that server has none of that id and owner.
+
+        Raises `InvalidBudgetError` for an owner that isn't one.
+        """
+        whose = one_of(Owner, "owner", owner)
+        removed = await self._database.transact(lambda: self._remove(budget_id, guild_id, whose, str(actor)))
         await self._changed()
         return removed
 

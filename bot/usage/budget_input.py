@@ -40,7 +40,7 @@ def budget_from(
         raise InvalidBudgetError("limit", "give either limit_usd or limit_tokens")
     if not _is_whole(cheaper_at, 1, FULL - 1):
         raise InvalidBudgetError("cheaper_at", "must be a whole percentage from 1 to 99")
-    scope = _one_of(Scope, "scope", scope)
+    scope = one_of(Scope, "scope", scope)
     if not isinstance(guild_id, int) or not _is_whole(guild_id, 0, MAX_ID):
         raise InvalidBudgetError("guild_id", "must be the server's id, or 0 for calls wherever they are made")
     return Budget(
@@ -48,15 +48,24 @@ def budget_from(
         guild_id=guild_id,
         scope=scope,
         scope_id=_checked_id(scope, scope_id, guild_id),
-        period=_one_of(Period, "period", period),
+        period=one_of(Period, "period", period),
         unit=unit,
         limit=_nano(limit_usd) if limit_usd is not None else _tokens(limit_tokens),
-        mode=_one_of(Mode, "mode", mode),
-        owner=_one_of(Owner, "owner", owner),
+        mode=one_of(Mode, "mode", mode),
+        owner=one_of(Owner, "owner", owner),
         thresholds=_checked_thresholds(thresholds),
         cheaper_at=cheaper_at,
-        unknown=_one_of(Unknown, "unknown", unknown),
+        unknown=one_of(Unknown, "unknown", unknown),
     )
+
+
+def one_of(kind: type[Choice], field: str, value: str) -> Choice:
+    """The member that a value names. Raises `InvalidBudgetError`, naming the field and all there are."""
+    try:
+        return kind(value)
+    except ValueError:
+        names = ", ".join(member.value for member in kind)
+        raise InvalidBudgetError(field, f"must be one of {names}, not {str(value)[:40]!r}") from None
 
 
 def _checked_id(scope: Scope, scope_id: object, guild_id: int) -> str:
@@ -108,11 +117,3 @@ def _tokens(limit: int | None) -> int:
 
 def _is_whole(value: object, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most
-
-
-def _one_of(kind: type[Choice], field: str, value: str) -> Choice:
-    try:
-        return kind(value)
-    except ValueError:
-        names = ", ".join(member.value for member in kind)
-        raise InvalidBudgetError(field, f"must be one of {names}, not {str(value)[:40]!r}") from None

@@ -265,7 +265,7 @@ async def test_only_its_own_server_can_remove_a_budget(house: House) -> None:
     assert not await house.budgets.remove(budget.id, guild_id=2)
     assert not await house.budgets.remove("unheard of", guild_id=1)
     assert await house.budgets.of(1) == [budget]
-    with pytest.raises(ValueError, match="'me' is not a valid Owner"):
+    with pytest.raises(InvalidBudgetError, match="owner: must be one of server, operator, not 'me'"):
         await house.budgets.remove(budget.id, guild_id=1, owner="me")
     assert await house.budgets.remove(budget.id, guild_id=1, actor=42)
     assert await house.budgets.of(1) == []
