@@ -1,6 +1,7 @@
 """Takes one owed alert to one target: a server's channel, the operator's direct messages, or an address outside."""
 
 import logging
+from collections import Counter
 
 import aiohttp
 import discord
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 REFUSED_TRIES = 4
 """So many times a channel that is missing or closed to us is tried (0, 30 s, 1½ and 3½ minutes after the alert) before
 something else stands in for it. Outages of Discord are waited for."""
+PERHAPS_TRIES = 3
+"""So many messages may have arrived at an address that never says so; then it is left alone, lest it get twenty."""
 NONCE_LENGTH = 25
 _UNKNOWN_MESSAGE = 10008
 """Discord's code for a nonce whose message somebody has deleted already."""
@@ -39,6 +42,7 @@ class Courier:
     def __init__(self, bot: Trilo) -> None:
         self._bot = bot
         self._tracker = bot.services.tracker
+        self._perhaps: Counter[tuple[str, str]] = Counter()
 
     async def deliver(self, owed: Owed, delivery: Delivery) -> None:
         """One try. Raises `DatabaseUnavailableError`; the lease then runs out, and the alert is taken up again."""
@@ -49,13 +53,24 @@ class Courier:
             await book.failed(delivery, str(refused))
         except NotSentError as error:
             log.info("alert %s: an address outside Discord failed: %s", owed.alert.id, error)
-            await book.failed(delivery, str(error))
+            is_last = error.perhaps and self._is_last(delivery)
+            await book.failed(delivery, str(error), is_last=is_last)
             await self._tell_of_dead(owed.target)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             log.warning("alert %s: Discord is out of reach (%s), trying again", owed.alert.id, type(error).__name__)
             await book.failed(delivery, "Discord was out of reach")
         else:
+            self._perhaps.pop((delivery.event_id, delivery.target), None)
             await book.delivered(delivery, how)
+
+    def _is_last(self, delivery: Delivery) -> bool:
+        """Counts a message that may have arrived; whether it was the last that we take the chance with."""
+        key = (delivery.event_id, delivery.target)
+        self._perhaps[key] += 1
+        if self._perhaps[key] < PERHAPS_TRIES:
+            return False
+        del self._perhaps[key]
+        return True
 
     async def _try(self, owed: Owed, delivery: Delivery) -> str:
         if owed.target not in MAIN:
@@ -82,43 +97,51 @@ class Courier:
 
     async def _tell_operator(self, alert: Alert) -> str:
         """By direct message to everybody who runs the bot; one of a team is enough."""
-        told = [owner for owner in await self._owners() if await self._is_told(owner, alert)]
-        if not told:
-            raise _RefusedError("none of the bot's owners takes direct messages from it")
-        return "owner"
+        trouble, is_told = None, False
+        for owner_id in await self._owner_ids():
+            try:
+                is_told |= await self._is_told(owner_id, alert)
+            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+                trouble = error  # whoever was told already must not be told again because of it
+        if is_told:
+            return "owner"
+        raise trouble or _RefusedError("none of the bot's owners takes direct messages from it")
 
     async def _fall_back(self, owed: Owed, problem: str) -> str:
         """The server's owner, where it chose that; the log has it in any case."""
         alert = owed.alert
         guild = self._bot.get_guild(alert.guild_id) if owed.target == SERVER else None
-        if guild is not None and (await self._tracker.settings.of(guild.id)).alert_owner:
-            owner = guild.owner or await self._bot.fetch_user(guild.owner_id or 0)
-            if await self._is_told(owner, alert):
-                return "owner"
+        may_tell_owner = guild is not None and (await self._tracker.settings.of(guild.id)).alert_owner
+        if guild is not None and may_tell_owner and await self._is_told(guild.owner_id or 0, alert, server=guild.name):
+            return "owner"
         log.warning("alert %s of server %d reached nobody on Discord: %s", alert.id, alert.guild_id, problem)
         return LOG
 
-    async def _owners(self) -> list[discord.User]:
+    async def _owner_ids(self) -> list[int]:
         ids = self._bot.owner_ids or ({self._bot.owner_id} if self._bot.owner_id else set())
         if not ids:
             application = await self._bot.application_info()
             team = application.team.members if application.team else []
             ids = {member.id for member in team} or {application.owner.id}
-        return [self._bot.get_user(user_id) or await self._bot.fetch_user(user_id) for user_id in sorted(ids)]
+        return sorted(ids)
 
-    async def _is_told(self, person: discord.User | discord.Member, alert: Alert) -> bool:
-        if person.bot:
-            return False
+    async def _is_told(self, user_id: int, alert: Alert, *, server: str = "") -> bool:
+        """By direct message; False where that person takes none, or has deleted their account."""
         try:
-            await self._send(person, alert, with_members=True)
-        except _RefusedError:
+            person = self._bot.get_user(user_id) or await self._bot.fetch_user(user_id)
+            if person.bot:
+                return False
+            await self._send(person, alert, with_members=True, server=server)
+        except (_RefusedError, discord.NotFound):
             return False
         return True
 
-    async def _send(self, where: Writable | discord.User | discord.Member, alert: Alert, *, with_members: bool) -> None:
+    async def _send(
+        self, where: Writable | discord.User, alert: Alert, *, with_members: bool, server: str = ""
+    ) -> None:
         """With the alert's id as nonce, which discord.py sends with `enforce_nonce`: Discord drops a repeat of it."""
         facts = await read_facts(self._tracker, alert, with_members=with_members)
-        view = AlertView(facts, with_members=with_members)
+        view = AlertView(facts, with_members=with_members, server=server)
         try:
             await where.send(view=view, nonce=alert.id[:NONCE_LENGTH], allowed_mentions=NOBODY)
         except discord.HTTPException as error:
@@ -128,8 +151,10 @@ class Courier:
                 raise _RefusedError(f"Discord doesn't let me write there (code {error.code})") from None
 
     async def _send_outside(self, alert: Alert, target: str) -> str:
-        facts = await read_facts(self._tracker, alert)
         guild = self._bot.get_guild(alert.guild_id)
+        if guild is None and target not in self._bot.outside.operator_targets:
+            raise NotSentError("the bot isn't on that server any more")
+        facts = await read_facts(self._tracker, alert)
         name = guild.name if guild else "" if alert.guild_id == BOT else str(alert.guild_id)
         await self._bot.outside.send(target, f"Trilo: {heading(facts)}", plain_text(facts, name))
         return "outside"

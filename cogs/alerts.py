@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
+from contextlib import AbstractAsyncContextManager
 
 import discord
 from discord.ext import commands, tasks
 
 from bot.alerts.facts import read_facts
 from bot.alerts.provider import ProviderWatch
+from bot.alerts.turns import Turns
 from bot.client import Trilo, answer_privately
-from bot.usage.alert_book import MAIN, SERVER, Owed
+from bot.usage.alert_book import MAIN, OPERATOR, SERVER, Owed
 from bot.usage.alert_rows import Alert, AlertKind
 from bot.usage.budgets import FULL, Budget
 from bot.usage.errors import UsageError
@@ -18,13 +20,14 @@ from cogs._access import NOT_A_MANAGER, may_manage
 from cogs._alert_channel import NoChannelError, alert_channel, everyone_reads
 from cogs._alert_courier import Courier
 from cogs._views.alert import AlertButton, AlertView
+from cogs._views.alert_raise import NO_SUCH_BUDGET
 from cogs._views.look import NOBODY
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
 AT_ONCE = 8
-"""Messages to Discord on their way at once, so that a slow channel doesn't hold up the others."""
+"""Messages to Discord on their way at once, one for each server, so that a slow channel holds up no other."""
 
 
 class AlertsCog(commands.Cog):
@@ -35,8 +38,8 @@ class AlertsCog(commands.Cog):
         self._tracker = bot.services.tracker
         self._watch = ProviderWatch()
         self._courier = Courier(bot)
-        self._sending: set[asyncio.Task[None]] = set()
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._sending: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._turns = Turns(AT_ONCE)
 
     async def cog_load(self) -> None:
         """Listen to finished calls, and to presses on alerts sent before this start."""
@@ -47,32 +50,29 @@ class AlertsCog(commands.Cog):
     async def cog_unload(self) -> None:
         """Stop; what is on its way is taken up again when its lease has run out."""
         self._loop.cancel()
-        for task in self._sending:
+        sending = list(self._sending.values())
+        for task in sending:
             task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)  # each ends its process first
         self.bot.remove_dynamic_items(AlertButton)
 
     async def deliver_owed(self) -> None:
-        """Take up what has fired, try everything that is due. Raises `DatabaseUnavailableError`."""
+        """Take up what has fired, begin to try everything that is due, and wait for none of it: one slow channel must
+        not hold up what fires next. Raises `DatabaseUnavailableError`.
+        """
         book, settings = self._tracker.alerts, self.bot.services.settings
         await self._watch.settle(book)
         ours = self.bot.outside.operator_targets if settings.alerts_outside else []
         for alert in await book.take_up(ours, with_addresses=settings.alerts_outside):
             log.warning("%s", _log_line(alert))
-        begun = [self._begin(owed) for owed in await book.due() if self._is_ours(owed) and self._is_free(owed)]
-        if to_discord := [
-            task for task in begun if task.get_name() in MAIN
-        ]:  # what goes outside may take long, and its lease keeps it from being tried twice
-            await asyncio.wait(to_discord)
+        for owed in await book.due():
+            if self._is_ours(owed) and _way(owed) not in self._sending:
+                self._begin(owed)
 
-    def _is_free(self, owed: Owed) -> bool:
-        """An address outside Discord gets one message at a time; the next one waits for the next round."""
-        return owed.target in MAIN or owed.target not in {task.get_name() for task in self._sending}
-
-    def _begin(self, owed: Owed) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._deliver(owed), name=owed.target)
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
-        return task
+    def _begin(self, owed: Owed) -> None:
+        way = _way(owed)
+        self._sending[way] = task = asyncio.create_task(self._deliver(owed))
+        task.add_done_callback(lambda _: self._sending.pop(way))
 
     @tasks.loop(seconds=EVERY_SECONDS)
     async def _loop(self) -> None:
@@ -106,35 +106,47 @@ class AlertsCog(commands.Cog):
             channel = alert_channel(guild, await self._tracker.settings.of(guild.id))
         except NoChannelError as missing:
             return f"An alert would not arrive: {missing}."
+        budgets = await self._tracker.budgets.of(guild.id)
+        current = next((found for found in budgets if found.id == budget.id), None)
+        if current is None:
+            return NO_SUCH_BUDGET
         with_members = not everyone_reads(channel)
-        facts = await read_facts(self._tracker, _sample(budget, self), with_members=with_members, is_test=True)
+        facts = await read_facts(self._tracker, _sample(current, self), with_members=with_members, is_test=True)
         await channel.send(view=AlertView(facts, with_members=with_members), allowed_mentions=NOBODY)
         public = "" if with_members else " Everybody on this server can read that channel."
         return f"Sent to {channel.mention}: that is what an alert looks like.{public}"
 
     def _is_ours(self, owed: Owed) -> bool:
-        """Whether this process has the server's shard; what isn't a server's is anybody's."""
+        """Whether this process has the server's shard; what goes to the operator is anybody's."""
         shards, count = self.bot.shard_ids, self.bot.shard_count
-        if owed.target != SERVER or shards is None or not count:
+        to_operator = owed.target == OPERATOR or owed.target in self.bot.outside.operator_targets
+        if to_operator or shards is None or not count:
             return True
         return (owed.alert.guild_id >> 22) % count in shards
 
     async def _deliver(self, owed: Owed) -> None:
         try:
-            if owed.target not in MAIN:
-                await self._claim_and_deliver(owed)
-                return
-            async with self._gate:
+            async with self._turn(owed):  # before the claim, whose lease runs
                 await self._claim_and_deliver(owed)
         except UsageError as error:
             log.warning("alert %s stays owed for now: %s", owed.alert.id, error)
         except Exception as error:  # noqa: BLE001 - its lease runs out, and it is tried again
             log.error("alert %s to %s failed: %s", owed.alert.id, owed.target, where(error))  # noqa: TRY400
 
+    def _turn(self, owed: Owed) -> AbstractAsyncContextManager[None]:
+        if owed.target in MAIN:
+            return self._turns.take(owed.alert.guild_id if owed.target == SERVER else OPERATOR)
+        return self.bot.outside.turn(owed.target, owed.alert.guild_id)
+
     async def _claim_and_deliver(self, owed: Owed) -> None:
         delivery = await self._tracker.alerts.claim(owed)
         if delivery is not None:
             await self._courier.deliver(owed, delivery)
+
+
+def _way(owed: Owed) -> tuple[str, str]:
+    """What is under way once at a time: a message to Discord; to an address outside, whichever message it is."""
+    return (owed.alert.id if owed.target in MAIN else "", owed.target)
 
 
 def _log_line(alert: Alert) -> str:

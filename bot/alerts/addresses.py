@@ -14,9 +14,7 @@ HOSTED = frozenset(
      "rocket", "rockets"}
 )  # fmt: skip
 """Their messages go to the host that the address names."""
-VENDORS = frozenset(
-    {"discord", "slack", "tgram", "gchat", "pover", "pbul", "pagerduty", "opsgenie", "wxteams"}
-)
+VENDORS = frozenset({"discord", "slack", "tgram", "gchat", "pover", "pbul", "pagerduty", "opsgenie", "wxteams"})
 """Their messages go to the vendor; what stands where a host would is a secret."""
 BOTH = frozenset({"ntfy", "ntfys"})
 """Either, by what else the address says."""

@@ -27,7 +27,7 @@ async def in_child(job: Job) -> Answer:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=_ROOT,
-        # What a server added goes through no proxy of ours, and sees no key of ours. Windows can't do without variables.
+        # What a server added goes through no proxy of ours and sees no key of ours; Windows can't do without variables.
         env={} if job.guarded and sys.platform != "win32" else None,
     )
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from bot.alerts.cause import Cause, read_cause
 from bot.usage.alert_rows import Alert
 from bot.usage.budget_book import Standing
-from bot.usage.budgets import Budget, Level
+from bot.usage.budgets import FULL, Budget, Level
 from bot.usage.tracker import UsageTracker
 
 
@@ -26,6 +26,20 @@ class AlertFacts:
     def budget(self) -> Budget | None:
         """The budget as it is now."""
         return self.standing.budget if self.standing is not None else None
+
+    @property
+    def is_past(self) -> bool:
+        """Whether what it tells isn't so any more: the period is over, the budget is gone, or its limit was raised."""
+        is_removed = bool(self.alert.budget_id) and self.standing is None
+        return self.is_over or is_removed or self.is_raised
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether the limit was raised since, so far that the threshold isn't reached any more."""
+        if self.standing is None or self.standing.budget.limit <= self.alert.limit:
+            return False
+        used = max(self.standing.level.used, self.alert.used)
+        return used * FULL < self.alert.threshold * self.standing.budget.limit
 
 
 async def read_facts(

@@ -1,4 +1,4 @@
-"""The child process that sends one message outside Discord: `python -m bot.alerts.sender`, which `bot.alerts.child` runs.
+"""The process that sends one message outside Discord: `python -m bot.alerts.sender`, which `bot.alerts.child` runs.
 
 apprise reads an answer whole, however large, and waits for each piece of it anew. Here that costs a process of limited
 memory and life, which can be killed. The job comes on standard input and the answer goes to standard output, each as

@@ -1,4 +1,4 @@
-"""Whose turn it is: so many at once, and of each one (a server, an address) only one, so that none starves the others."""
+"""Whose turn it is: so many at once, and of each server or address only one, so that none starves the others."""
 
 import asyncio
 from collections.abc import AsyncIterator

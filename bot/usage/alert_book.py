@@ -37,9 +37,16 @@ _CLEARED = "cleared "
 _IS_FRESH = "NOT EXISTS (SELECT 1 FROM alert_deliveries AS d WHERE d.alert_id = alerts.id)"
 _FRESH = f"SELECT {COLUMNS} FROM alerts WHERE delivered_at IS NULL AND {_IS_FRESH} ORDER BY fired_at, id LIMIT $1"
 _DUE = (
-    f"SELECT {', '.join('a.' + name for name in COLUMNS.split(', '))}, d.target FROM alert_deliveries AS d "
-    "JOIN alerts AS a ON a.id = d.alert_id WHERE d.delivered_at IS NULL AND d.next_try_at <= $1 "
-    "ORDER BY a.fired_at, a.id, d.target LIMIT $2"
+    f"SELECT {', '.join('a.' + name for name in COLUMNS.split(', '))}, d.target FROM ("
+    "SELECT min(alert_id) AS alert_id, target FROM alert_deliveries WHERE delivered_at IS NULL AND next_try_at <= $1 "
+    f"GROUP BY target, CASE WHEN target IN ('{SERVER}', '{OPERATOR}') THEN alert_id END"
+    ") AS d JOIN alerts AS a ON a.id = d.alert_id ORDER BY a.fired_at, a.id, d.target LIMIT $2"
+)
+"""Ids sort by their age. An address outside gets one message at a time, so that its others would only stand before what
+is owed to everybody else."""
+_FIRST = (
+    "INSERT INTO bot_state (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2 "
+    f"WHERE bot_state.value LIKE '{_CLEARED}%' AND bot_state.value <= $3 RETURNING name"
 )
 _ALL_TOLD = (
     "UPDATE alerts SET delivered_at = $2, delivered_how = $3 WHERE id = $1 AND delivered_at IS NULL AND NOT EXISTS "
@@ -100,7 +107,7 @@ class AlertBook:
         return await self._database.transact(lambda: self._take_up(outside, limit, with_addresses=with_addresses))
 
     async def due(self, limit: int = 500) -> list[Owed]:
-        """What is to be tried now, oldest first."""
+        """What is to be tried now, oldest first; of an address outside Discord only its oldest message."""
         rows = await self._database.fetch(_DUE, microseconds(self._clock()), limit)
         return [Owed(alert_of(row[:-1]), row[-1]) for row in rows]
 
@@ -143,8 +150,7 @@ class AlertBook:
     def _fire(self, kind: AlertKind, guild_id: int, key: str) -> Script[bool]:
         alert_id, now_us = new_id(), microseconds(self._clock())
         first = yield (
-            "INSERT INTO bot_state (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2 "
-            f"WHERE bot_state.value LIKE '{_CLEARED}%' AND bot_state.value <= $3 RETURNING name",
+            _FIRST,
             (_standing(kind, key), alert_id, _cleared_at(self._clock() - QUIET)),
         )
         if not first:

@@ -30,14 +30,17 @@ _ON_SERVERS = "That works on a server only."
 
 
 class AlertView(discord.ui.LayoutView):
-    """One alert. It has no state: its buttons carry all they need in their ids."""
+    """One alert. It has no state: its buttons carry all they need in their ids.
 
-    def __init__(self, facts: AlertFacts, *, with_members: bool) -> None:
+    With the name of a `server` it is for a direct message, where none of the buttons would work.
+    """
+
+    def __init__(self, facts: AlertFacts, *, with_members: bool, server: str = "") -> None:
         super().__init__(timeout=None)
-        text = discord.ui.TextDisplay[Self](discord_text(facts, with_members=with_members))
+        text = discord.ui.TextDisplay[Self](discord_text(facts, with_members=with_members, server=server))
         colour = STOPPED if is_grave(facts) else WARNING
         self.add_item(discord.ui.Container(text, accent_colour=colour))
-        if buttons := _buttons(facts):
+        if not server and (buttons := _buttons(facts)):
             self.add_item(discord.ui.ActionRow(*buttons))
 
 

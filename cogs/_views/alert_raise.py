@@ -14,12 +14,12 @@ from cogs._access import NOT_A_MANAGER, may_manage
 from cogs._budget_words import PER, title
 from cogs._views.budget_plan import store
 from cogs._views.look import NOBODY
+from cogs._views.private import TIMEOUT_SECONDS
 
 log = logging.getLogger(__name__)
 
 NO_SUCH_BUDGET = "That budget isn't there any more. `/budget show` has those there are."
 OPERATORS = "That limit is the operator's: only the people who run this bot can change it."
-TIMEOUT_SECONDS = 600.0
 _LENGTHS = {Period.DAY: 0, Period.WEEK: 1, Period.MONTH: 2, Period.TOTAL: 3}
 
 

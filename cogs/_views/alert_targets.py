@@ -23,6 +23,7 @@ _INTRODUCTION = (
 )
 _NONE = "-# There is none so far."
 _OFF = "-# The operator has switched this off for now (APP_ENV=development): nothing is sent."
+_NO_TEST = "No test was sent: the operator has switched this off for now."
 _TEST = "This is a test: Trilo's alerts will arrive here."
 _GONE = "That address was removed meanwhile."
 _HANGS = "I can't look that address up just now. Please try again in a minute."
@@ -109,6 +110,9 @@ class AlertTargetsView(OwnedView):
         picked = next((target for target in self._targets if target.id == self._picked), None)
         if picked is None:
             await self.redraw(interaction, _GONE)
+            return
+        if not self._bot.services.settings.alerts_outside:
+            await self.redraw(interaction, _NO_TEST)
             return
         try:
             await self._bot.outside.send_now(picked.id, self.guild.id, f"Trilo: a test from {self.guild.name}", _TEST)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime
 
-from discord.utils import format_dt
+from discord.utils import escape_markdown, format_dt
 
 from bot.alerts.cause import Cause
 from bot.alerts.facts import AlertFacts
@@ -44,22 +44,25 @@ def heading(facts: AlertFacts) -> str:
     if alert.kind is not AlertKind.BUDGET:
         return _PROVIDER[alert.kind][0]
     if alert.threshold >= FULL and budget is not None and budget.stops:
-        return "A budget is used up"
-    return f"{alert.threshold:,} % of a budget is used"
+        return "A budget was used up" if facts.is_past else "A budget is used up"
+    return f"{alert.threshold:,} % of a budget {'was' if facts.is_past else 'is'} used"
 
 
 def is_grave(facts: AlertFacts) -> bool:
     """Whether questions go unanswered; else it is a warning."""
+    if facts.alert.kind is not AlertKind.BUDGET:
+        return True
     budget = facts.budget
-    return budget is None or (budget.stops and facts.alert.threshold >= FULL)
+    return budget is not None and budget.stops and facts.alert.threshold >= FULL and not facts.is_past
 
 
-def discord_text(facts: AlertFacts, *, with_members: bool) -> str:
-    """The whole message for a channel; members are named only `with_members`."""
+def discord_text(facts: AlertFacts, *, with_members: bool, server: str = "") -> str:
+    """The whole message; members are named only `with_members`, and the `server` where it is read elsewhere."""
     budget = facts.budget
     mark = "⛔" if is_grave(facts) else "⚠️"
     whom = _title(budget, facts.alert.key, with_members=with_members) if budget else ""
-    lines = [f"## {mark} {heading(facts)}", whom, *_lines(facts, lambda at: format_dt(at, "f"), _cause_with_marks)]
+    of = f"On the server **{escape_markdown(plain(server))}**" if server else ""
+    lines = [f"## {mark} {heading(facts)}", of, whom, *_lines(facts, lambda at: format_dt(at, "f"), _cause_with_marks)]
     if facts.is_test:
         lines.append("-# This is a test: it shows what an alert will look like here.")
     return "\n".join(filter(None, lines))
@@ -83,6 +86,8 @@ def _lines(facts: AlertFacts, dated: Dated, caused: Callable[[Cause, Budget], st
     lines = [_used(alert, budget), caused(facts.cause, budget) if facts.cause else ""]
     if facts.is_over:
         return [*lines, "This comes late: the period it is about is over."]
+    if facts.is_raised:
+        return [*lines, f"The limit was raised since, to {_amount(budget)}."]
     if alert.threshold < FULL:
         pace = f"At this pace it runs out on {dated(standing.runs_out_at)}." if standing.runs_out_at else ""
         return [*lines, pace, _at_full(budget)]

@@ -139,7 +139,7 @@ async def test_an_answer_that_drips_has_one_deadline_and_leaves_nothing_behind(
     web: Web, targets: AlertTargets, monkeypatch: pytest.MonkeyPatch
 ):
     """The message may have arrived, so that it isn't sent twenty times. The operator's has a place of its own."""
-    monkeypatch.setattr(child, "SEND_SECONDS", 3.0)
+    monkeypatch.setattr(child, "SEND_SECONDS", 4.0)
     trusting(monkeypatch, PUBLIC)
     web.hangs.clear()
     stored = [await targets.add(n, f"{web.address}/{n}", "json://…", actor=1) for n in range(SERVERS_AT_ONCE)]

@@ -8,6 +8,7 @@ import discord
 import simcord
 
 from bot.client import Trilo
+from bot.usage.alert_book import MAIN
 from bot.usage.budgets import Budget
 from bot.usage.records import NANO_USD_PER_USD
 from cogs.alerts import AlertsCog
@@ -23,10 +24,17 @@ def cog_of(bot: Trilo) -> AlertsCog:
     return cog
 
 
+async def deliver(cog: AlertsCog) -> None:
+    """A round of its loop, until what it began on Discord has ended."""
+    await cog.deliver_owed()
+    if to_discord := [task for (_, target), task in cog._sending.items() if target in MAIN]:
+        await asyncio.wait(to_discord)
+
+
 async def outside_done(cog: AlertsCog) -> None:
     """Return when every message on its way outside Discord has arrived or failed."""
     if cog._sending:
-        await asyncio.wait(set(cog._sending))
+        await asyncio.wait(set(cog._sending.values()))
 
 
 async def spends(books: Books, server: Server, usd: str, **options: Any) -> None:

@@ -11,7 +11,7 @@ from bot.client import Trilo
 from bot.usage.budgets import Owner
 from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU
 from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS
-from tests.cogs.alerts import USD, a_budget, buttons, chooses, cog_of, said, spends
+from tests.cogs.alerts import USD, a_budget, buttons, chooses, cog_of, deliver, said, spends
 from tests.cogs.helpers import Books, Server, make_server, texts
 
 
@@ -25,7 +25,7 @@ async def an_alert(server: Server, books: Books, bot: Trilo, **options: Any) -> 
     await chooses(books, server, server.channel)
     await spends(books, server, "4.50")
     await a_budget(books, server, **options)
-    await cog.deliver_owed()
+    await deliver(cog)
     return server.channel.history()[0]
 
 
@@ -183,6 +183,23 @@ async def test_the_test_button_shows_an_alert_as_it_will_be(server: Server, book
         "-# This is a test: it shows what an alert will look like here.",
     ]
     assert await books.tracker.alerts.history(server.guild.id) == []
+
+
+async def test_the_test_button_of_a_budget_that_was_changed_or_removed_meanwhile(
+    server: Server, books: Books, bot: Trilo
+):
+    cog = cog_of(bot)
+    await chooses(books, server, server.channel)
+    shown = await a_budget(books, server)
+    await a_budget(books, server, "10")
+    await told(cog, shown, server, bot)
+    assert said(server.channel.history()[-1])[0].splitlines()[1:3] == [
+        "**$10.00 a month for this server**",
+        "$9.00 of $10.00 (90 %) used since 1 Mar.",
+    ]
+    await books.tracker.budgets.remove(shown.id, guild_id=server.guild.id)
+    assert await told(cog, shown, server, bot) == NO_SUCH_BUDGET
+    assert len(server.channel.history()) == 1
 
 
 async def told(cog: Any, budget: Any, server: Server, bot: Trilo) -> str:

@@ -1,13 +1,15 @@
 """A refused key, from the call that met it to the operator and that call's server."""
 
+from datetime import timedelta
+
 import pytest
 import simcord
 
 from bot.client import Trilo
 from bot.usage.ids import new_id
 from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage
-from tests.cogs.alerts import chooses, cog_of, dms, said
-from tests.cogs.helpers import NOW, Books, Server, make_server
+from tests.cogs.alerts import chooses, cog_of, deliver, dms, said
+from tests.cogs.helpers import NOW, Books, Clock, Server, make_server
 
 WORDS = (
     "## ⛔ The AI provider refuses the key\n"
@@ -31,7 +33,7 @@ async def call(books: Books, server: Server, error_type: str | None) -> None:
 
 
 async def test_told_to_operator_and_server_once_until_it_works_again(
-    server: Server, books: Books, bot: Trilo, simcord_env: simcord.Env
+    server: Server, books: Books, bot: Trilo, clock: Clock, simcord_env: simcord.Env
 ):
     cog = cog_of(bot)
     bot.owner_id = server.owner.id
@@ -41,14 +43,15 @@ async def test_told_to_operator_and_server_once_until_it_works_again(
     for _ in range(3):
         await call(books, server, "invalid_api_key")
         await call(books, other, "invalid_api_key")
-        await cog.deliver_owed()
+        await deliver(cog)
     assert [said(message) for message in server.channel.history()] == [[WORDS]]
     assert [said(message) for message in dms(simcord_env, server.owner)] == [[WORDS]]
     assert other.channel.history() == []
     await call(books, other, None)
-    await cog.deliver_owed()
+    await deliver(cog)
+    clock.now += timedelta(hours=1)
     await call(books, other, "invalid_api_key")
-    await cog.deliver_owed()
+    await deliver(cog)
     assert [said(message) for message in other.channel.history()] == [[WORDS]]
     assert len(dms(simcord_env, server.owner)) == 2
     assert len(server.channel.history()) == 1

@@ -7,12 +7,13 @@ import discord
 import pytest
 import simcord
 
+from bot.alerts import child
 from bot.client import Trilo
 from bot.settings import Settings
 from cogs._access import NOT_A_MANAGER
 from cogs._views.alert_targets import open_alert_targets
 from tests.alerts.web import web_server
-from tests.cogs.alerts import a_budget, chooses, cog_of, outside_done, spends
+from tests.cogs.alerts import a_budget, chooses, cog_of, deliver, outside_done, spends
 from tests.cogs.helpers import Books, Clock, Server, texts
 
 ADDRESS = "discord://1234567890123456789/hunter2hunter2hunter2"
@@ -101,7 +102,7 @@ async def test_every_alert_goes_to_the_operator_s_addresses_too(server: Server, 
     await chooses(books, server, server.channel)
     await spends(books, server, "4.50")
     await a_budget(books, server)
-    await cog.deliver_owed()
+    await deliver(cog)
     await outside_done(cog)
     (body,) = web.received
     assert body["title"] == "Trilo: 90 % of a budget is used"
@@ -125,7 +126,7 @@ async def test_an_address_that_fails_is_tried_again_and_holds_up_nothing(
     await chooses(books, server, server.channel)
     await spends(books, server, "4.50")
     await a_budget(books, server)
-    await cog.deliver_owed()
+    await deliver(cog)
     await outside_done(cog)
     assert len(server.channel.history()) == 1
     assert await books.tracker.alerts.owed() == []
@@ -135,7 +136,7 @@ async def test_an_address_that_fails_is_tried_again_and_holds_up_nothing(
     for pause in (30, 60):
         clock.now += timedelta(seconds=pause)
         web.status = 500 if pause < 60 else 200
-        await cog.deliver_owed()
+        await deliver(cog)
         await outside_done(cog)
     assert len(web.received) == 3
     told = [record.getMessage() for record in caplog.records if record.name == "cogs._alert_courier"]
@@ -150,7 +151,7 @@ async def test_several_alerts_for_one_address_go_one_after_the_other(server: Ser
     for period in ("day", "week", "month"):
         await a_budget(books, server, period=period)
     for arrived in (1, 2, 3):
-        await cog.deliver_owed()
+        await deliver(cog)
         await outside_done(cog)
         assert len(web.received) == arrived
     assert len(server.channel.history()) == 3
@@ -163,7 +164,61 @@ async def test_one_that_hangs_holds_up_neither_discord_nor_the_end(server: Serve
     await chooses(books, server, server.channel)
     await spends(books, server, "4.50")
     await a_budget(books, server)
-    await cog.deliver_owed()
+    await deliver(cog)
     assert len(server.channel.history()) == 1
     await bot.unload_extension("cogs.alerts")
     assert await books.tracker.alerts.owed() == []
+
+
+async def test_what_may_have_arrived_is_sent_three_times_and_not_twenty(
+    server: Server, books: Books, bot: Trilo, web, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(child, "SEND_SECONDS", 1.0)
+    cog = cog_of(bot)
+    web.hangs.clear()
+    await chooses(books, server, server.channel)
+    await spends(books, server, "4.50")
+    await a_budget(books, server)
+    for _ in range(5):
+        await deliver(cog)
+        await outside_done(cog)
+        clock.now += timedelta(hours=1)
+    (trouble,) = await books.tracker.alerts.troubles()
+    assert (trouble.attempts, trouble.problem) == (3, "no answer within 15 seconds")
+    assert len(web.received) <= 3
+
+
+async def test_a_server_that_the_bot_has_left_gets_nothing(server: Server, books: Books, bot: Trilo):
+    cog = cog_of(bot)
+    await chooses(books, server, server.channel)
+    stored = await books.tracker.alert_targets.add(server.guild.id, ADDRESS, "discord://…", actor=1)
+    await spends(books, server, "4.50")
+    await a_budget(books, server)
+    guild = bot.get_guild(server.guild.id)
+    assert guild is not None
+    bot._connection._remove_guild(guild)
+    await deliver(cog)
+    await outside_done(cog)
+    problems = {trouble.target: trouble.problem for trouble in await books.tracker.alerts.troubles()}
+    assert problems[stored.id] == "the bot isn't on that server any more"
+
+
+async def test_no_test_is_sent_while_the_operator_has_switched_it_off(
+    server: Server, books: Books, bot: Trilo, monkeypatch: pytest.MonkeyPatch
+):
+    shown = await opened(bot, server, server.manager)
+    await adds(server, shown, ADDRESS)
+    (target,) = await books.tracker.alert_targets.of(server.guild.id)
+    await server.manager.select(shown, [target.id], custom_id="alert-targets:pick")
+    sent: list[str] = []
+
+    async def send_now(target: str, *_arguments: object) -> None:
+        sent.append(target)
+
+    monkeypatch.setattr(bot.outside, "send_now", send_now)
+    await server.manager.click(shown, label="Send a test")
+    assert texts(shown)[0].splitlines()[-1] == "A test is on its way to `discord://…`."
+    monkeypatch.setattr(type(bot.services.settings), "alerts_outside", False)
+    await server.manager.click(shown, label="Send a test")
+    assert texts(shown)[0].splitlines()[-1] == "No test was sent: the operator has switched this off for now."
+    assert sent == [target.id]

@@ -1,6 +1,8 @@
 """Alerts from the row on the books to the message on Discord."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import discord
 import pytest
@@ -10,8 +12,8 @@ from bot.client import Trilo
 from bot.usage.budgets import Mode
 from bot.usage.errors import DatabaseUnavailableError
 from cogs.alerts import EVERY_SECONDS
-from tests.cogs.alerts import a_budget, buttons, chooses, cog_of, dms, private_channel, said, spends
-from tests.cogs.helpers import Books, Clock, Server
+from tests.cogs.alerts import a_budget, buttons, chooses, cog_of, deliver, dms, private_channel, said, spends
+from tests.cogs.helpers import Books, Clock, Server, make_server
 
 MONTH_ENDS = "<t:1775001600:f>"
 
@@ -34,7 +36,7 @@ async def test_what_an_alert_says(server: Server, books: Books, bot: Trilo, simc
     await spends(books, server, "1.50", operation="setup_full_guide")
     budget = await a_budget(books, server)
     for _ in range(3):
-        await cog.deliver_owed()
+        await deliver(cog)
     (message,) = server.channel.history()
     # 14.5 days for $4.50: the other 50 cents last for 1 day and 14⅔ hours.
     assert said(message)[0].splitlines() == [
@@ -65,7 +67,7 @@ async def test_a_jump_to_150_percent_is_one_message_that_names_the_highest(serve
     await chooses(books, server, server.channel)
     await spends(books, server, "7.50")
     await a_budget(books, server)
-    await cog.deliver_owed()
+    await deliver(cog)
     (message,) = server.channel.history()
     assert said(message)[0].splitlines() == [
         "## ⛔ A budget is used up",
@@ -95,7 +97,7 @@ async def test_what_happens_at_the_limit(server: Server, books: Books, bot: Tril
     await chooses(books, server, server.channel)
     await spends(books, server, spent)
     await a_budget(books, server, **options)
-    await cog.deliver_owed()
+    await deliver(cog)
     (message,) = server.channel.history()
     assert said(message)[0].splitlines()[-1] == last
 
@@ -109,9 +111,9 @@ async def test_members_are_named_only_where_not_everybody_reads(server: Server, 
     for channel in (server.channel, private):
         await chooses(books, server, channel)
         await a_budget(books, server, "1", scope="each_user")
-        await cog.deliver_owed()
+        await deliver(cog)
         await a_budget(books, server, "0.99", scope="each_user", period="day")
-        await cog.deliver_owed()
+        await deliver(cog)
         for budget in await books.tracker.budgets.of(server.guild.id):
             await books.tracker.budgets.remove(budget.id, guild_id=server.guild.id)
     public_texts = "\n".join(said(message)[0] for message in server.channel.history())
@@ -131,7 +133,7 @@ async def test_until_a_channel_is_chosen_the_community_updates_channel(server: S
     assert guild is not None
     assert isinstance(channel, discord.TextChannel)
     guild._public_updates_channel_id = channel.id
-    await cog.deliver_owed()
+    await deliver(cog)
     assert len(updates.history()) == 1
     assert await delivered_how(books, server) == [(90, f"channel {updates.id}"), (80, "passed")]
 
@@ -146,14 +148,15 @@ async def test_a_missing_channel_is_retried_then_the_owner_by_the_server_s_choic
     await a_budget(books, server)
     for passing in (0, 30, 60):
         clock.now += timedelta(seconds=passing)
-        await cog.deliver_owed()
-        await cog.deliver_owed()
+        await deliver(cog)
+        await deliver(cog)
         assert await delivered_how(books, server) == [(90, None), (80, "passed")]
     clock.now += timedelta(seconds=120)
-    await cog.deliver_owed()
+    await deliver(cog)
     assert await delivered_how(books, server) == [(90, "owner"), (80, "passed")]
     (message,) = dms(simcord_env, server.owner)
-    assert said(message)[0].startswith("## ⚠️ 90 % of a budget is used\n")
+    assert said(message)[0].startswith("## ⚠️ 90 % of a budget is used\nOn the server **league**\n")
+    assert buttons(message) == {}
     assert caplog.text.count("has reached 90 %") == 1
 
 
@@ -169,7 +172,7 @@ async def test_where_nobody_can_be_told_the_log_has_it(
     await spends(books, server, "4.50")
     await a_budget(books, server)
     for _ in range(4):
-        await cog.deliver_owed()
+        await deliver(cog)
         clock.now += timedelta(minutes=10)
     assert await delivered_how(books, server) == [(90, "log"), (80, "passed")]
     assert closed.history() == []
@@ -181,11 +184,11 @@ async def test_a_permission_given_in_time_is_enough(server: Server, books: Books
     cog = cog_of(bot)
     await spends(books, server, "4.50")
     await a_budget(books, server)
-    await cog.deliver_owed()
+    await deliver(cog)
     assert server.channel.history() == []
     await chooses(books, server, server.channel)
     clock.now += timedelta(seconds=30)
-    await cog.deliver_owed()
+    await deliver(cog)
     assert len(server.channel.history()) == 1
 
 
@@ -199,11 +202,11 @@ async def test_an_outage_is_waited_for_however_long(
     await a_budget(books, server)
     simcord_env.inject_error("POST", "/channels/*/messages", status=503, times=8)
     for _ in range(8):
-        await cog.deliver_owed()
+        await deliver(cog)
         clock.now += timedelta(minutes=10)
     assert server.channel.history() == []
     assert await delivered_how(books, server) == [(90, None), (80, "passed")]
-    await cog.deliver_owed()
+    await deliver(cog)
     assert len(server.channel.history()) == 1
 
 
@@ -217,10 +220,10 @@ async def test_a_restart_in_between_loses_nothing_and_repeats_nothing(
     await a_budget(books, server)
     await bot.unload_extension("cogs.alerts")
     await bot.load_extension("cogs.alerts")
-    await cog_of(bot).deliver_owed()
+    await deliver(cog_of(bot))
     await bot.unload_extension("cogs.alerts")
     await bot.load_extension("cogs.alerts")
-    await cog_of(bot).deliver_owed()
+    await deliver(cog_of(bot))
     assert len(server.channel.history()) == 1
 
 
@@ -229,18 +232,78 @@ async def test_a_late_one_says_so_and_one_of_a_removed_budget_too(
 ):
     cog = cog_of(bot)
     await chooses(books, server, server.channel)
-    await spends(books, server, "4.50")
+    await spends(books, server, "5")
     await a_budget(books, server, period="day")
     clock.now += timedelta(days=1)
-    await cog.deliver_owed()
+    await deliver(cog)
     await a_budget(books, server, period="month")
     budgets = await books.tracker.budgets.of(server.guild.id)
     await books.tracker.budgets.remove(budgets[1].id, guild_id=server.guild.id)
-    await cog.deliver_owed()
+    await deliver(cog)
     late, removed = sorted(server.channel.history(), key=lambda message: message.id)
+    assert said(late)[0].splitlines()[0] == "## ⚠️ A budget was used up"
     assert said(late)[0].splitlines()[-1] == "This comes late: the period it is about is over."
-    assert said(removed) == ["## ⛔ 90 % of a budget is used\nThe budget was removed since."]
+    assert said(removed) == ["## ⚠️ 100 % of a budget was used\nThe budget was removed since."]
     assert list(buttons(removed)) == ["Pause the AI", "See the stats"]
+
+
+async def test_one_whose_limit_was_raised_before_it_arrived_is_no_alarm(server: Server, books: Books, bot: Trilo):
+    cog = cog_of(bot)
+    await chooses(books, server, server.channel)
+    await spends(books, server, "5")
+    await a_budget(books, server)
+    await a_budget(books, server, "10")
+    await deliver(cog)
+    (message,) = server.channel.history()
+    assert said(message)[0].splitlines() == [
+        "## ⚠️ A budget was used up",
+        "**$10.00 a month for this server**",
+        "$5.00 of $5.00 (100 %) used since 1 Mar.",
+        "Grew most: the operation `general_conversation`, $5.00 more than in the 15\u00a0days before.",
+        "The limit was raised since, to $10.00.",
+    ]
+
+
+async def test_one_whose_limit_was_raised_too_little_stays_one(server: Server, books: Books, bot: Trilo):
+    cog = cog_of(bot)
+    await chooses(books, server, server.channel)
+    await spends(books, server, "7.50")
+    await a_budget(books, server)
+    await a_budget(books, server, "7")
+    await deliver(cog)
+    assert {said(message)[0].splitlines()[0] for message in server.channel.history()} == {"## ⛔ A budget is used up"}
+
+
+async def test_a_slow_channel_holds_up_no_later_alert(
+    server: Server, books: Books, bot: Trilo, simcord_env: simcord.Env, monkeypatch: pytest.MonkeyPatch
+):
+    """I20: nor is what is under way begun again."""
+    cog = cog_of(bot)
+    other = make_server(simcord_env, "other")
+    goes_on, sent = asyncio.Event(), []
+    send = discord.TextChannel.send
+
+    async def slow(channel: discord.TextChannel, *arguments: Any, **options: Any) -> Any:
+        sent.append(channel.id)
+        if channel.id == server.channel.id:
+            await goes_on.wait()
+        return await send(channel, *arguments, **options)
+
+    monkeypatch.setattr(discord.TextChannel, "send", slow)
+    for each in (server, other):
+        await chooses(books, each, each.channel)
+        await spends(books, each, "4.50")
+        await a_budget(books, each)
+        await cog.deliver_owed()
+    await cog.deliver_owed()
+    while not other.channel.history():
+        await asyncio.sleep(0.01)
+    assert server.channel.history() == []
+    goes_on.set()
+    await deliver(cog)
+    while server.channel.history() == []:
+        await asyncio.sleep(0.01)
+    assert sent == [server.channel.id, other.channel.id]
 
 
 async def test_the_whole_bot_s_alerts_go_to_its_owner(
@@ -252,7 +315,7 @@ async def test_the_whole_bot_s_alerts_go_to_its_owner(
     await chooses(books, server, server.channel)
     await spends(books, server, "4.50")
     await books.tracker.set_budget(scope="bot", limit_usd="5")
-    await cog.deliver_owed()
+    await deliver(cog)
     (message,) = dms(simcord_env, server.member)
     assert said(message)[0].splitlines()[:4] == [
         "## ⚠️ 90 % of a budget is used",
@@ -263,6 +326,35 @@ async def test_the_whole_bot_s_alerts_go_to_its_owner(
     assert buttons(message) == {}
     assert server.channel.history() == []
     assert [alert.delivered_how for alert in await books.tracker.alerts.history(0)] == ["owner", "passed"]
+
+
+async def test_an_owner_who_was_told_isn_t_told_again_because_of_another(
+    server: Server, books: Books, bot: Trilo, clock: Clock, simcord_env: simcord.Env
+):
+    """I19: one of a team has deleted their account (404), with another Discord has an outage (503)."""
+    cog = cog_of(bot)
+    deleted = 42
+    bot.owner_ids = {deleted, server.member.id, server.manager.id}
+    await spends(books, server, "4.50")
+    await books.tracker.set_budget(scope="bot", limit_usd="5")
+    simcord_env.inject_error("POST", "/channels/*/messages", status=503, times=5)  # discord.py itself tries five times
+    for _ in range(3):
+        await deliver(cog)
+        clock.now += timedelta(minutes=10)
+    assert sorted([len(dms(simcord_env, server.member)), len(dms(simcord_env, server.manager))]) == [0, 1]
+    assert [alert.delivered_how for alert in await books.tracker.alerts.history(0)] == ["owner", "passed"]
+
+
+async def test_nobody_but_deleted_accounts_is_no_outage(server: Server, books: Books, bot: Trilo, clock: Clock):
+    """I20: it ends in the log."""
+    cog = cog_of(bot)
+    bot.owner_ids = {42}
+    await spends(books, server, "4.50")
+    await books.tracker.set_budget(scope="bot", limit_usd="5")
+    for _ in range(4):
+        await deliver(cog)
+        clock.now += timedelta(minutes=10)
+    assert [alert.delivered_how for alert in await books.tracker.alerts.history(0)] == ["log", "passed"]
 
 
 async def test_a_crash_between_sending_and_noting_it_repeats_the_same_nonce(
@@ -284,9 +376,9 @@ async def test_a_crash_between_sending_and_noting_it_repeats_the_same_nonce(
 
     with monkeypatch.context() as patch:
         patch.setattr(books.tracker.alerts, "delivered", gone)
-        await cog.deliver_owed()
+        await deliver(cog)
     clock.now += timedelta(seconds=60)
-    await cog.deliver_owed()
+    await deliver(cog)
     sent = [entry.json for entry in simcord_env.http_requests if isinstance(entry.json, dict) and "nonce" in entry.json]
     (alert, *_) = await books.tracker.alerts.history(server.guild.id)
     assert [(body["nonce"], body["enforce_nonce"]) for body in sent] == [(alert.id[:25], True)] * 2
@@ -303,7 +395,7 @@ async def test_what_discord_refuses_for_good_is_no_outage(
     await a_budget(books, server)
     simcord_env.inject_error("POST", "/channels/*/messages", status=400, code=50035, times=4)
     for _ in range(4):
-        await cog.deliver_owed()
+        await deliver(cog)
         clock.now += timedelta(minutes=10)
     assert await delivered_how(books, server) == [(90, "log"), (80, "passed")]
 
@@ -333,7 +425,7 @@ async def test_from_the_spend_that_caused_it(server: Server, books: Books, bot: 
     await a_budget(books, server)
     for usd in ("3.90", "0.10", "0.40", "0.10", "0.50"):
         await spends(books, server, usd)
-        await cog.deliver_owed()
+        await deliver(cog)
     assert [said(message)[0].splitlines()[2] for message in server.channel.history()] == [
         "$4.00 of $5.00 (80 %) used since 1 Mar.",
         "$4.50 of $5.00 (90 %) used since 1 Mar.",
@@ -354,5 +446,5 @@ async def test_a_process_delivers_for_its_own_shards(
     with monkeypatch.context() as patch:
         patch.setattr(bot, "shard_ids", shards and [own if shard else 1 - own for shard in shards])
         patch.setattr(bot, "shard_count", 2)
-        await cog.deliver_owed()
+        await deliver(cog)
     assert len(server.channel.history()) == sent
