@@ -147,7 +147,7 @@ class Trilo(commands.AutoShardedBot):
             await self.services.tracker.alerts.forget_old()
             await self.services.tracker.quotas.grants.expire_servers()
         except UsageError as error:
-            log.warning("old claims and deliveries stay for now: %s", error)
+            log.warning("what is out of date stays for now: %s", error)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -357,10 +357,8 @@ class Ledger:
 
     def _degrade(self, problem: str) -> None:
         if not self._degraded:
-            log.error(
-                "the ledger can't write (%s); calls go ahead, but not under a budget that stops, and are written later",
-                problem,
-            )
+            but = "" if self._fail_open else ", but not under a budget that stops,"
+            log.error("the ledger can't write (%s); calls go ahead%s and are written later", problem, but)
         self._degraded = True
 
     def _lose_patience(self) -> None:

@@ -64,5 +64,5 @@ async def test_books_out_of_reach_are_a_line_in_the_log(
     monkeypatch.setattr(bot.services.tracker.alerts, "forget_old", broken)
     await bot._keep_house()
     assert [record.getMessage().partition(":")[0] for record in caplog.records if record.name == "bot.client"][-1] == (
-        "old claims and deliveries stay for now"
+        "what is out of date stays for now"
     )

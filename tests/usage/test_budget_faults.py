@@ -153,7 +153,7 @@ async def test_any_weather_leaves_nothing_reserved(database, seed: int, monkeypa
     assert {times for *_, times in fired} <= {1}
 
 
-async def test_a_hard_budget_fails_closed(database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hard_budget_fails_closed(database, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
     """I23: with the books out of reach nothing leaves under it, within the bound; elsewhere calls go ahead."""
     await limit(database, "5")
     monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.3)
@@ -172,9 +172,10 @@ async def test_a_hard_budget_fails_closed(database, monkeypatch: pytest.MonkeyPa
     )
     assert (status, number) == ("open", 5)
     assert await database.fetch("SELECT count(*) FROM usage_records WHERE guild_id = 1") == [(1,)]
+    assert "calls go ahead, but not under a budget that stops, and are written later" in caplog.text
 
 
-async def test_or_open_where_the_operator_chose(database) -> None:
+async def test_or_open_where_the_operator_chose(database, caplog) -> None:
     """I23: then the call leaves, is counted as unrecorded, and is charged when the books are back."""
     budget = await limit(database, "0.000001")
     ledger = Ledger(database, lambda: NOW, lambda records: None, fail_open=True)
@@ -188,6 +189,7 @@ async def test_or_open_where_the_operator_chose(database) -> None:
     await ledger.flush()
     assert await levels(database) == {(budget.id, ""): Level(spent=5_000, fired=100)}
     await ledger.close()
+    assert "calls go ahead and are written later" in caplog.text
 
 
 async def test_told_no_while_it_was_being_written(database, real, monkeypatch: pytest.MonkeyPatch) -> None:
