@@ -22,11 +22,12 @@ from bot.usage.budgets import (
     newly_passed,
 )
 from bot.usage.calendars import Period
+from bot.usage.counters import SET_FIRED
 from bot.usage.database import Script, SqliteDatabase
 from bot.usage.ids import new_id
 from bot.usage.queued import wait_for_queued
 from bot.usage.rows import microseconds
-from bot.usage.rules import BUDGET_COLUMNS, CounterKey, Rules, budget_of, changing, read_calendar
+from bot.usage.rules import BUDGET_COLUMNS, LEVELS, CounterKey, Rules, budget_of, changing, read_calendar
 
 FAR_OFF_SECONDS = 10 * 365 * 86_400
 """Beyond this nobody is told when a budget will be used up."""
@@ -40,13 +41,7 @@ _SELECT_SAME = (
     "WHERE guild_id = $1 AND owner = $2 AND scope = $3 AND scope_id = $4 AND period = $5 AND unit = $6"
 )
 _DELETE = f"DELETE FROM budgets WHERE id = $1 AND guild_id = $2 AND owner = $3 RETURNING {BUDGET_COLUMNS}"
-_UPDATE_FIRED = (
-    "UPDATE budget_periods SET fired = $5 WHERE guild_id = $1 AND budget_id = $2 AND key = $3 AND period_start = $4"
-)
-_SELECT_LEVEL = (
-    "SELECT key, period_start, spent, reserved, doubtful, fired FROM budget_periods "
-    "WHERE guild_id = $1 AND budget_id = $2 AND period_start = $3"
-)
+_MOST_USED = f"{LEVELS} ORDER BY spent DESC, key LIMIT 100"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +146,14 @@ class BudgetBook:
         A budget without a counter yet stands at zero.
         """
         await wait_for_queued(self._before_reading)
-        now = self._clock()
+        now, calendar = self._clock(), self._rules.calendar(guild_id)
+        budgets = await self.of(guild_id)
+        wanted = [(_MOST_USED, (guild_id, budget.id, calendar.start(budget.period, now))) for budget in budgets]
         found: list[Standing] = []
-        for budget in await self.of(guild_id):
-            calendar = self._rules.calendar(guild_id)
-            rows = await self._database.fetch(
-                _SELECT_LEVEL + " ORDER BY spent DESC, key LIMIT 100",
-                guild_id, budget.id, calendar.start(budget.period, now),
-            )  # fmt: skip
+        for budget, rows in zip(budgets, await self._database.fetch_all(wanted), strict=True):
             ends_at = calendar.end(budget.period, now)
             began = calendar.begin(budget.period, now) or budget.set_at or now
-            for key, _, *amounts in rows or [("", "", 0, 0, 0, 0)]:
+            for key, *amounts in rows or [("", 0, 0, 0, 0)]:
                 level = Level(*amounts)
                 found.append(Standing(budget, key, level, ends_at, _runs_out(budget, level, began, now, ends_at)))
         return found
@@ -208,15 +200,15 @@ def facts_of(budget: Budget) -> dict[str, str | int]:
 
 def _announce_anew(budget: Budget, start: str, at_us: int, *, rearms: bool) -> Script[None]:
     """Fire what the limit has put below what is used, re-arm what it has put above."""
-    rows = yield (_SELECT_LEVEL, (budget.guild_id, budget.id, start))
-    for key, _, *amounts in rows:
+    rows = yield (LEVELS, (budget.guild_id, budget.id, start))
+    for key, *amounts in rows:
         level = Level(*amounts)
         counter: CounterKey = (budget.guild_id, budget.id, key, start)
         if passed := newly_passed(budget, level):
             for row in alert_rows.threshold_rows(counter, passed, level.used, budget.limit, at_us):
                 yield (alert_rows.INSERT, row)
         fired = max(highest_passed(budget, level), 0 if rearms else level.fired)
-        yield (_UPDATE_FIRED, (*counter, fired))
+        yield (SET_FIRED, (*counter, fired))
 
 
 def _row(budget: Budget) -> tuple[object, ...]:

@@ -25,6 +25,10 @@ CHANGE = (
     "WHERE guild_id = $1 AND budget_id = $2 AND key = $3 AND period_start = $4"
 )
 """After `add`, in the same transaction: what was admitted, and what was announced."""
+SET_FIRED = (
+    "UPDATE budget_periods SET fired = $5 WHERE guild_id = $1 AND budget_id = $2 AND key = $3 AND period_start = $4"
+)
+"""The highest threshold announced, outside the ledger's transactions."""
 
 
 @dataclass(frozen=True, slots=True)

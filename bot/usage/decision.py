@@ -144,17 +144,18 @@ class Decision:
 
     def _change(self, counter: CounterKey, change: Change) -> None:
         """A removed budget's counter must not come back."""
-        guild_id, budget_id, *_ = counter
-        if budget_id == QUOTA or self._rules.of(guild_id).budget(budget_id) is not None:
+        if self._still_counts(counter):
             before = self._changes.get(counter)
             self._changes[counter] = change if before is None else before + change
 
     def _held_where_it_counts(self, call_id: str) -> Iterator[CounterKey]:
         """Where a call has its first attempt reserved, as far as that still exists."""
         held = self._held.get(call_id)
-        for counter in held.amounts if held else ():
-            if counter[1] == QUOTA or self._rules.of(counter[0]).budget(counter[1]) is not None:
-                yield counter
+        yield from filter(self._still_counts, held.amounts if held else ())
+
+    def _still_counts(self, counter: CounterKey) -> bool:
+        guild_id, budget_id, *_ = counter
+        return budget_id == QUOTA or self._rules.of(guild_id).budget(budget_id) is not None
 
     def _decide(self, intent: Intent, counted: list[Counted]) -> None:
         call = intent.call

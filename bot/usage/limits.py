@@ -4,14 +4,13 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bot.usage.budget_input import LARGEST_LIMIT, LARGEST_THRESHOLD
+from bot.usage.budget_input import LARGEST_LIMIT, LARGEST_THRESHOLD, MOST_THRESHOLDS
 from bot.usage.budgets import Unit
 from bot.usage.money import format_cost, usd_text
 from bot.usage.records import NANO_USD_PER_USD
 
 LARGEST_USD = LARGEST_LIMIT // NANO_USD_PER_USD
 LARGEST_TOKENS = LARGEST_LIMIT
-MOST_THRESHOLDS = 10
 UNDERSTOOD = "I understand amounts like `$5`, `0.05`, `1,000 usd`, `200k tokens` or `1.5M tokens`."
 
 _MAX_LENGTH = 60

@@ -11,6 +11,7 @@ from datetime import datetime
 from bot.usage.budgets import BOT, FULL
 from bot.usage.calendars import ALWAYS_UTC, Period
 from bot.usage.context import storable
+from bot.usage.counters import SET_FIRED
 from bot.usage.database import Row, Script, SqliteDatabase
 from bot.usage.errors import QuotaExceededError, QuotaResult
 from bot.usage.events import CROSSINGS, Events, prompt_event, refusal_event, status_event
@@ -27,7 +28,6 @@ _COUNTER = (
     "SELECT spent, reserved, fired FROM budget_periods "
     "WHERE guild_id = $1 AND budget_id = $2 AND key = $3 AND period_start = $4"
 )
-_TOLD = "UPDATE budget_periods SET fired = $5 WHERE guild_id = $1 AND budget_id = $2 AND key = $3 AND period_start = $4"
 _OWN_CALLS = (
     "SELECT guild_id, operation, count(*), CAST(sum(input_tokens) AS BIGINT), CAST(sum(output_tokens) AS BIGINT) "
     "FROM usage_records WHERE user_id = $1 AND started_at >= $2 AND status <> 'open' AND kind <> 'payment' "
@@ -207,7 +207,7 @@ class QuotaBook:
         reached = max((t for t in CROSSINGS if standing.used * FULL >= t * standing.limit), default=0)
         if reached <= standing.told:
             return None
-        yield (_TOLD, (*self._counter(person), reached))
+        yield (SET_FIRED, (*self._counter(person), reached))
         return FULL if standing.used >= standing.limit else reached
 
     def _standing(

@@ -13,8 +13,7 @@ from bot.usage.quotas import Tier, tier_of, verdict
 from bot.usage.records import OpenCall, UsageRecord
 from bot.usage.rows import microseconds
 from bot.usage.rules import CounterKey, Rules
-
-_GRANTED = "SELECT tier FROM user_tiers WHERE user_id = $1 AND (until IS NULL OR until > $2)"
+from bot.usage.tier_grants import granted_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class QuotaGate:
             self.counters[call.id] = counter
             user_id = counter[2]
             if user_id not in self._granted:
-                self._granted[user_id] = [tier for (tier,) in (yield (_GRANTED, (user_id, self._now_us)))]
+                self._granted[user_id] = [tier for (tier,) in (yield granted_to(user_id, self._now_us))]
 
     def refusal(self, call: OpenCall, levels: Mapping[CounterKey, Level]) -> QuotaExceededError | None:
         """A quota refuses softly: as long as some of it is left, the next call may leave, whatever it takes."""

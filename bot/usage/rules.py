@@ -40,10 +40,11 @@ CHANGED = (
     "ON CONFLICT (guild_id) DO UPDATE SET version = excluded.version"
 )
 
-_LEVELS = (
+LEVELS = (
     "SELECT key, spent, reserved, doubtful, fired FROM budget_periods "
     "WHERE guild_id = $1 AND budget_id = $2 AND period_start = $3"
 )
+"""How the counters of a budget stand in one period."""
 _SETTINGS = "SELECT guild_id, paused_until, quotas, tier, time_zone FROM guild_settings"
 _TIERS = "SELECT guild_id, subject, tier FROM quota_rules"
 _ZONES = "SELECT guild_id, changed_at, zone_before FROM guild_time_zones"
@@ -188,7 +189,7 @@ class Rules:
                 continue
             self._saving.add(budget.id)
             start = rules.calendar.start(budget.period, now)
-            rows = yield (_LEVELS, (guild_id, budget.id, start))
+            rows = yield (LEVELS, (guild_id, budget.id, start))
             self.keep({(guild_id, budget.id, key, start): Level(*amounts) for key, *amounts in rows})
 
     def counting(self, who: Attribution, at: datetime) -> Iterator[Counted]:

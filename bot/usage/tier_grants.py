@@ -81,7 +81,7 @@ class TierGrants:
 
     def query(self, user_id: str) -> Query:
         """The same as a query, for who reads more at once; its rows have the tier's name alone."""
-        return _OF_PERSON, (user_id, microseconds(self._clock()))
+        return granted_to(user_id, microseconds(self._clock()))
 
     async def grant_person(
         self, user_id: str, tier: str, source: Source, *, until: datetime | None = None, actor: object = audit.SYSTEM
@@ -211,6 +211,11 @@ class TierGrants:
             yield _SET_RULE, (guild_id, subject, tier)
         yield from changing(guild_id)
         yield from audit.note(self._clock(), guild_id, actor, "quota rule", {"subject": subject, "tier": tier})
+
+
+def granted_to(user_id: str, now_us: int) -> Query:
+    """The tiers that a person holds at a time (microseconds since 1970), whoever gave them."""
+    return _OF_PERSON, (user_id, now_us)
 
 
 def _us(until: datetime | None) -> int | None:
