@@ -12,6 +12,7 @@ from bot.usage.rows import from_microseconds, microseconds
 
 MOST = 5
 """Addresses of one server."""
+_SELECT = "SELECT id, guild_id, label, added_by, added_at FROM alert_targets"
 
 
 class TooManyTargetsError(UsageError):
@@ -41,17 +42,12 @@ class AlertTargets:
 
     async def of(self, guild_id: int) -> list[AlertTarget]:
         """A server's addresses, oldest first."""
-        rows = await self._database.fetch(
-            "SELECT id, guild_id, label, added_by, added_at FROM alert_targets WHERE guild_id = $1 ORDER BY id",
-            guild_id,
-        )
+        rows = await self._database.fetch(f"{_SELECT} WHERE guild_id = $1 ORDER BY id", guild_id)
         return [_target_of(row) for row in rows]
 
     async def named(self, target_id: str) -> AlertTarget | None:
         """One address by its id, whoever's it is."""
-        rows = await self._database.fetch(
-            "SELECT id, guild_id, label, added_by, added_at FROM alert_targets WHERE id = $1", target_id
-        )
+        rows = await self._database.fetch(f"{_SELECT} WHERE id = $1", target_id)
         return _target_of(rows[0]) if rows else None
 
     async def address(self, target_id: str) -> str | None:
@@ -72,11 +68,11 @@ class AlertTargets:
 
     def _add(self, guild_id: int, url: str, label: str, actor: str) -> Script[AlertTarget | None]:
         now = self._clock()
-        stored = yield ("SELECT id, url, label, added_by, added_at FROM alert_targets WHERE guild_id = $1", (guild_id,))
-        for target_id, known, its_label, by, at in stored:
-            if known == url:
-                return AlertTarget(target_id, guild_id, its_label, by, from_microseconds(at))
-        if len(stored) >= MOST:
+        same = yield (f"{_SELECT} WHERE guild_id = $1 AND url = $2", (guild_id, url))
+        if same:
+            return _target_of(same[0])
+        [(stored,)] = yield ("SELECT count(*) FROM alert_targets WHERE guild_id = $1", (guild_id,))
+        if stored >= MOST:
             return None
         target = AlertTarget(new_id(), guild_id, label, actor, now)
         yield (

@@ -20,9 +20,7 @@ from bot.usage.request_tokens import estimate_request_async
 from bot.usage.tracked_call import Retrieval, TrackedCall
 
 BACKGROUND_LIMIT = 10_000
-"""Responses in the background that are waited for at once; beyond it the oldest are left to the next opening."""
-
-
+"""Responses in the background that are waited for at once; beyond it the oldest end when their patience does."""
 BACKGROUND_PATIENCE_SECONDS = 86_400.0
 """After a day a response that nobody has retrieved with its usage is booked at its worst case."""
 
@@ -47,6 +45,7 @@ class CallsInFlight:
         self._landed = asyncio.Event()
         self._settling: set[asyncio.Task[None]] = set()
         self._background: dict[str, TrackedCall] = {}
+        self._patience: dict[str, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
         return len(self._in_flight)
@@ -75,6 +74,8 @@ class CallsInFlight:
     def settle(self, call: OpenCall, settled: Settlement) -> None:
         """Queue how a call ended."""
         self._has_landed(call)
+        if (patience := self._patience.pop(call.id, None)) is not None:
+            patience.cancel()  # which lets go of the call: else it would stay in memory for the rest of the day
         self.ledger.settle(call, settled)
         self._on_settled(UsageRecord(call, settled))
 
@@ -90,7 +91,9 @@ class CallsInFlight:
             self._background.pop(next(iter(self._background)))
         self._background[call.background_id] = call
         self._has_landed(call.opened)
-        asyncio.get_running_loop().call_later(BACKGROUND_PATIENCE_SECONDS, self._stop_expecting, call)
+        if call.opened.id not in self._patience:
+            loop = asyncio.get_running_loop()
+            self._patience[call.opened.id] = loop.call_later(BACKGROUND_PATIENCE_SECONDS, self._stop_expecting, call)
 
     def retrieval(self, response_id: str | None) -> Retrieval | None:
         """The unsettled call that a retrieved response belongs to. Retrieving any other is no new charge (I2)."""

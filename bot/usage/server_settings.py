@@ -106,11 +106,6 @@ class SettingsBook:
         await self._database.transact(lambda: self._set_time_zone(guild_id, name, str(actor)))
         await self._changed()
 
-    async def reported(self, guild_id: int, until: str) -> None:
-        """Note the ISO date up to which reports have been sent."""
-        sql = "UPDATE guild_settings SET reported_until = $2 WHERE guild_id = $1"
-        await self._database.execute(sql, guild_id, until)
-
     async def audit(self, guild_id: int, limit: int = 25) -> list[audit.AuditLine]:
         """The newest changes of budgets and settings on a server, newest first."""
         return await audit.newest(self._database, guild_id, limit)

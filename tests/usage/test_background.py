@@ -139,3 +139,12 @@ async def test_one_that_nobody_asks_for_ends_at_its_worst_case(
     assert lost["cost_nano_usd"] == lost["reserved_nano_usd"] > 100 * 600
     assert standing.level.spent == sum(row["cost_nano_usd"] for row in rows)
     assert standing.level.reserved == 0
+
+
+async def test_one_that_was_retrieved_is_let_go(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I24: nothing waits out the day for a call that has ended."""
+    stub.answers(answer(response("", None, "queued")), answer(response()))
+    created = await client.responses.create(**ASK)
+    [patience] = tracker.calls._patience.values()
+    await client.responses.retrieve(created.id)
+    assert (patience.cancelled(), tracker.calls._patience) == (True, {})

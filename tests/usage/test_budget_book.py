@@ -279,7 +279,7 @@ async def test_settings_are_what_was_chosen(house: House) -> None:
     assert await house.settings.of(1) == ServerSettings(1)
     await house.settings.choose(1, quotas=True, alert_channel_id=7, alert_owner=True, usage_role_id=5, actor="dana")
     await house.settings.choose(1, report_every="week", report_channel_id=8)
-    await house.settings.reported(1, "2026-03-29")
+    await house.database.execute("UPDATE guild_settings SET reported_until = '2026-03-29' WHERE guild_id = 1")
     until = NOW + timedelta(hours=1)
     await house.settings.pause(1, until, actor="dana")
     assert await house.settings.of(1) == ServerSettings(
