@@ -52,6 +52,15 @@ async def owns_the_bot(interaction: discord.Interaction[Trilo]) -> bool:
     return await interaction.client.is_owner(interaction.user)
 
 
+async def is_operator(interaction: discord.Interaction[Trilo]) -> bool:
+    """Defer a command, to be answered ephemerally; whether the person runs the bot. Others have had words then."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    if await owns_the_bot(interaction):
+        return True
+    await answer_privately(interaction, NOT_THE_OWNER)
+    return False
+
+
 async def _has_usage_role(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> bool:
     if not isinstance(interaction.user, discord.Member):
         return False

@@ -120,8 +120,12 @@ def bar(budget: Budget, level: Level) -> str:
 
 def paused_words(until: datetime | None) -> str:
     """A line on the AI being paused, with how to end that."""
-    when = f"until {format_dt(until, 'f')} ({format_dt(until, 'R')})" if until else "until somebody resumes it"
-    return f"⏸️ **The AI is paused on this server** {when}. `/ai resume` ends that."
+    return f"⏸️ **The AI is paused on this server** {pause_ends(until)}. `/ai resume` ends that."
+
+
+def pause_ends(until: datetime | None) -> str:
+    """Until when a pause lasts."""
+    return f"until {format_dt(until, 'f')} ({format_dt(until, 'R')})" if until else "until somebody resumes it"
 
 
 def _cells(amount: int, limit: int) -> int:

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import discord
 from discord import app_commands
 from discord.ext import commands
-from discord.utils import format_dt
 
 from bot.client import Trilo, answer_privately
 from bot.usage.calendars import Period
 from cogs._access import managed_server
+from cogs._budget_words import pause_ends
 
 NOT_PAUSED = "The AI isn't paused on this server."
 RESUMED = "▶️ The AI answers again on this server."
@@ -34,10 +34,9 @@ class AiCog(commands.GroupCog, group_name="ai", group_description="Pause the AI 
             return
         until = self._until(guild.id, duration)
         await self.bot.services.tracker.settings.pause(guild.id, until, actor=interaction.user.id)
-        when = f"until {format_dt(until, 'f')} ({format_dt(until, 'R')})" if until else "until somebody resumes it"
         await answer_privately(
             interaction,
-            f"⏸️ The AI is paused on this server {when}. Whoever asks is told so, and nothing is spent. "
+            f"⏸️ The AI is paused on this server {pause_ends(until)}. Whoever asks is told so, and nothing is spent. "
             "`/ai resume` ends the pause.",
         )
 

@@ -17,7 +17,7 @@ from bot.usage.quotas import EXEMPT, SubscriptionTier
 from bot.usage.records import SpendLine
 from bot.usage.reports import Report
 from bot.usage.tier_grants import Source, UnknownTierError
-from cogs._access import NOT_THE_OWNER, owns_the_bot
+from cogs._access import is_operator, owns_the_bot
 from cogs._views.figures import cost_of, counted
 from cogs._views.look import COLOUR, NOBODY
 from cogs._views.spend_text import figures_table
@@ -49,9 +49,7 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
         self, interaction: discord.Interaction[Trilo], query: app_commands.Range[str, 1, 100] | None = None
     ) -> None:
         """The total first, then the dearest servers, or those that match."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        if not await owns_the_bot(interaction):
-            await answer_privately(interaction, NOT_THE_OWNER)
+        if not await is_operator(interaction):
             return
         tracker = self.bot.services.tracker
         report = await tracker.reports.spend(None, "month", "guild", limit=None if query else SHOWN)
@@ -70,9 +68,7 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
     @app_commands.describe(server="Its name or id", usd="The most it may cost a month, like 20 or $7.50; 0 stops it")
     async def limit(self, interaction: discord.Interaction[Trilo], server: str, usd: str) -> None:
         """Set the cap that stands above a server's own budgets. It holds at once."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        if not await owns_the_bot(interaction):
-            await answer_privately(interaction, NOT_THE_OWNER)
+        if not await is_operator(interaction):
             return
         guilds = self._guilds_named(server)
         if len(guilds) != 1:
@@ -103,9 +99,7 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
     )
     async def tier(self, interaction: discord.Interaction[Trilo], who: str, tier: str) -> None:
         """Grant a tier, besides what Discord's subscriptions and others gave. It holds at once."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        if not await owns_the_bot(interaction):
-            await answer_privately(interaction, NOT_THE_OWNER)
+        if not await is_operator(interaction):
             return
         try:
             words = await self._set_tier(interaction, who.strip(), tier.strip().casefold())

@@ -47,7 +47,7 @@ class Calendar:
         """The ISO date on which the period that `at` lies in starts: its name. Empty for `total`."""
         if period is Period.TOTAL:
             return ""
-        return _first_day(period, _local_date(at, self.zone(period, at))).isoformat()
+        return first_day(period, _local_date(at, self.zone(period, at))).isoformat()
 
     def end(self, period: Period, at: datetime) -> datetime | None:
         """The instant (UTC) at which the period that `at` lies in is over; None for `total`, which never is."""
@@ -64,7 +64,11 @@ class Calendar:
         if period is Period.TOTAL:
             return None
         zone = self.zone(period, at)
-        return _midnight(_first_day(period, _local_date(at, zone)), zone)
+        return _midnight(first_day(period, _local_date(at, zone)), zone)
+
+    def day(self, at: datetime) -> date:
+        """The local date."""
+        return _local_date(at, self.zone(Period.DAY, at))
 
     def zone(self, period: Period, at: datetime) -> tzinfo:
         """The zone in which the period that `at` lies in is counted."""
@@ -92,14 +96,15 @@ def zone_named(name: str) -> tzinfo:
         return UTC
 
 
-def _first_day(period: Period, day: date) -> date:
+def first_day(period: Period, day: date) -> date:
+    """The day on which the day, week or month that a date lies in starts."""
     if period is Period.WEEK:
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if period is Period.MONTH else day
 
 
 def _end(period: Period, at: datetime, zone: tzinfo) -> datetime:
-    first = _first_day(period, _local_date(at, zone))
+    first = first_day(period, _local_date(at, zone))
     if period is Period.WEEK:
         return _midnight(first + timedelta(days=7), zone)
     if period is Period.MONTH:

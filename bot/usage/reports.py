@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal, get_args
 
 from bot.usage.calendars import ALWAYS_UTC, Calendar, Period
-from bot.usage.database import Query, SqliteDatabase
+from bot.usage.database import Query, Row, Script, SqliteDatabase
 from bot.usage.queued import wait_for_queued
 from bot.usage.records import SpendLine
 from bot.usage.rollups import MEASURES, spans
@@ -76,15 +76,8 @@ class Reports:
     async def spend_between(self, guild_id: int | None, days: Days, by: Split, *, limit: int | None = None) -> Report:
         """The same for any range of days."""
         await self._flushed()
-        today = self._clock().date()
-        zone = await self.zone(guild_id)
-        (totals, found, [(refused,)]) = await self._database.fetch_all(
-            [
-                _total_query(guild_id, days),
-                _rows_query(guild_id, days, by, limit, today),
-                _refused_query(guild_id, days, zone),
-            ]
-        )
+        now = self._clock()
+        totals, found, [(refused,)] = await self._database.read(lambda: _spent(guild_id, days, by, limit, now))
         total = _line(totals[0])
         rows = [_line(row[:-1]) for row in found[:limit]]
         keys = found[0][-1] if found else 0
@@ -108,7 +101,7 @@ class Reports:
     async def projection(self, guild_id: int | None) -> int | None:
         """What the running month costs in the end at its pace so far, in nano-USD. None in its first hour."""
         calendar, now = await self.calendar(guild_id), self._clock()
-        days = _days("month", date.fromisoformat(calendar.start(Period.DAY, now)))
+        days = _days("month", calendar.day(now))
         start = datetime.combine(days.first, time(), calendar.zone(Period.DAY, now))
         end = datetime.combine(_next_month(days.first), time(), calendar.zone(Period.DAY, now))
         elapsed, whole = now.timestamp() - start.timestamp(), end.timestamp() - start.timestamp()
@@ -120,7 +113,7 @@ class Reports:
     async def days(self, guild_id: int | None, period: PeriodName) -> Days:
         """The dates that a named period covers now, in the server's own calendar."""
         calendar = await self.calendar(guild_id)
-        return _days(period, date.fromisoformat(calendar.start(Period.DAY, self._clock())))
+        return _days(period, calendar.day(self._clock()))
 
     async def _total(self, guild_id: int | None, days: Days) -> SpendLine:
         sql, parameters = _total_query(guild_id, days)
@@ -132,9 +125,7 @@ class Reports:
 
     async def calendar(self, guild_id: int | None) -> Calendar:
         """The calendar that a server's days are counted in; UTC for the whole bot."""
-        if not guild_id:
-            return ALWAYS_UTC
-        return await self._database.read(lambda: read_calendar(guild_id))
+        return await self._database.read(lambda: read_calendar(guild_id)) if guild_id else ALWAYS_UTC
 
     async def _flushed(self) -> None:
         await wait_for_queued(self._before_reading)
@@ -199,6 +190,17 @@ def _rows_query(guild_id: int | None, days: Days, by: Split, limit: int | None, 
     if limit is not None:
         sql += f" LIMIT {max(1, limit)}"
     return sql, (guild_id or 0, *(name for _, *names in found for name in names))
+
+
+def _spent(
+    guild_id: int | None, days: Days, by: Split, limit: int | None, now: datetime
+) -> Script[tuple[list[Row], list[Row], list[Row]]]:
+    """The total, the rows, and the refusals, all as of one moment."""
+    calendar = (yield from read_calendar(guild_id)) if guild_id else ALWAYS_UTC
+    total = yield _total_query(guild_id, days)
+    rows = yield _rows_query(guild_id, days, by, limit, now.date())
+    refused = yield _refused_query(guild_id, days, calendar.zone(Period.DAY, now))
+    return total, rows, refused
 
 
 def _refused_query(guild_id: int | None, days: Days, zone: tzinfo) -> Query:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from bot.usage.alert_book import REPORT
-from bot.usage.calendars import Calendar, Period
+from bot.usage.calendars import Calendar, Period, first_day
 from bot.usage.database import Script, SqliteDatabase
 from bot.usage.deliveries import LONGEST_PAUSE_ON_DISCORD, Deliveries, Delivery, claiming, expecting
 from bot.usage.reports import Days
@@ -66,7 +66,7 @@ class ScheduledReports:
                 await self._database.execute(f"{_REPORTED} AND reported_until IS NULL", guild_id, running)
             elif reported_until < running:
                 days = _period_before(calendar, period, now)
-                before = Days(_first_day(period, days.first - _ONE_DAY), days.first - _ONE_DAY)
+                before = Days(first_day(period, days.first - _ONE_DAY), days.first - _ONE_DAY)
                 missed = reported_until < days.first.isoformat()
                 found.append(DueReport(guild_id, channel_id, period, days, before, missed, running))
         return found
@@ -104,10 +104,3 @@ def _period_before(calendar: Calendar, period: Period, now: datetime) -> Days:
     assert begin is not None  # noqa: S101 - only `total` has none, and nobody is sent a report of it
     first = calendar.start(period, begin - timedelta(microseconds=1))
     return Days(date.fromisoformat(first), date.fromisoformat(calendar.start(period, now)) - _ONE_DAY)
-
-
-def _first_day(period: Period, last: date) -> date:
-    """The first day of the period that ends with `last`."""
-    if period is Period.MONTH:
-        return last.replace(day=1)
-    return last - timedelta(days=6) if period is Period.WEEK else last

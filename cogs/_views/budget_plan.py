@@ -145,8 +145,7 @@ async def _spent(tracker: UsageTracker, budget: Budget) -> int | None:
         return None
     calendar, now = tracker.calendar(budget.guild_id), tracker.clock()
     start = calendar.start(budget.period, now)
-    today = now.astimezone(calendar.zone(Period.DAY, now)).date()
-    days = Days(date.fromisoformat(start) if start else date.min, today)
+    days = Days(date.fromisoformat(start) if start else date.min, calendar.day(now))
     split = _SPLITS.get(budget.scope, "day")
     report = await tracker.reports.spend_between(budget.guild_id, days, split)
     if budget.scope is Scope.GUILD:
