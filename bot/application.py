@@ -18,9 +18,13 @@ import aiohttp
 import discord
 
 from bot.assistant.conversation import Conversation
+from bot.assistant.guide import Guide
+from bot.assistant.league_commands import LeagueCommands
 from bot.assistant.operations import Models, declare
+from bot.assistant.setup_help import SetupHelp
 from bot.client import Services, Trilo
 from bot.errors import SettingsError, TriloError
+from bot.league.league_book import LeagueBook
 from bot.settings import Settings, ephemeral_host
 from bot.usage import open_tracker
 from bot.usage.database import sqlite_path
@@ -45,13 +49,15 @@ async def open_services(
     ) as tracker:
         models = Models(fast=settings.fast_model, smart=settings.smart_model)
         declare(tracker, models, max_output_tokens=settings.max_output_tokens)
-        conversation = Conversation(
-            tracker.openai(api_key=api_key, base_url=base_url),
-            models,
+        client = tracker.openai(api_key=api_key, base_url=base_url)
+        yield Services(
+            settings,
             tracker,
-            persona=settings.persona,
+            Conversation(client, models, tracker, persona=settings.persona),
+            LeagueBook(tracker.database, tracker.clock),
+            LeagueCommands(client, models, tracker),
+            SetupHelp(client, models, tracker, Guide.load()),
         )
-        yield Services(settings, tracker, conversation)
 
 
 async def run_bot(settings: Settings) -> None:

@@ -16,9 +16,12 @@ from discord.ext import commands, tasks
 
 from bot.alerts.outside import Outside
 from bot.assistant.conversation import Conversation
+from bot.assistant.league_commands import LeagueCommands
+from bot.assistant.setup_help import SetupHelp
+from bot.league.league_book import LeagueBook
 from bot.settings import Settings
 from bot.usage.budgets import Budget, Mode, Owner, Scope
-from bot.usage.errors import UsageError
+from bot.usage.errors import CallRefusedError, UsageError
 from bot.usage.tracker import UsageTracker
 from bot.words import refusal_words, where, words_for
 
@@ -36,10 +39,11 @@ EXTENSIONS = (
     "cogs.settings",
     "cogs.alerts",
     "cogs.reports",
+    "cogs.league",
 )
-INVITE_PERMISSIONS = 274_878_024_768
+INVITE_PERMISSIONS = 274_878_024_784
 """What the invite link asks for: view channels, send messages (also in threads), embed links, attach files, read
-history, add reactions."""
+history, add reactions, and manage channels, which the league commands need."""
 MESSAGE_CHARACTERS = 2000
 """Most of what Discord takes as a message's text."""
 FINISH_PATIENCE_SECONDS = 3.5
@@ -58,6 +62,9 @@ class Services:
     settings: Settings
     tracker: UsageTracker
     conversation: Conversation
+    league_book: LeagueBook
+    league_commands: LeagueCommands
+    setup_help: SetupHelp
 
 
 class Trilo(commands.AutoShardedBot):
@@ -146,6 +153,7 @@ class Trilo(commands.AutoShardedBot):
             await self.services.tracker.claims.forget_old()
             await self.services.tracker.alerts.forget_old()
             await self.services.tracker.quotas.grants.expire_servers()
+            await self.services.league_book.forget_old()
         except UsageError as error:
             log.warning("what is out of date stays for now: %s", error)
 
@@ -220,7 +228,9 @@ class Tree(app_commands.CommandTree[Trilo]):
             await answer_privately(interaction, refused)
             return
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-        log.error("command %s failed: %s", interaction.command and interaction.command.qualified_name, where(cause))
+        level = logging.INFO if isinstance(cause, CallRefusedError) else logging.ERROR
+        name = interaction.command and interaction.command.qualified_name
+        log.log(level, "command %s failed: %s", name, where(cause))
         await answer_privately(interaction, words_for(cause))
 
 

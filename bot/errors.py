@@ -4,6 +4,11 @@
     ├── SettingsError                 a setting is missing or wrong; names the variable
     ├── AddressRefusedError           an address for alerts that isn't taken (bot.alerts.addresses)
     ├── NotSentError                  an alert didn't reach an address outside Discord (bot.alerts.outside)
+    ├── TakenBackError                a league action failed half-way, and what was done was taken back
+    ├── PictureNotReadError           a budget saves, so the picture of a schedule isn't read
+    ├── ModelAnswerError              the model gave no usable answer where a structured one was asked for
+    │   ├── AnswerRefusedError        it, or the provider, refused
+    │   └── AnswerUnreadableError     it was empty, cut short, or not what was asked for
     └── UsageError                    from the books (bot.usage.errors)
         ├── DatabaseUrlError          DATABASE_URL is not one we know
         ├── DatabaseBusyError         another process holds the database
@@ -26,9 +31,20 @@
 `bot.words` turns them into words for people, in one place. Each carries its data as attributes.
 """
 
+from collections.abc import Sequence
+
 from bot.usage.errors import TriloError, UsageError
 
-__all__ = ["SettingsError", "TriloError", "UsageError"]
+__all__ = [
+    "AnswerRefusedError",
+    "AnswerUnreadableError",
+    "ModelAnswerError",
+    "PictureNotReadError",
+    "SettingsError",
+    "TakenBackError",
+    "TriloError",
+    "UsageError",
+]
 
 
 class SettingsError(TriloError):
@@ -37,4 +53,44 @@ class SettingsError(TriloError):
     def __init__(self, variable: str, problem: str) -> None:
         super().__init__(f"{variable}: {problem}")
         self.variable = variable
+        self.problem = problem
+
+
+class TakenBackError(TriloError):
+    """A league action failed half-way, and what was done was taken back (I32).
+
+    `cause` is what stopped it; `left` names what couldn't be taken back, `lost` says what is lost all the same: both in
+    words for people.
+    """
+
+    def __init__(self, cause: Exception, left: Sequence[str], lost: str = "") -> None:
+        super().__init__(f"taken back after {type(cause).__name__}")
+        self.cause = cause
+        self.left = tuple(left)
+        self.lost = lost
+
+
+class PictureNotReadError(TriloError):
+    """A budget here saves, so the picture of a schedule wasn't sent to the model. Nothing was spent."""
+
+    def __init__(self) -> None:
+        super().__init__("a budget saves, so the picture isn't read")
+
+
+class ModelAnswerError(TriloError):
+    """The model gave no usable answer where a structured one was asked for. It is billed all the same."""
+
+
+class AnswerRefusedError(ModelAnswerError):
+    """The model, or its provider, refused. What it said is not kept: it may quote the question."""
+
+    def __init__(self) -> None:
+        super().__init__("the model refused to answer")
+
+
+class AnswerUnreadableError(ModelAnswerError):
+    """The answer was empty, cut short or not what was asked for. `problem` says which, without quoting it."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the model's answer can't be used: {problem}")
         self.problem = problem

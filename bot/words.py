@@ -8,6 +8,7 @@ import discord
 import openai
 from discord import app_commands
 
+from bot.errors import AnswerRefusedError, ModelAnswerError, PictureNotReadError, TakenBackError
 from bot.usage.errors import (
     AiPausedError,
     BudgetExceededError,
@@ -30,17 +31,11 @@ def words_for(error: BaseException) -> str:
         return _provider_words(error)
     if isinstance(error, CallRefusedError):
         return _refused_call_words(error)
-    if isinstance(error, json.JSONDecodeError):  # what the SDK raises at a garbled piece of a stream
-        return _NONSENSE
-    if isinstance(error, LedgerClosedError):
-        return RESTARTING
-    if isinstance(error, DatabaseUnavailableError):
-        return "My database is out of reach just now, so I can't look that up. Please try again in a minute."
-    if isinstance(error, discord.Forbidden):
-        return "Discord doesn't let me do that here. A server admin can check my permissions in this channel."
-    if isinstance(error, asyncio.TimeoutError):
-        return "That took too long, so I stopped. Please try again."
-    return FALLBACK
+    if isinstance(error, TakenBackError):
+        return _taken_back_words(error)
+    if isinstance(error, discord.HTTPException):
+        return _discord_words(error)
+    return next((words for kind, words in _BY_ERROR if isinstance(error, kind)), FALLBACK)
 
 
 def where(error: BaseException) -> str:
@@ -51,9 +46,13 @@ def where(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     facts = [
-        f"{name} {value}" for name in ("status_code", "code", "request_id") if (value := getattr(error, name, None))
+        f"{name} {value}"
+        for name in ("status_code", "status", "code", "request_id")
+        if (value := getattr(error, name, None))
     ]
-    told = f" ({', '.join(facts)})" if isinstance(error, openai.APIError) and facts else ""
+    told = f" ({', '.join(facts)})" if isinstance(error, openai.APIError | discord.HTTPException) and facts else ""
+    if isinstance(error, TakenBackError):
+        return f"{where(error.cause)}, taken back{place}"
     return f"{type(error).__name__}{told}{place}"
 
 
@@ -83,6 +82,25 @@ def _refused_call_words(error: CallRefusedError) -> str:
         return f"The AI is paused here. It is back {discord.utils.format_dt(error.until, 'R')}."
     if isinstance(error, AiPausedError):
         return "The AI is paused here until somebody who manages this server resumes it."
+    return FALLBACK
+
+
+def _taken_back_words(error: TakenBackError) -> str:
+    done = "I took back what I had done, so that nothing has changed."
+    if error.left:
+        done = f"I took back what I had done, but for {', '.join(error.left)}. Please see to that by hand."
+    return f"{words_for(error.cause)} {done} {error.lost}".rstrip()
+
+
+def _discord_words(error: discord.HTTPException) -> str:
+    if error.code in _BY_DISCORD_CODE:
+        return _BY_DISCORD_CODE[error.code]
+    if isinstance(error, discord.Forbidden):
+        return "Discord doesn't let me do that here. A server admin can check my permissions in this channel."
+    if isinstance(error, discord.DiscordServerError):
+        return "Discord has trouble of its own right now. Please try again in a minute."
+    if error.status == _TOO_MANY:
+        return "Discord says that was too much at once. Please try again in a few minutes."
     return FALLBACK
 
 
@@ -137,6 +155,14 @@ _BY_REASON = {
         "My books are out of reach just now, and without them I may not spend anything. Please try again in a minute."
     ),
 }
+_TOO_MANY = 429
+_BY_DISCORD_CODE = {
+    # https://docs.discord.com/developers/topics/opcodes-and-status-codes#json
+    10003: "That channel isn't there any more.",
+    30013: "This server has as many channels as Discord allows: 500. Delete old weeks first: `/league delete`.",
+    50035: "Discord didn't accept that: a name, a number of channels or a text is beyond its limits.",
+    50074: "Discord keeps that channel: a community server needs it.",
+}
 _TOO_LONG = "That was too long for the model. Please shorten it, or start a new thread."
 _REFUSED = "The AI provider refused that request under its rules. Please put it differently."
 _PAYLOAD_TOO_LARGE = 413
@@ -154,6 +180,24 @@ _BY_CODE = {
     "rate_limit_exceeded": _BUSY,
     "server_error": _TROUBLE,
 }
+_BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
+    (
+        AnswerRefusedError,
+        "The AI model refused to read that. Please put it differently, or fill in the command yourself.",
+    ),
+    (ModelAnswerError, "I couldn't make sense of that. Please put it differently, or fill in the command yourself."),
+    (
+        PictureNotReadError,
+        "The AI budget here is nearly used up, so I don't read pictures. Please type the games instead.",
+    ),
+    (json.JSONDecodeError, _NONSENSE),  # what the SDK raises at a garbled piece of a stream
+    (LedgerClosedError, RESTARTING),
+    (
+        DatabaseUnavailableError,
+        "My database is out of reach just now, so I can't look that up. Please try again in a minute.",
+    ),
+    (asyncio.TimeoutError, "That took too long, so I stopped. Please try again."),
+)
 _BY_KIND: tuple[tuple[type[openai.OpenAIError], str], ...] = (
     (openai.RateLimitError, _BUSY),
     (openai.AuthenticationError, _KEY),

@@ -9,6 +9,11 @@ NOT_FOR_YOU = (
     "AI costs."
 )
 NOT_A_MANAGER = "Only people with the Manage Server permission can do that."
+NOT_A_COMMISSIONER = (
+    "Only people with the Manage Channels permission, or the commissioner role this server has chosen in `/settings`, "
+    "can do that."
+)
+NOT_A_CHANNEL_MANAGER = "Only people with the Manage Channels permission can do that."
 NOT_THE_OWNER = "Only the people who run this bot can use that."
 
 
@@ -47,6 +52,36 @@ async def may_see_usage(interaction: discord.Interaction[Trilo]) -> bool:
     return await may_manage(interaction) or await _has_usage_role(interaction, interaction.guild)
 
 
+async def may_run_league(interaction: discord.Interaction[Trilo]) -> bool:
+    """Whether the person may run this server's league: its commissioner role, or whoever may manage its channels.
+
+    Raises `DatabaseUnavailableError` where the books can't say which role that is.
+    """
+    guild, person = interaction.guild, interaction.user
+    if guild is None or not isinstance(person, discord.Member):
+        return False
+    if may_manage_channels(interaction):
+        return True
+    return _has_role(person, (await interaction.client.services.tracker.settings.of(guild.id)).commissioner_role_id)
+
+
+def may_run_league_as(member: discord.Member, commissioner_role_id: int | None) -> bool:
+    """The same for whoever wrote a message, which brings no permissions with it: a plan's press is checked anew."""
+    return member.guild_permissions.manage_channels or _has_role(member, commissioner_role_id)
+
+
+def may_manage_channels(interaction: discord.Interaction[Trilo]) -> bool:
+    """Whether the person may manage the channels of the whole server: by a role, or as its owner.
+
+    What Discord sent with the press holds for the channel it was made in, where Manage Channels may have been given for
+    that one alone; what the roles say may be behind. So both must say yes.
+    """
+    person = interaction.user
+    if interaction.guild is None or not isinstance(person, discord.Member):
+        return False
+    return interaction.permissions.manage_channels and person.guild_permissions.manage_channels
+
+
 async def owns_the_bot(interaction: discord.Interaction[Trilo]) -> bool:
     """Whether the person owns the application, or is an admin or developer of the team that does."""
     return await interaction.client.is_owner(interaction.user)
@@ -64,5 +99,8 @@ async def is_operator(interaction: discord.Interaction[Trilo]) -> bool:
 async def _has_usage_role(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> bool:
     if not isinstance(interaction.user, discord.Member):
         return False
-    settings = await interaction.client.services.tracker.settings.of(guild.id)
-    return settings.usage_role_id is not None and interaction.user.get_role(settings.usage_role_id) is not None
+    return _has_role(interaction.user, (await interaction.client.services.tracker.settings.of(guild.id)).usage_role_id)
+
+
+def _has_role(member: discord.Member, role_id: int | None) -> bool:
+    return role_id is not None and member.get_role(role_id) is not None

@@ -37,6 +37,7 @@ class StreamedReply:
         self._edited_at = perf_counter()
         self._is_first = True
         self._view: discord.ui.View | None = None
+        self._below: discord.ui.View | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -58,12 +59,16 @@ class StreamedReply:
             except discord.HTTPException as error:
                 log.debug("an edit in between failed: %s", error.status)
 
+    def put_below(self, view: discord.ui.View) -> None:
+        """Buttons for the end of the answer; they come with its last message."""
+        self._below = view
+
     async def finish(self, note: str = "", view: discord.ui.View | None = None) -> None:
         """Show what is left, code blocks closed, with a note of our own in small print below it, and buttons.
 
-        Buttons go with a note that stands alone: an answer that was begun has none.
+        `view` goes with a note that stands alone; below an answer that was begun is only what was put there.
         """
-        self._view = view if self.is_silent else None
+        self._view = view if self.is_silent else self._below
         if note and self.is_silent:
             self._tail = note
         else:
@@ -81,13 +86,15 @@ class StreamedReply:
             await self._show(self._tail)
 
     async def _show(self, content: str) -> None:
-        if content == self._shown:
+        if content == self._shown and self._view is None:
             return
         if self._message is None:
             self._message = await self._send(content)
         else:
             try:
-                self._message = await self._message.edit(content=content, allowed_mentions=self._mentions)
+                self._message = await self._message.edit(
+                    content=content, allowed_mentions=self._mentions, **self._buttons
+                )
             except discord.NotFound:  # somebody deleted it: the whole of it belongs in a new one
                 self._message = await self._send(content)
         self._shown = content
@@ -95,15 +102,20 @@ class StreamedReply:
 
     async def _send(self, content: str) -> discord.Message:
         channel = self._question.channel
-        buttons: dict[str, Any] = {"view": self._view} if self._view is not None else {}
         if self._is_first:
             try:
                 reference = self._question.to_reference(fail_if_not_exists=False)
-                return await channel.send(content, reference=reference, allowed_mentions=self._mentions, **buttons)
+                return await channel.send(
+                    content, reference=reference, allowed_mentions=self._mentions, **self._buttons
+                )
             except discord.HTTPException as error:
                 if error.code != _NO_HISTORY:
                     raise
-        return await channel.send(content, allowed_mentions=self._mentions, **buttons)
+        return await channel.send(content, allowed_mentions=self._mentions, **self._buttons)
+
+    @property
+    def _buttons(self) -> dict[str, Any]:
+        return {"view": self._view} if self._view is not None else {}
 
 
 def open_fence(text: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""A message as a question: its text without mentions, what was said before it, its pictures, and where it belongs."""
+"""A message as a question: its text without mentions, what was said before it, its pictures."""
 
 import base64
 import logging
@@ -55,30 +55,32 @@ async def pictures_of(message: discord.Message) -> Sequence[str]:
     """Its pictures as data addresses: those of a kind and size a model takes, as many as go along."""
     found: list[str] = []
     for attachment in message.attachments:
-        if attachment.content_type not in PICTURE_TYPES or attachment.size > PICTURE_BYTES:
-            continue
-        if len(found) == MAX_PICTURES:
-            break
-        try:
-            data = await attachment.read()
-        except discord.HTTPException as error:
-            log.debug("an attachment of message %d can't be read: %s", message.id, error.status)
-        else:
-            found.append(f"data:{attachment.content_type};base64,{base64.b64encode(data).decode()}")
+        if len(found) < MAX_PICTURES and (picture := await picture_of(attachment)) is not None:
+            found.append(picture)
     return found
+
+
+async def picture_of(attachment: discord.Attachment) -> str | None:
+    """A picture as a data address; None where its kind, its size or Discord doesn't allow that."""
+    if not is_picture(attachment):
+        return None
+    try:
+        data = await attachment.read()
+    except discord.HTTPException as error:
+        log.debug("attachment %d can't be read: %s", attachment.id, error.status)
+        return None
+    return f"data:{attachment.content_type};base64,{base64.b64encode(data).decode()}"
+
+
+def is_picture(attachment: discord.Attachment) -> bool:
+    """Whether it is of a kind and size that a model takes."""
+    return attachment.content_type in PICTURE_TYPES and attachment.size <= PICTURE_BYTES
 
 
 def replies_to(message: discord.Message, user_id: int) -> bool:
     """Whether it answers a message of that user."""
     resolved = message.reference.resolved if message.reference else None
     return isinstance(resolved, discord.Message) and resolved.author.id == user_id
-
-
-def place_of(message: discord.Message) -> tuple[int, int | None]:
-    """The channel a message is booked under and, in a thread, the thread: its calls carry the parent's channel."""
-    if isinstance(message.channel, discord.Thread):
-        return message.channel.parent_id, message.channel.id
-    return message.channel.id, None
 
 
 async def _replied_to(message: discord.Message) -> discord.Message | None:

@@ -10,12 +10,15 @@ from discord.ext import commands
 
 from bot.assistant.conversation import MAX_PICTURES, Ending, Question
 from bot.assistant.operations import GENERAL_CONVERSATION
+from bot.assistant.routing import Route
 from bot.client import Trilo
 from bot.usage import UsageError, token_tracking_context
 from bot.usage.errors import CallRefusedError, QuotaExceededError
 from bot.words import RESTARTING, where, words_for
+from cogs._asker import Asker
+from cogs._front_desk import help_set_up, placed, show_plan
 from cogs._messages import StreamedReply
-from cogs._reading import PICTURE_BYTES, pictures_of, place_of, replies_to, text_of, turns_before
+from cogs._reading import PICTURE_BYTES, pictures_of, replies_to, text_of, turns_before
 from cogs._refusals import Pace, Refusals, react
 from cogs._views.upgrade import offer
 from cogs.help import ONE_LINE_HELP
@@ -128,8 +131,7 @@ class ConversationCog(commands.Cog):
         return await self._ask(message, question, reply) or unseen or await self._quota_line(message)
 
     async def _ask(self, message: discord.Message, question: Question, reply: StreamedReply) -> str:
-        ending = Ending()
-        channel, thread = place_of(message)
+        """Answer, or show a plan, which is an answer of its own. Returns the note to put below it."""
         guild_id = message.guild.id if message.guild else 0
         try:
             await self.bot.give_cap(guild_id)  # nothing to do but in a server's first moments
@@ -138,17 +140,23 @@ class ConversationCog(commands.Cog):
         async with AsyncExitStack() as stack:
             with suppress(discord.HTTPException):  # a server that forbids it loses only the indicator
                 await stack.enter_async_context(message.channel.typing())
-            await stack.enter_async_context(
-                token_tracking_context(
-                    guild_id=guild_id,
-                    channel_id=channel,
-                    session_id=thread,
-                    user_id=message.author.id,
-                    role_ids=_roles_of(message.author),
-                )
-            )
-            answer = self.bot.services.conversation.answer(question, ending)
-            async for piece in await stack.enter_async_context(aclosing(answer)):
+            asker = Asker.of_message(self.bot, message)
+            if asker is None:
+                direct = token_tracking_context(guild_id=0, channel_id=message.channel.id, user_id=message.author.id)
+                await stack.enter_async_context(direct)
+                return await self._talk(question, reply)
+            await stack.enter_async_context(asker.tracking())
+            reading = await placed(self.bot, question, guild_id)
+            if reading.route is Route.CONVERSATION:
+                return await self._talk(question, reply)
+            if reading.route is Route.SETUP:
+                return await help_set_up(asker, question, reading, reply)
+            return await show_plan(asker, reading.route, question, message.attachments)
+
+    async def _talk(self, question: Question, reply: StreamedReply) -> str:
+        ending = Ending()
+        async with aclosing(self.bot.services.conversation.answer(question, ending)) as answer:
+            async for piece in answer:
                 await reply.add(piece)
         return _note(ending, reply)
 

@@ -169,7 +169,7 @@ def wheel(tmp_path_factory):
 def test_the_wheel_holds_what_it_needs(wheel, tmp_path):
     """I9: installed from the wheel, it has its own prices, from any folder."""
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"bot/data/prices.toml", "bot/data/tiers.toml"} <= set(names)
+    assert {"bot/data/prices.toml", "bot/data/tiers.toml", "bot/data/setup_guide/01-first-steps.md"} <= set(names)
     assert {"bot/usage/__init__.py", "bot/__main__.py", "cogs/conversation.py"} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "data/", ".venv/"))]
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")

@@ -26,25 +26,28 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer, cut where the caller's token limit cut it."""
+    """One answer, cut where the caller's token limit cut it. `refusal` is said instead of it."""
 
     text: str
     tokens: int
     cut: bool
+    refusal: str | None = None
 
 
 def question_of(turns: Any) -> Question:
     """The last thing a user said, in the messages of a chat or the input of a response."""
     if isinstance(turns, str):
         return Question(turns)
-    said = [turn for turn in turns if isinstance(turn, Mapping) and turn.get("role") == "user"]
+    turns = [turn for turn in turns if isinstance(turn, Mapping)]
+    said = [turn for turn in turns if turn.get("role") == "user"]
+    rules = "\n".join(str(turn.get("content")) for turn in turns if turn.get("role") in ("system", "developer"))
     content = said[-1].get("content") if said else ""
     if isinstance(content, str):
-        return Question(content)
+        return Question(content, rules=rules)
     parts = [part for part in content or () if isinstance(part, Mapping)]
     texts = [str(part.get("text", "")) for part in parts if part.get("type") in ("text", "input_text")]
     pictures = [part.get("image_url") for part in parts if part.get("type") in ("image_url", "input_image")]
-    return Question(" ".join(texts), tuple(_address(picture) for picture in pictures))
+    return Question(" ".join(texts), tuple(_address(picture) for picture in pictures), rules)
 
 
 def _address(picture: Any) -> str:
@@ -90,7 +93,8 @@ def chat_frame(model: str, *, streamed: bool) -> JsonObject:
 
 def chat_choice(index: int, reply: Reply) -> JsonObject:
     """One whole choice."""
-    message: JsonObject = {"role": "assistant", "content": reply.text, "refusal": None, "annotations": []}
+    message: JsonObject = {"role": "assistant", "content": reply.text or None, "refusal": reply.refusal}
+    message["annotations"] = []
     return {"index": index, "message": message, "logprobs": None, "finish_reason": finish_reason(reply)}
 
 

@@ -11,7 +11,7 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 def describe_picture(address: str) -> str:
     """What can be said about a picture: its size where it came as a data URL, else that it lies elsewhere."""
-    content = _content(address)
+    content = content_of(address)
     if content is None:
         return "a picture that lies on another server"
     size = picture_size(content)
@@ -28,6 +28,17 @@ def picture_size(content: bytes) -> tuple[int, int] | None:
     return _jpeg_size(content) if content.startswith(_JPEG) else None
 
 
+def content_of(address: str) -> bytes | None:
+    """The file that a data address holds; None for any other address."""
+    header, comma, data = address.partition(",")
+    if not comma or not header.startswith("data:") or not header.endswith(";base64"):
+        return None
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error:
+        return None
+
+
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     position = 2
     while position + 9 <= len(content) and content[position] == 0xFF:
@@ -37,13 +48,3 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
             )
         position += 2 + int.from_bytes(content[position + 2 : position + 4])
     return None
-
-
-def _content(address: str) -> bytes | None:
-    header, comma, data = address.partition(",")
-    if not comma or not header.startswith("data:") or not header.endswith(";base64"):
-        return None
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error:
-        return None

@@ -3,7 +3,7 @@
     async with StandInModel() as model:
         client = tracker.openai(base_url=model.base_url, api_key="sandbox")
 
-Words in the question make it misbehave on purpose: see `_MISCHIEF`.
+Words in the question make it misbehave on purpose: see `mischief.py`.
 """
 
 import asyncio
@@ -17,28 +17,16 @@ from typing import Any, Self
 from aiohttp import web
 
 from bot.sandbox import openai_shapes as shapes
-from bot.sandbox.answers import STRUCTURED, Question, answer
+from bot.sandbox.answers import Question, answer
 from bot.sandbox.extras import MODELS, embeddings, models, moderations
+from bot.sandbox.mischief import failure, hangs_up, in_a_form
 from bot.sandbox.openai_shapes import ApiError, JsonObject, Reply
 from bot.sandbox.schema_example import example_of
+from bot.sandbox.structured_answers import STRUCTURED
 from bot.usage.request_tokens import estimate_request_async
 from bot.usage.tokens import count_tokens
 
 _MAX_CHOICES = 8
-_MISCHIEF = {
-    "please fail": ApiError(500, "The server had an error while processing your request.", kind="server_error"),
-    "please be busy": ApiError(
-        429, "Rate limit reached for requests.", kind="requests", code="rate_limit_exceeded", retry_after=1
-    ),
-    "out of credit": ApiError(
-        429,
-        "You exceeded your current quota, please check your plan and billing details.",
-        kind="insufficient_quota",
-        code="insufficient_quota",
-    ),
-}
-_HANG_UP = "please hang up"
-"""Breaks the connection in the middle of the answer."""
 
 
 class StandInModel:
@@ -156,9 +144,8 @@ class StandInModel:
 
     async def _think(self, question: Question) -> None:
         await asyncio.sleep(self._latency)
-        for words, error in _MISCHIEF.items():
-            if words in question.text.lower():
-                raise error
+        if (error := failure(question.text)) is not None:
+            raise error
 
 
 @web.middleware
@@ -203,6 +190,8 @@ async def _reply(
     question: Question, model: str, schema: Mapping[str, Any], limit: int | None, variant: int = 0
 ) -> Reply:
     if "schema" in schema:
+        if (reply := await in_a_form(question.text)) is not None:
+            return reply
         known = STRUCTURED.get(str(schema.get("name")))
         text = json.dumps(known(question) if known else example_of(schema["schema"]), ensure_ascii=False)
     else:
@@ -230,7 +219,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _hang_up_if_asked(request: web.Request, question: Question) -> None:
-    if _HANG_UP in question.text.lower() and request.transport is not None:
+    if hangs_up(question.text) and request.transport is not None:
         request.transport.abort()
 
 

@@ -111,6 +111,19 @@ STEPS: dict[str, tuple[str, ...]] = {
             action TEXT NOT NULL, facts TEXT NOT NULL)""",
         "CREATE INDEX audit_log_guild ON audit_log (guild_id, at)",
     ),
+    "006 leagues": (
+        "ALTER TABLE guild_settings ADD COLUMN commissioner_role_id BIGINT",
+        "ALTER TABLE guild_settings ADD COLUMN private_games SMALLINT NOT NULL DEFAULT 0",
+        "ALTER TABLE guild_settings ADD COLUMN tag_players SMALLINT NOT NULL DEFAULT 0",
+        "ALTER TABLE guild_settings ADD COLUMN announce_channel_id BIGINT",
+        """CREATE TABLE league_teams (
+            guild_id BIGINT NOT NULL, name TEXT NOT NULL, user_id BIGINT, PRIMARY KEY (guild_id, name))""",
+        """CREATE TABLE league_snapshots (
+            id TEXT PRIMARY KEY, guild_id BIGINT NOT NULL, at BIGINT NOT NULL, actor TEXT NOT NULL,
+            content TEXT NOT NULL)""",
+        "CREATE INDEX league_snapshots_guild ON league_snapshots (guild_id, at)",
+        "CREATE INDEX league_snapshots_age ON league_snapshots (at)",
+    ),
 }
 
 

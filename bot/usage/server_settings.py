@@ -1,4 +1,6 @@
-"""What a server has chosen besides its budgets: a pause, its time zone, quotas, where alerts and reports go."""
+"""What a server has chosen besides its budgets: a pause, its time zone, quotas, where alerts and reports go,
+how it runs its league.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,12 +16,23 @@ from bot.usage.rules import FOREVER, changing
 ReportEvery = Literal["day", "week", "month"]
 _COLUMNS = (
     "time_zone, paused_until, quotas, tier, alert_channel_id, alert_owner, usage_role_id, report_every, "
-    "report_channel_id, reported_until"
+    "report_channel_id, reported_until, commissioner_role_id, private_games, tag_players, announce_channel_id"
 )
 _LAST_ZONE = "SELECT COALESCE(max(changed_at), 0) FROM guild_time_zones WHERE guild_id = $1"
 _INSERT_ZONE = "INSERT INTO guild_time_zones (guild_id, changed_at, zone_before) VALUES ($1, $2, $3)"
 _CHOOSABLE = frozenset(
-    {"quotas", "alert_channel_id", "alert_owner", "usage_role_id", "report_every", "report_channel_id"}
+    {
+        "quotas",
+        "alert_channel_id",
+        "alert_owner",
+        "usage_role_id",
+        "report_every",
+        "report_channel_id",
+        "commissioner_role_id",
+        "private_games",
+        "tag_players",
+        "announce_channel_id",
+    }
 )
 
 
@@ -29,6 +42,8 @@ class ServerSettings:
 
     `alert_owner`: the server's owner gets alerts by direct message where no channel takes them. `usage_role_id`: a role
     that may see usage besides Manage Server. `reported_until`: the ISO date up to which reports have been sent.
+    `commissioner_role_id`: a role that may run the league besides Manage Channels. `private_games`, `tag_players`: what
+    a new week does unless it is told otherwise. `announce_channel_id`: where advances are announced.
     """
 
     guild_id: int
@@ -43,6 +58,10 @@ class ServerSettings:
     report_every: ReportEvery | None = None
     report_channel_id: int | None = None
     reported_until: str | None = None
+    commissioner_role_id: int | None = None
+    private_games: bool = False
+    tag_players: bool = False
+    announce_channel_id: int | None = None
 
 
 class SettingsBook:
@@ -60,7 +79,8 @@ class SettingsBook:
         rows = await self._database.fetch(f"SELECT {_COLUMNS} FROM guild_settings WHERE guild_id = $1", guild_id)
         if not rows:
             return ServerSettings(guild_id)
-        zone, until, quotas, tier, channel, owner, role, every, report_channel, reported = rows[0]
+        zone, until, quotas, tier, channel, owner, role, every, report_channel, reported, *league = rows[0]
+        commissioner, private, tag, announce_channel = league
         paused = bool(until) and until > microseconds(self._clock())
         return ServerSettings(
             guild_id=guild_id,
@@ -75,10 +95,15 @@ class SettingsBook:
             report_every=every,
             report_channel_id=report_channel,
             reported_until=reported,
+            commissioner_role_id=commissioner,
+            private_games=bool(private),
+            tag_players=bool(tag),
+            announce_channel_id=announce_channel,
         )
 
     async def choose(self, guild_id: int, *, actor: object = audit.SYSTEM, **chosen: Any) -> None:
-        """Change any of quotas, alert_channel_id, alert_owner, usage_role_id, report_every, report_channel_id.
+        """Change any of quotas, alert_channel_id, alert_owner, usage_role_id, report_every, report_channel_id,
+        commissioner_role_id, private_games, tag_players, announce_channel_id.
 
         Raises `TypeError` for any other name.
         """

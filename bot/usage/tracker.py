@@ -34,6 +34,7 @@ from bot.usage.process_lock import ProcessLock
 from bot.usage.quota_book import QuotaBook
 from bot.usage.quota_gate import QuotaMove
 from bot.usage.quotas import Tiers
+from bot.usage.receipts import put_on_receipt
 from bot.usage.records import UsageRecord, utc_now
 from bot.usage.reports import Reports
 from bot.usage.rules import Rules
@@ -65,6 +66,7 @@ class UsageTracker:
         reports                       sums by server, member, model, day          (Reports)
         settings                      pause, time zone, quotas, audit log         (SettingsBook)
         alerts, alert_targets         thresholds passed, and who is told          (AlertBook, AlertTargets)
+        database                      the open database, for rooms that keep tables of their own
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class UsageTracker:
         *,
         fail_open: bool = False,
     ) -> None:
+        self.database = database
         self.prices = prices
         self.clock = clock
         self.operations: dict[str, Operation] = {}
@@ -99,7 +102,7 @@ class UsageTracker:
         self._by_hand = HandTracking(self.ledger, prices, clock, buffering, self._sums.add)
         self.track_usage = self._by_hand.track_usage
         self._clients: list[TrackedOpenAI] = []
-        self.calls = CallsInFlight(prices, self.ledger, clock, self.events, self._sums.add)
+        self.calls = CallsInFlight(prices, self.ledger, clock, self.events, self._settled)
         costs = OperationCosts(database, prices, self.operations, clock)
         self.estimate_operation_cost = costs.estimate
         self.quotas = QuotaBook(
@@ -202,6 +205,10 @@ class UsageTracker:
     def _quotas_moved(self, moves: Sequence[QuotaMove]) -> None:
         for move in moves:
             self.events.fire(quota_events(move.user_id, move.before, move.after, move.limit))
+
+    def _settled(self, record: UsageRecord) -> None:
+        self._sums.add(record)
+        put_on_receipt(record)
 
     def _booked(self, records: Sequence[UsageRecord]) -> None:
         for subscriber in self._subscribers:

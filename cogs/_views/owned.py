@@ -7,8 +7,10 @@ from zlib import crc32
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.league.league_book import LeagueBook
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_MANAGER, may_manage
+from cogs._asker import Asker
 from cogs._views.look import COLOUR
 from cogs._views.private import TIMEOUT_SECONDS, PrivateView
 
@@ -19,12 +21,13 @@ Picked = Callable[[discord.Interaction[Trilo], list[Any]], Awaitable[None]]
 
 
 class OwnedView(PrivateView):
-    """What one person who may manage a server sees, to themselves. Subclasses say what to `load` and how to `draw`.
+    """What one person who may manage a server sees, to themselves. Subclasses say what to `load` and how to `draw`, and
+    those that are for others whom to refuse (`refusal`).
 
     `note` is one line on what was done last.
     """
 
-    def __init__(self, interaction: discord.Interaction[Trilo], command: str) -> None:
+    def __init__(self, interaction: discord.Interaction[Trilo] | Asker, command: str) -> None:
         super().__init__(interaction.user.id, command)
         assert interaction.guild is not None  # noqa: S101 - the commands are for servers only
         self.guild = interaction.guild
@@ -35,6 +38,11 @@ class OwnedView(PrivateView):
     def tracker(self) -> UsageTracker:
         """The open books."""
         return self._bot.services.tracker
+
+    @property
+    def league(self) -> LeagueBook:
+        """What the server's league keeps."""
+        return self._bot.services.league_book
 
     async def load(self) -> None:
         """Read what is to be shown, before each drawing. Raises `DatabaseUnavailableError`."""
@@ -57,19 +65,23 @@ class OwnedView(PrivateView):
             self.draw()
             await self.update(interaction)
 
+    async def refusal(self, interaction: discord.Interaction[Trilo]) -> str | None:
+        """Words for somebody who may not use this any more; None for those who may, by default who manage the server.
+
+        Raises `DatabaseUnavailableError`.
+        """
+        return None if await may_manage(interaction) else NOT_A_MANAGER
+
     async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
-        """Only the person it was opened for, and only while they may manage the server (I26)."""
-        if interaction.user.id != self.opener_id:
-            await answer_privately(interaction, NOT_YOURS)
-            return False
-        if not await may_manage(interaction):
-            await answer_privately(interaction, NOT_A_MANAGER)
-            return False
-        return True
+        """Only the person it was opened for, and only while they may (I26)."""
+        words = NOT_YOURS if interaction.user.id != self.opener_id else await self.refusal(interaction)
+        if words is not None:
+            await answer_privately(interaction, words)
+        return words is None
 
     def expire(self) -> bool:
         """Disable the controls, and say how to go on; without controls all stays as it is."""
-        controls = [item for item in self.walk_children() if isinstance(item, Press | Pick | PickChannel | PickRole)]
+        controls = [item for item in self.walk_children() if isinstance(item, _CONTROLS)]
         if not controls:
             return False
         for item in controls:
@@ -186,3 +198,14 @@ def _own_id(custom_id: str) -> int:
 
 def _chosen(entity_id: int | None, kind: discord.SelectDefaultValueType) -> list[discord.SelectDefaultValue]:
     return [discord.SelectDefaultValue(id=entity_id, type=kind)] if entity_id is not None else []
+
+
+_CONTROLS = (
+    Press,
+    discord.ui.Select,
+    discord.ui.ChannelSelect,
+    discord.ui.RoleSelect,
+    discord.ui.UserSelect,
+    discord.ui.MentionableSelect,
+)
+"""What can be pressed or chosen from."""

@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 600.0
 
 
 class PrivateView(discord.ui.LayoutView):
-    """What `opener_id` sees, to themselves. `command` is what brings a fresh one.
+    """What `opener_id` sees, to themselves. `command` is what brings a fresh one; `message_id` the message it is in.
 
     Subclasses check who presses (`interaction_check`) and say how they look when nobody can press any more.
     """
@@ -29,6 +29,7 @@ class PrivateView(discord.ui.LayoutView):
         self._command = command
         self._lock = asyncio.Lock()
         self._edit_message: Callable[..., Awaitable[Any]] | None = None
+        self.message_id: int | None = None
 
     def expire(self) -> bool:
         """Lay everything out for a time without presses. Returns whether that changes anything."""
@@ -38,7 +39,7 @@ class PrivateView(discord.ui.LayoutView):
         """Answer a deferred interaction with this view as a message of its own."""
         sent = await interaction.followup.send(view=self, ephemeral=True, allowed_mentions=NOBODY, wait=True)
         # Not the interaction's own message: of a button's press that is the message that the button is on.
-        self._edit_message = sent.edit
+        self._edit_message, self.message_id = sent.edit, sent.id
 
     async def update(self, interaction: discord.Interaction[Trilo]) -> None:
         """Show it as it is laid out now, after an acknowledged press on it, which renews the time to edit it."""

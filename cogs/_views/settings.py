@@ -19,22 +19,27 @@ class SettingsView(OwnedView):
     """One server's settings as one person changes them. `settings` are those on the books at the last look.
 
     `zone_choices` are the time zones to choose among where what somebody typed matched several; `quota_subject` is the
-    `role:ID` or `user:ID` whose rule among `quota_rules` is being given or changed.
+    `role:ID` or `user:ID` whose rule among `quota_rules` is being given or changed; `teams` counts the league's. It
+    opens on the first page, or on the one whose name is given.
     """
 
-    def __init__(self, interaction: discord.Interaction[Trilo], pages: "Mapping[str, Page]") -> None:
+    def __init__(
+        self, interaction: discord.Interaction[Trilo], pages: "Mapping[str, Page]", page: str | None = None
+    ) -> None:
         super().__init__(interaction, "/settings")
         self.settings = ServerSettings(self.guild.id)
         self.quota_rules: Mapping[str, str] = {}
+        self.teams = 0
         self.zone_choices: list[str] = []
         self.quota_subject: str | None = None
         self._pages = pages
-        self._page = next(iter(pages))
+        self._page = page or next(iter(pages))
 
     async def load(self) -> None:
         """Read them."""
         self.settings = await self.tracker.settings.of(self.guild.id)
         self.quota_rules = await self.tracker.quotas.rules(self.guild.id)
+        self.teams = len(await self.league.teams(self.guild.id))
 
     def draw(self) -> None:
         """One page of rows, and a list of the pages."""

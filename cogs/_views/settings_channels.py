@@ -1,4 +1,4 @@
-"""Choosing the channel for alerts or for reports: only one that we may write in, and with a word on who reads along."""
+"""Choosing a channel for alerts, reports or announcements: only one that we may write in; with money, who reads it."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -9,10 +9,14 @@ from bot.client import Trilo
 from cogs._alert_channel import NoChannelError, everyone_reads, writable
 from cogs._views.owned import OwnedView
 
-ChannelSetting = Literal["alert_channel_id", "report_channel_id"]
+ChannelSetting = Literal["alert_channel_id", "report_channel_id", "announce_channel_id"]
 
 _WARNING = " ⚠️ Everyone can read that channel, amounts of money included."
-_WHAT: dict[ChannelSetting, str] = {"alert_channel_id": "Alerts", "report_channel_id": "Reports"}
+_WHAT: dict[ChannelSetting, str] = {
+    "alert_channel_id": "Alerts",
+    "report_channel_id": "Reports",
+    "announce_channel_id": "Announcements",
+}
 
 
 async def choose_channel(
@@ -31,4 +35,5 @@ async def choose_channel(
     except NoChannelError as problem:
         return f"Nothing was changed: {problem}."
     await view.tracker.settings.choose(view.guild.id, actor=interaction.user.id, **{setting: channel.id})
-    return f"{what} go to {channel.mention}.{_WARNING if everyone_reads(channel) else ''}"
+    warned = setting != "announce_channel_id" and everyone_reads(channel)
+    return f"{what} go to {channel.mention}.{_WARNING if warned else ''}"

@@ -11,7 +11,9 @@ from cogs._views.alert_targets import TITLE, open_alert_targets
 from cogs._views.owned import Pick, PickChannel, PickRole, Press
 from cogs._views.settings import Page, Row, SettingsView
 from cogs._views.settings_channels import choose_channel
+from cogs._views.settings_league import announcements, commissioner, private_games, tag_players, teams
 from cogs._views.settings_quota_rules import quota_rules
+from cogs._views.settings_switch import state_words, switch
 from cogs._views.settings_zone_form import ZoneForm, set_zone
 
 _EVERY = {"off": "Off", "day": "Daily", "week": "Weekly", "month": "Monthly"}
@@ -38,12 +40,12 @@ def alert_owner(view: SettingsView) -> list[discord.ui.Item[Any]]:
     on = view.settings.alert_owner
     told = "Alerts that reach no channel go to the server's owner by direct message."
     return [
-        _switch(
+        switch(
             view,
             "alert_owner",
             on,
-            f"**Direct message to the owner: {_state(on)}**\n-# {told}",
-            f"Direct messages to the owner are {_state(not on)}.",
+            f"**Direct message to the owner: {state_words(on)}**\n-# {told}",
+            f"Direct messages to the owner are {state_words(not on)}.",
         )
     ]
 
@@ -80,11 +82,11 @@ def quotas(view: SettingsView) -> list[discord.ui.Item[Any]]:
     most = "as many tokens a month as they like" if free is None else f"{free:,} tokens a month"
     told = f"Each member gets {most}, by a higher tier more. `/my-usage` shows what is left."
     return [
-        _switch(
+        switch(
             view,
             "quotas",
             on,
-            f"**Quotas for members: {_state(on)}**\n-# {told}",
+            f"**Quotas for members: {state_words(on)}**\n-# {told}",
             "Quotas are on: what members used this month counts already." if not on else "Quotas are off.",
         )
     ]
@@ -131,25 +133,12 @@ def reports(view: SettingsView) -> list[discord.ui.Item[Any]]:
     ]
 
 
-def _switch(view: SettingsView, name: str, on: bool, text: str, told: str) -> discord.ui.Section[Any]:
-    """A setting that is on or off. The press means the opposite of what was shown."""
-
-    async def pressed(interaction: discord.Interaction[Trilo]) -> None:
-        await view.choose(interaction, told, **{name: not on})
-
-    button = Press("Turn off" if on else "Turn on", pressed, custom_id=f"settings:{name}")
-    return discord.ui.Section(discord.ui.TextDisplay(text), accessory=button)
-
-
-def _state(on: bool) -> str:
-    return "on" if on else "off"
-
-
 _ALERTS: tuple[Row, ...] = (alert_channel, alert_owner, alert_addresses)
 PAGES = {
     "alerts": Page("Alerts", _ALERTS),
     "people": Page("Who may see usage", (usage_role,)),
     "quotas": Page("Quotas for members", (quotas, quota_rules)),
     "time": Page("Time zone and reports", (time_zone, reports)),
+    "league": Page("League", (commissioner, private_games, tag_players, announcements, teams)),
 }
 """Every page, in the order of the list."""

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.assistant.conversation import Conversation, Question, Turn, _newest_within
-from bot.assistant.operations import OPERATIONS, Models, declare
+from bot.assistant.operations import Models, declare, operations
 from bot.usage import open_tracker
 
 MODELS = Models(fast="gpt-4o-mini", smart="gpt-4o")
@@ -51,7 +51,7 @@ async def test_the_messages_are_bounded_and_named() -> None:
 async def test_every_operation_is_declared() -> None:
     async with open_tracker("sqlite:///:memory:", console=False) as tracker:
         declare(tracker, MODELS, max_output_tokens=1024)
-        assert set(tracker.operations) == {operation.name for operation in OPERATIONS}
+        assert set(tracker.operations) == {operation.name for operation in operations(MODELS)}
         assert tracker.suggest_model("general_conversation") == "gpt-4o-mini"
         assert tracker.suggest_model("unheard of") is None
         assert tracker.suggest_model("unheard of", "gpt-4o") == "gpt-4o"

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import simcord
 
-from bot.assistant.conversation import Conversation
 from bot.client import Services, Trilo
+from bot.league.league_book import LeagueBook
 from bot.settings import Settings
 from bot.usage import ledger as ledger_module
 from bot.usage.prices import PriceList
@@ -72,7 +72,9 @@ def simcord_bot(
     settings: Settings, tracker: UsageTracker, extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> Trilo:
     monkeypatch.setattr("bot.client.EXTENSIONS", extensions)
-    return Trilo(Services(settings, tracker, cast("Conversation", None)), shard_count=1)
+    league_book = LeagueBook(tracker.database, tracker.clock)
+    nobody = cast("Any", None)  # nothing here asks a model
+    return Trilo(Services(settings, tracker, nobody, league_book, nobody, nobody), shard_count=1)
 
 
 @pytest.fixture

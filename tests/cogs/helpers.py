@@ -84,12 +84,12 @@ def make_server(env: simcord.Env, name: str) -> Server:
     return Server(guild, channel, managers, owner, manager, member)
 
 
-def texts(message: simcord.ResponseMessage | None) -> list[str]:
+def texts(message: simcord.ResponseMessage | discord.Message | None) -> list[str]:
     """The texts of a message, whether it has components or only content."""
     assert message is not None
     if not message.components:
         return [message.content]
-    view = discord.ui.LayoutView.from_message(message.message)
+    view = discord.ui.LayoutView.from_message(getattr(message, "message", message))
     return [item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay)]
 
 

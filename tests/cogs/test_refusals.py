@@ -2,14 +2,17 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import simcord
 
 from bot.assistant.conversation import Conversation
+from bot.assistant.guide import Guide
 from bot.assistant.operations import Models
+from bot.assistant.setup_help import SetupHelp
 from bot.client import Services, Trilo
+from bot.league.league_book import LeagueBook
 from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
 from bot.usage.budgets import Scope
@@ -35,8 +38,11 @@ async def simcord_bot(
     monkeypatch.setattr("bot.client.EXTENSIONS", extensions)
     async with StandInModel(latency=0, token_delay=0) as model:
         client = tracker.openai(api_key="k", base_url=model.base_url)
-        conversation = Conversation(client, Models(fast="gpt-4o-mini", smart="gpt-4o"), tracker)
-        yield Trilo(Services(settings, tracker, conversation), shard_count=1)
+        models, nobody = Models(fast="gpt-4o-mini", smart="gpt-4o"), cast("Any", None)
+        conversation = Conversation(client, models, tracker)
+        setup_help = SetupHelp(client, models, tracker, Guide.load())
+        league_book = LeagueBook(tracker.database, tracker.clock)
+        yield Trilo(Services(settings, tracker, conversation, league_book, nobody, setup_help), shard_count=1)
 
 
 @pytest.fixture

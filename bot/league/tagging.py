@@ -1,0 +1,59 @@
+"""What is said in a game's channel so that its players are mentioned, and who they are."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bot.league.team_list import Match, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Guests:
+    """Whom a week's channels let in and tag besides the players: ids of roles and members."""
+
+    roles: tuple[int, ...] = ()
+    members: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.roles or self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A message for one game's channel, and whom it may mention."""
+
+    text: str
+    user_ids: tuple[int, ...] = ()
+    role_ids: tuple[int, ...] = field(default=())
+
+
+def players_of(row: Row) -> tuple[int, ...]:
+    """The ids of those who play the game, as far as the team list knows them; each once."""
+    found = (match.team.user_id for match in (row.away, row.home) if match.team is not None)
+    return tuple(dict.fromkeys(user_id for user_id in found if user_id is not None))
+
+
+def tag_for(row: Row, guests: Guests = Guests()) -> Tag | None:
+    """What is said in the game's channel; None where nobody would be mentioned."""
+    players = players_of(row)
+    if not players and not guests:
+        return None
+    also = _mentions((f"<@&{role}>" for role in guests.roles), (f"<@{member}>" for member in guests.members))
+    lines = [f"{_side(row.away)} vs {_side(row.home)}: agree here on when you play, and say so with the time zone."]
+    if also:
+        lines.append(f"With you: {also}")
+    return Tag("\n".join(lines), (*players, *guests.members), guests.roles)
+
+
+def team_name(match: Match) -> str:
+    """The team by its name on the list, else as it was read."""
+    return match.team.name if match.team is not None else match.read
+
+
+def _side(match: Match) -> str:
+    name = f"**{team_name(match)}**"
+    user_id = match.team.user_id if match.team is not None else None
+    return f"{name} (<@{user_id}>)" if user_id is not None else name
+
+
+def _mentions(*groups: Iterable[str]) -> str:
+    return " ".join(mention for group in groups for mention in group)

@@ -1,0 +1,64 @@
+"""A week to be created: a category and one channel for each game. Pure: what is wrong with it is said here too."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bot.league.limits import CHANNELS_PER_CATEGORY, CHANNELS_PER_SERVER, NAME_CHARACTERS
+from bot.league.tagging import Guests
+from bot.league.team_list import Row
+
+
+@dataclass(frozen=True, slots=True)
+class WeekPlan:
+    """What will be created. `title` is the category's name; `week` its number where it has one.
+
+    `private`: only a game's players, the guests and whoever runs the league see its channel. `tag`: the players and
+    guests are mentioned in it.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    week: int | None = None
+    private: bool = False
+    tag: bool = False
+    guests: Guests = field(default_factory=Guests)
+
+    @property
+    def doubtful(self) -> int:
+        """How many rows should be looked at."""
+        return sum(row.is_doubtful for row in self.rows)
+
+
+def title_of(week: int | None, title: str | None = None) -> str:
+    """The category's name: the title that was given or read, else the week's number; empty where neither is known."""
+    if title and title.strip():
+        return title.strip()[:NAME_CHARACTERS]
+    return f"Week {week}" if week is not None else ""
+
+
+def obstacles(plan: WeekPlan, *, channels_now: int) -> list[str]:
+    """What has to be mended before the week can be created: a sentence each. `channels_now` counts categories too."""
+    found = []
+    if not plan.title:
+        found.append("Which week is it? Say so under **Edit**.")
+    if not plan.rows:
+        found.append("There is no game yet. Type them under **Edit**, one a line: `Texans vs Colts`.")
+    if len(plan.rows) > CHANNELS_PER_CATEGORY:
+        found.append(
+            f"{len(plan.rows)} games, but Discord allows {CHANNELS_PER_CATEGORY} channels in a category. "
+            "Take some out under **Edit**, and put them into a second category."
+        )
+    room = CHANNELS_PER_SERVER - channels_now
+    if len(plan.rows) + 1 > room:
+        found.append(
+            f"This needs {len(plan.rows) + 1} channels (the category counts), and this server has room for "
+            f"{max(room, 0)}: Discord allows {CHANNELS_PER_SERVER}. Delete old weeks first: `/league delete`."
+        )
+    found += [f"**{name}** is there {count} times." for name, count in _repeated(plan) if count > 1]
+    if any(not row.channel for row in plan.rows):
+        found.append("A game has no name that Discord could make a channel of.")
+    return found
+
+
+def _repeated(plan: WeekPlan) -> list[tuple[str, int]]:
+    return list(Counter(row.channel for row in plan.rows if row.channel).items())

@@ -1,0 +1,35 @@
+"""Posting an announcement in several channels, or a tag in each game's: everywhere or nowhere (I32)."""
+
+from collections.abc import Collection, Iterable
+
+import discord
+
+from bot.league.advance_plan import AdvancePlan, announcement
+from bot.league.tagging import Tag
+from cogs._layouts import Progress
+from cogs._undo import all_or_nothing
+from cogs._week import pings
+
+Postable = discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.StageChannel
+
+
+async def announce(
+    channels: Iterable[Postable], plan: AdvancePlan, mentionable: Collection[int], progress: Progress
+) -> list[discord.Message]:
+    """Post it in each channel, mentioning those of its roles that may be. Raises `TakenBackError`."""
+    tag = Tag(announcement(plan), role_ids=plan.role_ids)
+    return await post([(channel, tag) for channel in channels], mentionable, progress)
+
+
+async def post(
+    tags: Collection[tuple[Postable, Tag]], mentionable: Collection[int], progress: Progress
+) -> list[discord.Message]:
+    """Post each text in its channel. Raises `TakenBackError`; who was pinged by then has been pinged."""
+    posted: list[discord.Message] = []
+    async with all_or_nothing() as undo:
+        for channel, tag in tags:
+            message = await channel.send(tag.text, allowed_mentions=pings(tag, mentionable))
+            undo.add(f"a message in {channel.mention}", message.delete)
+            posted.append(message)
+            await progress(len(posted), len(tags))
+    return posted

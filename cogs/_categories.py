@@ -1,0 +1,100 @@
+"""Deleting categories with all that is in them: what may be touched, and the deleting, all of it or nothing (I32)."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+
+import discord
+
+from bot.league.layout import ChannelCopy
+from bot.usage.server_settings import ServerSettings
+from cogs._layouts import Progress, channel_copy, copy_of, make_category, make_channel
+from cogs._undo import all_or_nothing
+from cogs._views.tables import plain
+
+_MESSAGES_LOST = "The messages in the channels that had been deleted are gone, though."
+
+
+def untouchable(
+    category: discord.CategoryChannel, person: discord.Member, settings: ServerSettings, *, asked_in: int
+) -> str | None:
+    """Why a category can't be deleted, as a clause; None where it can.
+
+    Not what Discord or the server's settings need, not where the person is just talking to us, and nothing in which
+    the person or the bot may not manage channels themselves.
+    """
+    everything = [category, *category.channels]
+    kept = _kept(category.guild, settings)
+    for channel in everything:
+        if channel.id in kept:
+            return f"{_shown(channel)} is {kept[channel.id]}"
+        if channel.id == asked_in:
+            return "you're asking from inside it: ask again from a channel elsewhere"
+        if not channel.permissions_for(person).manage_channels or not channel.permissions_for(person).view_channel:
+            return f"you may not manage {_shown(channel)}"
+        ours = channel.permissions_for(category.guild.me)
+        if not (ours.manage_channels and ours.view_channel):
+            return f"I may not manage {_shown(channel)}: I need View Channel and Manage Channels there"
+    return None
+
+
+async def delete_categories(categories: Iterable[discord.CategoryChannel], progress: Progress, *, reason: str) -> None:
+    """Delete them and every channel in them. What is gone when a step fails is built again, without its messages.
+
+    Raises `TakenBackError`.
+    """
+    categories = list(categories)
+    total, done = sum(len(category.channels) + 1 for category in categories), 0
+    async with all_or_nothing(lost=_MESSAGES_LOST) as undo:
+        for category in categories:
+            home = _Home(category, reason)
+            for channel in category.channels:
+                copy = channel_copy(channel)
+                await _delete(channel, reason)
+                undo.add(f"#{copy.name}, which is gone", partial(home.make_channel, copy))
+                await progress(done := done + 1, total)
+            await _delete(category, reason)
+            undo.add(f"the category {category.name}, which is gone", home.make_category)
+            await progress(done := done + 1, total)
+
+
+class _Home:
+    """A category that is being emptied: where its channels are made anew, itself first where it is gone."""
+
+    def __init__(self, category: discord.CategoryChannel, reason: str) -> None:
+        self._category = category
+        self._copy = copy_of([category])
+        self._reason = reason
+
+    async def make_channel(self, copy: ChannelCopy) -> None:
+        await make_channel(self._category.guild, self._category, copy, reason=self._reason, in_place=True)
+
+    async def make_category(self) -> None:
+        self._category = await make_category(self._category.guild, self._copy.categories[0], reason=self._reason)
+
+
+async def _delete(channel: discord.abc.GuildChannel, reason: str) -> None:
+    with suppress(discord.NotFound):  # somebody was faster
+        await channel.delete(reason=reason)
+
+
+def _kept(guild: discord.Guild, settings: ServerSettings) -> dict[int, str]:
+    """Channels that are needed for something else, and for what."""
+    channels = {
+        "the server's rules channel": guild.rules_channel,
+        "the server's community updates channel": guild.public_updates_channel,
+        "the server's channel for system messages": guild.system_channel,
+        "the server's AFK channel": guild.afk_channel,
+        "the server's safety alerts channel": guild.safety_alerts_channel,
+    }
+    chosen = {
+        "where my alerts go (`/settings`)": settings.alert_channel_id,
+        "where my reports go (`/settings`)": settings.report_channel_id,
+        "where advances are announced (`/settings`)": settings.announce_channel_id,
+    }
+    kept = {channel.id: what for what, channel in channels.items() if channel is not None}
+    return kept | {channel_id: what for what, channel_id in chosen.items() if channel_id is not None}
+
+
+def _shown(channel: discord.abc.GuildChannel) -> str:
+    return f"“{plain(channel.name)}”"

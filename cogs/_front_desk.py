@@ -1,0 +1,102 @@
+"""Where a message goes: to the conversation, to help with setting up, or to a plan of a league action."""
+
+import logging
+from collections.abc import Sequence
+
+import discord
+
+from bot.assistant.conversation import Question
+from bot.assistant.routing import Route, first_guess
+from bot.assistant.setup_help import Reading, SetupAnswer
+from bot.client import Trilo
+from bot.usage import UsageError
+from bot.words import where
+from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER
+from cogs._asker import Asker
+from cogs._league_advance import plan_advance_from
+from cogs._league_planning import Picture, plan_deletion, plan_tags, plan_week
+from cogs._messages import StreamedReply
+from cogs._reading import is_picture
+from cogs._server_look import Missing, look_at
+from cogs._views.plan import PlanView
+from cogs._views.server_look import FixesView
+
+log = logging.getLogger(__name__)
+
+MOST_MISSING = 3
+"""Things that are missing on a server, said below an answer to a narrow question; below the whole path all are."""
+
+
+async def placed(bot: Trilo, question: Question, guild_id: int) -> Reading:
+    """What a message on a server wants. At most one cheap call, and none where the rules suffice.
+
+    Raises the SDK's errors and `CallRefusedError`.
+    """
+    guess = first_guess(question.text, has_pictures=bool(question.pictures))
+    if guess is None or guess is Route.SETUP:
+        return await bot.services.setup_help.read(question, guild_id)
+    return Reading(guess)
+
+
+async def help_set_up(asker: Asker, question: Question, reading: Reading, reply: StreamedReply) -> str:
+    """Answer from the guide, then say what is missing here, with buttons that mend it. Returns the note below.
+
+    What is missing is looked up anew each time, also below an answer that was paid for before.
+    """
+    bot, guild = asker.client, asker.guild
+    names = {command.qualified_name for scope in (None, guild) for command in bot.tree.walk_commands(guild=scope)}
+    answer = await bot.services.setup_help.answer(question, reading, guild.id, names)
+    await reply.add(answer.text)
+    try:
+        missing = await _missing(asker, everything=reading.whole)
+    except UsageError as error:
+        log.warning("an answer about setting up says nothing of what is missing: %s", where(error))
+        return _note(answer)
+    if missing:
+        await reply.add("\n\n" + "\n".join(["**Still to do here**", *(f"- {one.words}" for one in missing)]))
+    if (fixes := FixesView(missing)).children:
+        reply.put_below(fixes)
+    return _note(answer)
+
+
+async def show_plan(asker: Asker, route: Route, question: Question, attachments: Sequence[discord.Attachment]) -> str:
+    """Show the plan of a league action below the message that asks for it; returns words where there is none."""
+    if route is Route.DELETE_CATEGORIES and not asker.user.guild_permissions.manage_channels:
+        return NOT_A_CHANNEL_MANAGER
+    if not await asker.runs_the_league():
+        return NOT_A_COMMISSIONER
+    plan = await _plan(asker, route, question, attachments)
+    if isinstance(plan, str):
+        return plan
+    await plan.reply()
+    return ""
+
+
+async def _plan(
+    asker: Asker, route: Route, question: Question, attachments: Sequence[discord.Attachment]
+) -> PlanView | str:
+    if route is Route.CREATE_WEEK:
+        urls = [attachment.url for attachment in attachments if is_picture(attachment)]
+        pictures = [Picture(data, url) for data, url in zip(question.pictures, urls, strict=False)]
+        return await plan_week(asker, text=question.text, pictures=pictures)
+    if route is Route.DELETE_CATEGORIES:
+        return await plan_deletion(asker, question.text, in_plain_language=True)
+    if route is Route.ANNOUNCE_ADVANCE:
+        return await plan_advance_from(asker, question.text)
+    return await plan_tags(asker, question.text)
+
+
+async def _missing(asker: Asker, *, everything: bool) -> list[Missing]:
+    """For whoever may do something about it; others see it below the whole path alone."""
+    found = await look_at(asker.client, asker.guild)
+    if everything:
+        return found
+    may = asker.user.guild_permissions
+    return found[:MOST_MISSING] if may.manage_guild or may.manage_channels else []
+
+
+def _note(answer: SetupAnswer) -> str:
+    if answer.asked_before is not None:
+        when = discord.utils.format_dt(answer.asked_before, "R")
+        return f"Asked here {when} already: this answer is from memory and cost $0."
+    return "I stopped here: answers have a length limit. Ask me about one step." if answer.cut_off else ""

@@ -1,0 +1,133 @@
+"""The plan of a deletion: exactly which categories and channels go. A snapshot is kept first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import discord
+
+from bot.client import Trilo
+from bot.league.layout import Layout
+from bot.league.limits import CATEGORIES_AT_ONCE
+from bot.league.names import week_of
+from bot.usage.receipts import Receipt
+from bot.usage.server_settings import ServerSettings
+from cogs._asker import Asker
+from cogs._categories import delete_categories, untouchable
+from cogs._layouts import copy_of, lost_overwrites
+from cogs._views.figures import counted
+from cogs._views.owned import Pick
+from cogs._views.plan import PlanView
+from cogs._views.tables import cut, plain
+
+
+class DeletionPlanView(PlanView):
+    """Delete categories. What is deleted is what was shown."""
+
+    action = "league deleted"
+    needs_manage_channels = True
+    danger = True
+
+    def __init__(
+        self,
+        asker: Asker,
+        category_ids: Sequence[int],
+        *,
+        receipt: Receipt | None = None,
+        shows_money: bool = False,
+    ) -> None:
+        super().__init__(asker, "/league delete", receipt, shows_money=shows_money)
+        self._ids = list(category_ids)
+        self._too_many = max(0, len(self._ids) - CATEGORIES_AT_ONCE)
+        self._ids = self._ids[:CATEGORIES_AT_ONCE]
+        self._settings = ServerSettings(asker.guild.id)
+        self._refused: Mapping[int, str] = {}
+        self._shown = Layout()
+
+    @property
+    def categories(self) -> list[discord.CategoryChannel]:
+        """Those that are still there and may be deleted, in the server's order."""
+        found = [category for category in self.guild.categories if category.id in self._ids]
+        return [category for category in found if category.id not in self._refused]
+
+    async def load(self) -> None:
+        """What is there now, and what of it may be touched."""
+        self._settings = await self.tracker.settings.of(self.guild.id)
+        self._refused = {
+            category.id: why
+            for category in self.guild.categories
+            if category.id in self._ids
+            and (why := untouchable(category, self.asker.user, self._settings, asked_in=self.asker.channel_id))
+            is not None
+        }
+        self._shown = copy_of(self.categories)
+
+    def heading(self) -> str:
+        """How much goes."""
+        return f"Delete {counted(len(self._shown.categories), 'category', 'categories')}?"
+
+    def lines(self) -> Sequence[str]:
+        """Each category, then each of its channels."""
+        lines = []
+        for category in self._shown.categories:
+            week = "" if week_of(category.name) is not None else " · ⚠️ its name isn't a week's"
+            lines.append(f"**{plain(category.name)}** ({counted(len(category.channels), 'channel')}){week}")
+            lines += [f"- `{plain(channel.name)}`" for channel in category.channels]
+        return lines
+
+    def below(self) -> str:
+        """What is kept, and what isn't touched."""
+        words = []
+        if self._shown.categories:
+            words.append(
+                "**All messages in them are gone for good.** I keep names, order, topics and permissions for 90 days: "
+                "`/league restore` builds them again."
+            )
+        named = {category.id: category.name for category in self.guild.categories}
+        words += [f"Not **{plain(named.get(category_id, '?'))}**: {why}." for category_id, why in self._refused.items()]
+        if self._too_many:
+            words.append(f"I delete {CATEGORIES_AT_ONCE} categories at once; {self._too_many} more are left out.")
+        return "\n".join(words)
+
+    def obstacles(self) -> Sequence[str]:
+        """Nothing to delete."""
+        if self._shown.categories:
+            return ()
+        return ["There is nothing here that I could delete. Which weeks or categories?"]
+
+    def carry_out_label(self) -> str:
+        """All of it, counted."""
+        channels = counted(self._shown.channels, "channel")
+        return f"Delete {counted(len(self._shown.categories), 'category', 'categories')} with {channels}"
+
+    def controls(self) -> list[discord.ui.ActionRow[Any]]:
+        """A list to take categories out again."""
+        if len(self._shown.categories) < 2:
+            return []
+        options = [
+            discord.SelectOption(label=cut(f"Keep {category.name}", 100), value=str(category.id))
+            for category in self.categories
+        ]
+        return [discord.ui.ActionRow(Pick(options, self._keep, custom_id="plan:keep", placeholder="Keep one of them"))]
+
+    def planned(self) -> dict[str, Any]:
+        """What goes."""
+        titles = [category.name for category in self._shown.categories]
+        return {"titles": titles, "channels": self._shown.channels}
+
+    async def carry_out(self, interaction: discord.Interaction[Trilo]) -> tuple[str, dict[str, Any]]:
+        """Keep the snapshot, then delete."""
+        layout, categories = self._shown, self.categories
+        actor = interaction.user.id
+        snapshot_id = await self.league.keep_snapshot(self.guild.id, layout.model_dump(), actor=actor)
+        reason = f"/league delete by {interaction.user} ({actor})"
+        await delete_categories(categories, self.progress, reason=reason)
+        gone = ", ".join(f"**{plain(category.name)}**" for category in layout.categories)
+        lost = lost_overwrites(self.guild, layout)
+        note = f"\n-# {counted(lost, 'permission')} there can't be restored: I don't have them myself." if lost else ""
+        channels = counted(layout.channels, "channel")
+        told = f"🗑️ Deleted: {gone} ({channels}). `/league restore` builds them again, without messages.{note}"
+        return told, {"categories": [category.id for category in categories], "snapshot": snapshot_id}
+
+    async def _keep(self, interaction: discord.Interaction[Trilo], values: list[str]) -> None:
+        self._ids = [category_id for category_id in self._ids if str(category_id) != values[0]]
+        await self.redraw(interaction)

@@ -1,0 +1,188 @@
+"""The plan of a week: which channels will be made for which games, every row of it to be corrected first."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import discord
+
+from bot.client import Trilo
+from bot.league.games import Game, games_text, parse_games
+from bot.league.tagging import Guests, players_of, team_name
+from bot.league.team_list import Row, TeamList
+from bot.league.week_plan import WeekPlan, obstacles, title_of
+from bot.usage.receipts import Receipt
+from cogs._asker import Asker
+from cogs._views.figures import counted
+from cogs._views.owned import Press
+from cogs._views.plan import PlanView
+from cogs._views.tables import plain
+from cogs._views.week_form import WeekForm
+from cogs._week import create_week, roles_to_mention
+
+MOST_GUESTS = 10
+
+
+class WeekPlanView(PlanView):
+    """Create a week. `games` are as read or typed, `unread` what of it wasn't understood, `teams` the server's list."""
+
+    action = "league created"
+
+    def __init__(
+        self,
+        asker: Asker,
+        plan: WeekPlan,
+        *,
+        games: Sequence[Game],
+        unread: Sequence[str] = (),
+        teams: TeamList,
+        commissioner_role_id: int | None = None,
+        receipt: Receipt | None = None,
+        shows_money: bool = False,
+        picture: str = "",
+    ) -> None:
+        super().__init__(asker, "/league create", receipt, shows_money=shows_money, picture=picture)
+        self.games = list(games)
+        self.unread = list(unread)
+        self._teams = teams
+        self._commissioner_role_id = commissioner_role_id
+        self.plan = replace(plan, rows=tuple(teams.rows(self.games)))
+
+    @property
+    def text(self) -> str:
+        """The games as they are edited: one a line, with what wasn't understood at the end, so that nothing is lost."""
+        return "\n".join(filter(None, [games_text(self.games), *self.unread]))
+
+    def heading(self) -> str:
+        """The week and how many games."""
+        return f"{plain(self.plan.title) if self.plan.title else 'Which week?'}: {counted(len(self.plan.rows), 'game')}"
+
+    def lines(self) -> Sequence[str]:
+        """A channel a line, with its game and what is doubtful about it."""
+        return [_line(number, row, self.plan) for number, row in enumerate(self.plan.rows, 1)]
+
+    def below(self) -> str:
+        """Who will see the channels, who is tagged, and what to look at."""
+        words = [f"A category **{plain(self.plan.title)}** with these channels will be created."]
+        if self.plan.doubtful:
+            words.append(f"Please look at {counted(self.plan.doubtful, 'row')} marked ⚠️; **Edit** corrects them.")
+        if self.plan.private:
+            words.append("**Private**: only a game's players, whoever runs the league and I see its channel.")
+        if (self.plan.private or self.plan.tag) and (alone := sum(not players_of(row) for row in self.plan.rows)):
+            words.append(f"Nobody is known to play in {counted(alone, 'game')}: `/league teams` says who plays whom.")
+        if self.plan.tag and (silent := self._silent_roles()):
+            words.append(f"{silent} won't be pinged: that role may not be mentioned.")
+        if any(category.name.casefold() == self.plan.title.casefold() for category in self.guild.categories):
+            words.append("There is a category of that name already; this makes another.")
+        return "\n".join(words)
+
+    def obstacles(self) -> Sequence[str]:
+        """What Discord, or what was typed, doesn't allow."""
+        found = obstacles(self.plan, channels_now=len(self.guild.channels))
+        found += [f"I don't understand “{plain(part)[:80]}”. **Edit** it to `Texans vs Colts`." for part in self.unread]
+        if not self.guild.me.guild_permissions.manage_channels:
+            found.append("I need the **Manage Channels** permission: Server Settings → Roles → my role.")
+        return found
+
+    def carry_out_label(self) -> str:
+        """How many channels."""
+        return f"Create {counted(len(self.plan.rows), 'channel')}"
+
+    def controls(self) -> list[discord.ui.ActionRow[Any]]:
+        """Edit, private or not, tagged or not, and who else."""
+        private, tag = self.plan.private, self.plan.tag
+        rows = [
+            discord.ui.ActionRow[Any](
+                Press("Edit", self._edit, custom_id="plan:edit", opens_form=True, style=discord.ButtonStyle.primary),
+                Press(f"Private: {'on' if private else 'off'}", self._switch_private, custom_id="plan:private"),
+                Press(f"Tag players: {'on' if tag else 'off'}", self._switch_tag, custom_id="plan:tag"),
+            )
+        ]
+        if private or tag:
+            rows.append(discord.ui.ActionRow(PickGuests(self)))
+        return rows
+
+    def planned(self) -> dict[str, Any]:
+        """The week."""
+        return {"week": self.plan.week, "title": self.plan.title}
+
+    async def carry_out(self, interaction: discord.Interaction[Trilo]) -> tuple[str, dict[str, Any]]:
+        """Create everything; the result links to each channel."""
+        mentionable = roles_to_mention(self.guild, interaction.permissions)
+        category, channels = await create_week(
+            self.guild,
+            self.plan,
+            commissioner_role_id=self._commissioner_role_id,
+            mentionable=mentionable,
+            reason=f"/league create by {interaction.user} ({interaction.user.id})",
+            progress=self.progress,
+        )
+        links = " ".join(channel.mention for channel in channels)
+        told = f"✅ **{plain(category.name)}** is there, with {counted(len(channels), 'channel')}.\n{links}"
+        return told, {"category": category.id, "channels": len(channels)}
+
+    def change(self, title: str, text: str) -> None:
+        """Take over what was typed under Edit. What is still as it was read keeps its doubts."""
+        as_read = {(game.away, game.home): game for game in self.games}
+        games, self.unread = parse_games(text)
+        self.games = [as_read.get((game.away, game.home), game) for game in games]
+        week = self.plan.week if title == self.plan.title else None
+        self.plan = replace(self.plan, title=title_of(None, title), week=week, rows=tuple(self._teams.rows(self.games)))
+
+    def invite(self, guests: Guests) -> None:
+        """Let these in and tag them as well."""
+        self.plan = replace(self.plan, guests=guests)
+
+    async def _edit(self, interaction: discord.Interaction[Trilo]) -> None:
+        await interaction.response.send_modal(WeekForm(self))
+
+    async def _switch_private(self, interaction: discord.Interaction[Trilo]) -> None:
+        self.plan = replace(self.plan, private=not self.plan.private)
+        await self.redraw(interaction)
+
+    async def _switch_tag(self, interaction: discord.Interaction[Trilo]) -> None:
+        self.plan = replace(self.plan, tag=not self.plan.tag)
+        await self.redraw(interaction)
+
+    def _silent_roles(self) -> str:
+        mentionable = roles_to_mention(self.guild, self.asker.permissions)
+        return ", ".join(f"<@&{role}>" for role in self.plan.guests.roles if role not in mentionable)
+
+
+class PickGuests(discord.ui.MentionableSelect[Any]):
+    """Roles and members to let in and tag besides the players."""
+
+    def __init__(self, view: WeekPlanView) -> None:
+        guests = view.plan.guests
+        kinds = discord.SelectDefaultValueType
+        super().__init__(
+            custom_id="plan:guests",
+            placeholder="Also let in and tag",
+            min_values=0,
+            max_values=MOST_GUESTS,
+            default_values=[
+                *(discord.SelectDefaultValue(id=role, type=kinds.role) for role in guests.roles),
+                *(discord.SelectDefaultValue(id=member, type=kinds.user) for member in guests.members),
+            ],
+        )
+        self._plan = view
+
+    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
+        """Hand them on; everyone's role is no guest."""
+        await interaction.response.defer()
+        roles = [one.id for one in self.values if isinstance(one, discord.Role) and not one.is_default()]
+        members = [one.id for one in self.values if not isinstance(one, discord.Role)]
+        self._plan.invite(Guests(tuple(roles), tuple(members)))
+        await self._plan.redraw(interaction)
+
+
+def _line(number: int, row: Row, plan: WeekPlan) -> str:
+    """`1.` the channel, the game, its players where that matters, and doubts."""
+    who = ""
+    if (plan.private or plan.tag) and (players := players_of(row)):
+        who = " · " + " ".join(f"<@{user_id}>" for user_id in players)
+    game = f"{plain(team_name(row.away))} vs {plain(team_name(row.home))}"
+    doubts = f"\n   -# ⚠️ {'; '.join(row.doubts)}" if row.is_doubtful else ""
+    return (
+        f"{number}. `{plain(row.channel) if row.channel else '?'}` · {discord.utils.escape_markdown(game)}{who}{doubts}"
+    )

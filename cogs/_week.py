@@ -1,0 +1,84 @@
+"""Creating a week: its category, a channel for each game, and in each the players' tags; all of it or nothing (I32)."""
+
+from collections.abc import Collection
+from typing import Any
+
+import discord
+
+from bot.league.tagging import Guests, Tag, players_of, tag_for, team_name
+from bot.league.team_list import Row
+from bot.league.week_plan import WeekPlan
+from cogs._layouts import Progress
+from cogs._undo import all_or_nothing
+
+
+async def create_week(
+    guild: discord.Guild,
+    plan: WeekPlan,
+    *,
+    commissioner_role_id: int | None,
+    mentionable: Collection[int],
+    reason: str,
+    progress: Progress,
+) -> tuple[discord.CategoryChannel, list[discord.TextChannel]]:
+    """Carry the plan out. `mentionable` are the roles that the person may mention; others are named without a ping.
+
+    Raises `TakenBackError`.
+    """
+    channels: list[discord.TextChannel] = []
+    total = 1 + len(plan.rows)
+    async with all_or_nothing() as undo:
+        category = await guild.create_category(plan.title, reason=reason)
+        undo.add(f"the category {category.name}", category.delete)
+        await progress(1, total)
+        for row in plan.rows:
+            overwrites = _private(guild, row, plan.guests, commissioner_role_id) if plan.private else {}
+            channel = await guild.create_text_channel(
+                row.channel, category=category, topic=_topic(plan, row), overwrites=overwrites, reason=reason
+            )
+            undo.add(f"#{channel.name}", channel.delete)
+            channels.append(channel)
+            if plan.tag and (tag := tag_for(row, plan.guests)) is not None:
+                await channel.send(tag.text, allowed_mentions=pings(tag, mentionable))
+            await progress(1 + len(channels), total)
+    return category, channels
+
+
+def pings(tag: Tag, mentionable: Collection[int]) -> discord.AllowedMentions:
+    """Whom a tag really mentions: the members, and of the roles those that the person may mention."""
+    return discord.AllowedMentions(
+        everyone=False,
+        users=[discord.Object(user_id) for user_id in tag.user_ids],
+        roles=[discord.Object(role_id) for role_id in tag.role_ids if role_id in mentionable],
+    )
+
+
+def roles_to_mention(guild: discord.Guild, permissions: discord.Permissions) -> frozenset[int]:
+    """The roles that a person with these permissions may mention, ours included: never everyone's (I27)."""
+    return frozenset(
+        role.id for role in guild.roles if not role.is_default() and (role.mentionable or permissions.mention_everyone)
+    )
+
+
+def _private(
+    guild: discord.Guild, row: Row, guests: Guests, commissioner_role_id: int | None
+) -> dict[Any, discord.PermissionOverwrite]:
+    """Only the players, the guests, whoever runs the league and the bot itself see the channel.
+
+    Manage Channels is enough for that: permissions that we hold ourselves can be given while a channel is created.
+    """
+    seen = discord.PermissionOverwrite(view_channel=True, send_messages=True, read_message_history=True)
+    overwrites: dict[Any, discord.PermissionOverwrite] = {
+        guild.default_role: discord.PermissionOverwrite(view_channel=False),
+        guild.me: seen,
+    }
+    for role_id in (*guests.roles, *([commissioner_role_id] if commissioner_role_id is not None else [])):
+        if (role := guild.get_role(role_id)) is not None:
+            overwrites[role] = seen
+    for user_id in (*players_of(row), *guests.members):
+        overwrites[discord.Object(user_id, type=discord.Member)] = seen
+    return overwrites
+
+
+def _topic(plan: WeekPlan, row: Row) -> str:
+    return f"{plan.title}: {team_name(row.away)} vs {team_name(row.home)}"

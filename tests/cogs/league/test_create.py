@@ -1,0 +1,243 @@
+"""Creating a week: typed or from a picture, corrected, created by one press of the same person, or not at all."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import discord
+import pytest
+import simcord
+
+from cogs._access import NOT_A_COMMISSIONER
+from cogs._views.owned import NOT_YOURS
+from cogs._views.plan import PlanView
+from tests.cogs.league.helpers import League, labels, make_week, refused, shown
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+GAMES = "Texans vs Colts, Chiefs at Broncos"
+READ = {
+    "week": 8,
+    "title": None,
+    "games": [
+        {"away": "Houston Texans", "home": "Colts", "confidence": 0.97},
+        {"away": "Chiefs", "home": "Brncos", "confidence": 0.55},
+    ],
+    "question": None,
+}
+
+
+async def plan(league: League, who: simcord.MemberActor, **options: Any) -> Any:
+    result = await who.slash(league.channel, "league create", **options)
+    assert result.acknowledged
+    assert result.response.ephemeral
+    return result.response
+
+
+async def test_typed_games_become_a_category_with_a_channel_each(league: League):
+    """Nothing is made before the press; reading what the rules understand costs nothing."""
+    view = await plan(league, league.commissioner, week=7, games=GAMES)
+    assert shown(view) == (
+        "## Week 7: 2\xa0games\n"
+        "1. `texans-vs-colts` · Texans vs Colts\n"
+        "2. `chiefs-vs-broncos` · Chiefs vs Broncos\n"
+        "A category **Week 7** with these channels will be created."
+    )
+    assert labels(view) == {
+        "Edit": True, "Private: off": True, "Tag players: off": True, "Create 2\xa0channels": True, "Cancel": True,
+    }  # fmt: skip
+    assert league.layout() == {"": ["general"]}
+    await league.commissioner.click(view, custom_id="plan:go")
+    assert league.layout() == {"": ["general"], "Week 7": ["texans-vs-colts", "chiefs-vs-broncos"]}
+    [category] = league.real.categories
+    assert [channel.topic for channel in category.text_channels] == [
+        "Week 7: Texans vs Colts",
+        "Week 7: Chiefs vs Broncos",
+    ]
+    mentions = " ".join(channel.mention for channel in category.text_channels)
+    assert shown(view) == f"✅ **Week 7** is there, with 2\xa0channels.\n{mentions}"
+    facts = {"week": 7, "title": "Week 7", "channels": 2, "category": category.id, "cost_nano_usd": 0, "tokens": 0}
+    assert await league.history() == [(str(league.commissioner.id), "league created", facts)]
+    assert await league.calls() == {}
+
+
+async def test_a_picture_is_read_shown_and_corrected(league: League, model_says: Any):
+    """Doubtful rows are marked; what the reading cost is on the plan and in the history."""
+    model_says("WeekRead", READ)
+    view = await plan(league, league.builder, picture=("week.png", PNG))
+    text = shown(view)
+    assert text.startswith("## Week 8: 2\xa0games\n1. `texans-vs-colts` · Texans vs Colts\n2. `chiefs-vs-broncos` · ")
+    assert "⚠️" in text.split("\n2. ")[1]
+    assert "Please look at 1\xa0row marked ⚠️; **Edit** corrects them." in text
+    gallery = [part for part in view.message.components[0].children if isinstance(part, discord.MediaGalleryComponent)]
+    assert len(gallery) == 1
+    form = await league.builder.click(view, custom_id="plan:edit")
+    typed = "Texans vs Colts\nChiefs vs Broncos\nEagles vs Giants"
+    await league.builder.submit_modal(form, {"title": "Week 8 🏈", "games": typed})
+    assert "## Week 8 🏈: 3\xa0games" in shown(view)
+    await league.builder.click(view, custom_id="plan:go")
+    assert league.layout()["Week 8 🏈"] == ["texans-vs-colts", "chiefs-vs-broncos", "eagles-vs-giants"]
+    report = await league.bot.services.tracker.reports.spend(league.guild.id, "all", "operation")
+    assert [(row.key, row.calls) for row in report.rows] == [("command_extract_create_params", 1)]
+    [(_, _, facts)] = await league.history()
+    assert facts["cost_nano_usd"] == report.total.cost_nano_usd > 0
+    assert facts["tokens"] == report.total.total_tokens
+
+
+async def test_what_isnt_understood_is_kept_for_the_form(league: League):
+    """Bad input gets an answer and loses nothing."""
+    view = await plan(league, league.builder, week=7, games="Texans vs Colts, and so on")
+    assert "I don't understand “and so on”. **Edit** it to `Texans vs Colts`." in shown(view)
+    assert labels(view)["Create 1\xa0channel"] is False
+    form = await league.builder.click(view, custom_id="plan:edit")
+    assert "Texans vs Colts\\nand so on" in repr(form.modal)
+    await league.builder.submit_modal(form, {"title": "Week 7", "games": "Texans vs Colts"})
+    assert labels(view)["Create 1\xa0channel"] is True
+
+
+async def test_without_anything_the_plan_asks(league: League):
+    view = await plan(league, league.builder)
+    assert shown(view).startswith("## Which week?: 0\xa0games\n")
+    assert "Which week is it? Say so under **Edit**." in shown(view)
+    assert "There is no game yet." in shown(view)
+
+
+async def test_private_channels_let_in_the_players_and_the_commissioners_alone(league: League):
+    view = await plan(league, league.commissioner, week=7, games=GAMES, private=True)
+    assert "**Private**: only a game's players, whoever runs the league and I see its channel." in shown(view)
+    assert "Nobody is known to play in 1\xa0game" in shown(view)
+    await league.commissioner.click(view, custom_id="plan:go")
+    first, second = league.real.categories[0].text_channels
+    allowed = {target.id for target, over in first.overwrites.items() if over.view_channel}
+    me, role = league.real.me.id, league.commissioner_role.id
+    assert allowed == {league.ann.id, league.bob.id, role, me}
+    assert first.overwrites_for(league.real.default_role).view_channel is False
+    assert {target.id for target, over in second.overwrites.items() if over.view_channel} == {role, me}
+
+
+async def test_players_and_guests_are_tagged_and_nobody_else(league: League):
+    """I27: a role that the person may not mention is named without a ping."""
+    quiet = league.guild.create_role("Referees")
+    view = await plan(league, league.commissioner, week=7, games="Texans vs Colts")
+    await league.commissioner.click(view, custom_id="plan:tag")
+    await league.commissioner.select(view, [quiet, league.server.member.user], custom_id="plan:guests")
+    assert f"<@&{quiet.id}> won't be pinged: that role may not be mentioned." in shown(view)
+    await league.commissioner.click(view, custom_id="plan:go")
+    [channel] = league.real.categories[0].text_channels
+    [message] = [message async for message in channel.history()]
+    assert message.content == (
+        f"**Texans** (<@{league.ann.id}>) vs **Colts** (<@{league.bob.id}>): agree here on when you play, and say so "
+        f"with the time zone.\nWith you: <@&{quiet.id}> <@{league.server.member.id}>"
+    )
+    assert league.pinged(message) == ({league.ann.id, league.bob.id, league.server.member.id}, set())
+
+
+async def test_it_may_be_pressed_only_while_they_may(league: League):
+    """I26, I27: refused once the role is gone."""
+    view = await plan(league, league.commissioner, week=7, games=GAMES)
+    league.env.backend.remove_member_role(league.guild.id, league.commissioner.id, league.commissioner_role.id)
+    assert await refused(await league.commissioner.click(view, custom_id="plan:go")) == NOT_A_COMMISSIONER
+    assert league.layout() == {"": ["general"]}
+
+
+async def test_a_member_is_refused_without_a_call(league: League):
+    """I26, I27: our own check, whatever Discord shows."""
+    result = await league.ann.slash(league.channel, "league create", week=7, games="whatever they say")
+    assert result.response.content == NOT_A_COMMISSIONER
+    message = await league.say(league.ann, "create week 7: Texans vs Colts")
+    assert message.content == NOT_A_COMMISSIONER
+    assert await league.calls() == {}
+
+
+@pytest.fixture
+def at_step(league: League, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], None]:
+    """Do something once so many steps of a plan are done."""
+
+    def at(step: int, do: Callable[[], None]) -> None:
+        async def progress(_view: PlanView, done: int, _total: int) -> None:
+            if done == step:
+                do()
+
+        monkeypatch.setattr(PlanView, "progress", progress)
+
+    return at
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+async def test_a_failure_half_way_takes_everything_back(league: League, step: int, at_step: Any):
+    """I32: whichever step fails, nothing stays, the person is told, and the plan can be tried again."""
+    view = await plan(league, league.commissioner, week=7, games=GAMES)
+    await league.commissioner.click(view, custom_id="plan:tag")
+    what = ("POST", "/guilds/*/channels") if step < 3 else ("POST", "/channels/*/messages")
+    at_step(min(step, 2) - (step == 3), lambda: league.fail(*what, status=403, code=50013))
+    press = await league.commissioner.click(view, custom_id="plan:go")
+    assert press.followups[0].content == (
+        "Discord doesn't let me do that here. A server admin can check my permissions in this channel. "
+        "I took back what I had done, so that nothing has changed."
+    )
+    assert len(league.env.errors) == 1
+    assert league.layout() == {"": ["general"]}
+    assert [(action, facts["result"]) for _, action, facts in await league.history()] == [
+        ("league created", "rolled back")
+    ]
+    assert labels(view)["Create 2\xa0channels"] is True
+    at_step(99, lambda: None)
+    await league.commissioner.click(view, custom_id="plan:go")
+    assert league.layout() == {"": ["general"], "Week 7": ["texans-vs-colts", "chiefs-vs-broncos"]}
+
+
+async def test_what_cant_be_taken_back_is_named(league: League, at_step: Any):
+    """I32: honestly, where even taking back fails."""
+
+    def break_down() -> None:
+        league.fail("POST", "/guilds/*/channels", status=400, code=30013)
+        league.fail("DELETE", "/channels/*", status=403, code=50013, times=None)
+
+    view = await plan(league, league.commissioner, week=7, games=GAMES)
+    at_step(2, break_down)
+    press = await league.commissioner.click(view, custom_id="plan:go")
+    assert press.followups[0].content == (
+        "This server has as many channels as Discord allows: 500. Delete old weeks first: `/league delete`. I took "
+        "back what I had done, but for #texans-vs-colts, the category Week 7. Please see to that by hand."
+    )
+    assert len(league.env.errors) == 1
+
+
+async def test_discords_limits_are_met_with_words(league: League):
+    """Fifty channels a category, five hundred a server."""
+    many = ", ".join(f"Team {number} vs Team {number + 100}" for number in range(51))
+    view = await plan(league, league.builder, week=7, games=many)
+    assert "51 games, but Discord allows 50 channels in a category." in shown(view)
+    assert labels(view)["Create 51\xa0channels"] is False
+    for number in range(10):
+        make_week(league, 20 + number, [f"a{index}-vs-b{index}" for index in range(48)])
+    view = await plan(
+        league,
+        league.builder,
+        week=7,
+        games="A vs B, C vs D, E vs F, G vs H, I vs J, K vs L, M vs N, O vs P, Q vs R, S vs T",
+    )
+    assert "This needs 11 channels (the category counts), and this server has room for 9" in shown(view)
+
+
+async def test_the_bots_own_permission_is_looked_at(league: League, simcord_env: simcord.Env):
+    role = league.guild.roles[simcord_env.bot.user.name]
+    league.env.backend.edit_role(
+        league.guild.id, role.id, {"permissions": discord.Permissions(send_messages=True, view_channel=True).value}
+    )
+    view = await plan(league, league.builder, week=7, games=GAMES)
+    assert "I need the **Manage Channels** permission" in shown(view)
+
+
+async def test_by_mention_the_plan_stands_below_the_message(league: League):
+    """Plain language leads to the same plan; the asker's press alone carries it out."""
+    message = await league.say(league.commissioner, "create week 7: Texans vs Colts, Chiefs vs Broncos")
+    assert shown(message).startswith("## Week 7: 2\xa0games\n1. `texans-vs-colts` · Texans vs Colts\n")
+    assert "-# Reading this took " in shown(message)
+    assert "$" not in shown(message)  # a commissioner may not see what the server spends
+    assert await refused(await league.ann.click(message, custom_id="plan:go")) == NOT_YOURS
+    await league.commissioner.click(message, custom_id="plan:go")
+    assert league.layout() == {"": ["general"], "Week 7": ["texans-vs-colts", "chiefs-vs-broncos"]}
+    message = await league.say(league.server.owner, "create week 8: Texans vs Colts")
+    assert " and cost $0.0001" in shown(message)
