@@ -1,7 +1,6 @@
 """Where a message goes: to the conversation, to help with setting up, or to a plan of a league action."""
 
 import logging
-from collections.abc import Sequence
 
 import discord
 
@@ -14,9 +13,8 @@ from bot.words import where
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER
 from cogs._asker import Asker
 from cogs._league_advance import plan_advance_from
-from cogs._league_planning import Picture, plan_deletion, plan_tags, plan_week
+from cogs._league_planning import plan_deletion, plan_tags, plan_week
 from cogs._messages import StreamedReply
-from cogs._reading import is_picture
 from cogs._server_look import Missing, look_at
 from cogs._views.plan import PlanView
 from cogs._views.server_look import FixesView
@@ -59,26 +57,22 @@ async def help_set_up(asker: Asker, question: Question, reading: Reading, reply:
     return _note(answer)
 
 
-async def show_plan(asker: Asker, route: Route, question: Question, attachments: Sequence[discord.Attachment]) -> str:
+async def show_plan(asker: Asker, route: Route, question: Question) -> str:
     """Show the plan of a league action below the message that asks for it; returns words where there is none."""
     if route is Route.DELETE_CATEGORIES and not asker.user.guild_permissions.manage_channels:
         return NOT_A_CHANNEL_MANAGER
     if not await asker.runs_the_league():
         return NOT_A_COMMISSIONER
-    plan = await _plan(asker, route, question, attachments)
+    plan = await _plan(asker, route, question)
     if isinstance(plan, str):
         return plan
     await plan.reply()
     return ""
 
 
-async def _plan(
-    asker: Asker, route: Route, question: Question, attachments: Sequence[discord.Attachment]
-) -> PlanView | str:
+async def _plan(asker: Asker, route: Route, question: Question) -> PlanView | str:
     if route is Route.CREATE_WEEK:
-        urls = [attachment.url for attachment in attachments if is_picture(attachment)]
-        pictures = [Picture(data, url) for data, url in zip(question.pictures, urls, strict=False)]
-        return await plan_week(asker, text=question.text, pictures=pictures)
+        return await plan_week(asker, text=question.text, pictures=question.pictures)
     if route is Route.DELETE_CATEGORIES:
         return await plan_deletion(asker, question.text, in_plain_language=True)
     if route is Route.ANNOUNCE_ADVANCE:

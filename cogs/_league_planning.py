@@ -6,7 +6,6 @@ SDK's errors; every function raises `DatabaseUnavailableError`.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import discord
 
@@ -23,19 +22,11 @@ from cogs._views.tag_plan import TagPlanView
 from cogs._views.week_plan import WeekPlanView
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture as the model gets it (a data address), and where people can see it."""
-
-    data: str
-    url: str
-
-
 async def plan_week(
     asker: Asker, *, text: str = "", games: str = "", week: int | None = None, title: str = "",
-    pictures: Sequence[Picture] = (), private: bool | None = None,
+    pictures: Sequence[str] = (), private: bool | None = None,
 ) -> WeekPlanView:  # fmt: skip
-    """A week from pictures or from what was typed; `private` None: as the server has set it.
+    """A week from pictures (data addresses) or from what was typed; `private` None: as the server has set it.
 
     Typed `games` need no model if they are understood; a `text` in plain language and pictures do.
     """
@@ -48,7 +39,7 @@ async def plan_week(
         names = [team.name for team in listed]
         with receipt() as paper:
             async with asker.tracking():
-                read = await services.league_commands.read_week(text or games, [one.data for one in pictures], names)
+                read = await services.league_commands.read_week(text or games, pictures, names)
     if read.games:
         unread = []
     week = read.week if week is None else week
@@ -67,7 +58,7 @@ async def plan_week(
         commissioner_role_id=settings.commissioner_role_id,
         receipt=paper,
         shows_money=await asker.sees_money(),
-        picture=pictures[0].url if pictures else "",
+        picture=pictures[0] if pictures else "",
     )
     view.question = read.question or ""
     return view

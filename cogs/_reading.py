@@ -62,7 +62,7 @@ async def pictures_of(message: discord.Message) -> Sequence[str]:
 
 async def picture_of(attachment: discord.Attachment) -> str | None:
     """A picture as a data address; None where its kind, its size or Discord doesn't allow that."""
-    if not is_picture(attachment):
+    if attachment.content_type not in PICTURE_TYPES or attachment.size > PICTURE_BYTES:
         return None
     try:
         data = await attachment.read()
@@ -70,11 +70,6 @@ async def picture_of(attachment: discord.Attachment) -> str | None:
         log.debug("attachment %d can't be read: %s", attachment.id, error.status)
         return None
     return f"data:{attachment.content_type};base64,{base64.b64encode(data).decode()}"
-
-
-def is_picture(attachment: discord.Attachment) -> bool:
-    """Whether it is of a kind and size that a model takes."""
-    return attachment.content_type in PICTURE_TYPES and attachment.size <= PICTURE_BYTES
 
 
 def replies_to(message: discord.Message, user_id: int) -> bool:

@@ -151,7 +151,7 @@ class ConversationCog(commands.Cog):
                 return await self._talk(question, reply)
             if reading.route is Route.SETUP:
                 return await help_set_up(asker, question, reading, reply)
-            return await show_plan(asker, reading.route, question, message.attachments)
+            return await show_plan(asker, reading.route, question)
 
     async def _talk(self, question: Question, reply: StreamedReply) -> str:
         ending = Ending()

@@ -10,7 +10,7 @@ from bot.client import Trilo, answer_privately
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._asker import Asker
 from cogs._league_advance import Wanted, plan_advance
-from cogs._league_planning import Picture, channels_named, plan_deletion, plan_tags, plan_week, roles_named
+from cogs._league_planning import channels_named, plan_deletion, plan_tags, plan_week, roles_named
 from cogs._reading import PICTURE_BYTES, picture_of
 from cogs._views.league_history import HistoryView
 from cogs._views.league_teams import TeamsView
@@ -72,7 +72,7 @@ class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks
             if (data := await picture_of(picture)) is None:
                 await answer_privately(interaction, NOT_A_PICTURE)
                 return
-            pictures = [Picture(data, picture.url)]
+            pictures = [data]
         asker = Asker.of(interaction)
         plan = await plan_week(asker, games=games or "", week=week, pictures=pictures, private=private)
         await plan.open(interaction)

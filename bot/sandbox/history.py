@@ -1,9 +1,14 @@
-"""Some weeks of made-up calls, so that `/token-stats` has something to show. They end yesterday: today is real."""
+"""Some weeks of made-up calls, so that `/token-stats` has something to show, and the league's teams.
+
+The calls end yesterday: today is real.
+"""
 
 import random
 from datetime import datetime, time, timedelta
 
-from bot.sandbox.world import World
+from bot.league.league_book import LeagueBook
+from bot.league.team_list import Team
+from bot.sandbox.world import TEAMS, World
 from bot.usage.ids import new_id
 from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage, UsageRecord
 from bot.usage.tracker import UsageTracker
@@ -46,6 +51,16 @@ async def write_history(tracker: UsageTracker, world: World) -> int:
         _write_call(tracker, who, "gpt-4o-mini", _NEWCOMERS_USAGE, at)
     await tracker.ledger.flush()
     return written + _NEWCOMERS_CALLS
+
+
+async def write_teams(league_book: LeagueBook, world: World) -> None:
+    """Give the world's league its teams, the first of them with players, unless it has some."""
+    if await league_book.teams(world.guild.id):
+        return
+    players = [member.id for member in world.members.values()]
+    unplayed = [None] * (len(TEAMS) - len(players))
+    teams = [Team(name, player) for name, player in zip(TEAMS, [*players, *unplayed], strict=True)]
+    await league_book.set_teams(world.guild.id, teams, actor=world.owner.id)
 
 
 def _who(world: World, user_id: int, operation: str, dice: random.Random) -> Attribution:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from bot.application import model_key, open_services
 from bot.client import Trilo
-from bot.sandbox.history import write_history
+from bot.sandbox.history import write_history, write_teams
 from bot.sandbox.preview import THINGS_TO_TRY, open_sandbox
 from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
@@ -41,6 +41,7 @@ async def run_sandbox(settings: Settings, port: int | None) -> None:
         bot = await stack.enter_async_context(Trilo(services, always_sync=True, shard_count=1))
         sandbox = await stack.enter_async_context(open_sandbox(bot, port=port))
         await write_history(services.tracker, sandbox.world)
+        await write_teams(services.league_book, sandbox.world)
         services.tracker.subscribe(console.show)
         print(f"Sandbox: {sandbox.url}", flush=True)
         print(THINGS_TO_TRY, file=sys.stderr, flush=True)

@@ -23,6 +23,25 @@ GAMES = (
     "ravens-vs-bengals",
     "niners-vs-rams",
 )
+TEAMS = (
+    "Texans",
+    "Colts",
+    "Chiefs",
+    "Broncos",
+    "Eagles",
+    "Giants",
+    "Bills",
+    "Dolphins",
+    "Ravens",
+    "Bengals",
+    "Niners",
+    "Rams",
+    "Packers",
+    "Bears",
+    "Cowboys",
+    "Jets",
+)
+"""Members play the first of them, in their order."""
 TOPICS = {
     "general": "Talk about the league. Mention @Trilo and it answers.",
     "trades": "Offers, counter-offers and regrets. The commissioner approves.",

@@ -1,5 +1,7 @@
 """A plan on the screen: what will be done, shown first, edited, and carried out only by a press of the same person."""
 
+import base64
+import io
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import perf_counter
@@ -29,14 +31,15 @@ PROGRESS_SECONDS = 1.3
 GONE = "That plan is from before I restarted, or it has expired. Ask me again for a fresh one: nothing was changed."
 _open: WeakValueDictionary[int, "PlanView"] = WeakValueDictionary()
 _DANGER = discord.Colour(0xE74C3C)
+_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 _CANCELLED = "Cancelled: nothing was changed."
 
 
 class PlanView(OwnedView):
     """One plan of one person. Subclasses say what it shows and how it is carried out.
 
-    `receipt` is what reading the request cost; `shows_money` whether that may be told in dollars. `picture` is an
-    address of the picture it was read from, `question` what the model asked back.
+    `receipt` is what reading the request cost; `shows_money` whether that may be told in dollars. `picture` is the
+    picture it was read from, as a data address, which stays beside it; `question` what the model asked back.
     """
 
     action = ""
@@ -56,7 +59,8 @@ class PlanView(OwnedView):
         super().__init__(asker, command)
         self.asker = asker
         self.receipt = receipt
-        self.picture = picture
+        self._picture = picture
+        self._picture_name = f"schedule.{_EXTENSIONS.get(picture[5:].partition(';')[0], 'png')}" if picture else ""
         self.over = ""
         self.question = ""
         self._shows_money = shows_money
@@ -106,7 +110,10 @@ class PlanView(OwnedView):
         await self.load()
         self.draw()
         reference = message.to_reference(fail_if_not_exists=False)
-        sent = await message.channel.send(view=self, reference=reference, allowed_mentions=NOBODY)
+        if not message.channel.permissions_for(self.guild.me).attach_files:
+            self._picture_name = ""
+            self.draw()
+        sent = await message.channel.send(view=self, reference=reference, allowed_mentions=NOBODY, **self.attached())
         self._edit_message, self.message_id = sent.edit, sent.id
         _open[sent.id] = self
 
@@ -115,6 +122,14 @@ class PlanView(OwnedView):
         await super().send(interaction)
         if self.message_id is not None:
             _open[self.message_id] = self
+
+    def attached(self) -> dict[str, Any]:
+        """The picture, sent along once: it is the message's own from then on."""
+        if not self._picture_name:
+            return {}
+        content = base64.b64decode(self._picture.partition(",")[2])
+        self._picture = ""
+        return {"file": discord.File(io.BytesIO(content), self._picture_name)}
 
     async def refusal(self, interaction: discord.Interaction[Trilo]) -> str | None:
         """Words for whoever may not do this, or not any more (I27)."""
@@ -125,9 +140,9 @@ class PlanView(OwnedView):
     def draw(self) -> None:
         """The plan with its controls; while it is carried out, and afterwards, what became of it."""
         if self.over or self._working:
-            self.frame(*self._picture(), discord.ui.TextDisplay(self.over or self.note))
+            self.frame(*self._gallery(), discord.ui.TextDisplay(self.over or self.note))
             return
-        items: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(f"## {self.heading()}"), *self._picture()]
+        items: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(f"## {self.heading()}"), *self._gallery()]
         pages = self._pages()
         self._page = min(self._page, len(pages) - 1)
         if pages[self._page]:
@@ -238,8 +253,10 @@ class PlanView(OwnedView):
             Press("Cancel", self._cancel, custom_id="plan:cancel"),
         )
 
-    def _picture(self) -> list[discord.ui.Item[Any]]:
-        return [discord.ui.MediaGallery(discord.MediaGalleryItem(self.picture))] if self.picture else []
+    def _gallery(self) -> list[discord.ui.Item[Any]]:
+        if not self._picture_name:
+            return []
+        return [discord.ui.MediaGallery(discord.MediaGalleryItem(f"attachment://{self._picture_name}"))]
 
     def _cost_words(self) -> str:
         paper = self.receipt

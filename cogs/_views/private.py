@@ -37,9 +37,15 @@ class PrivateView(discord.ui.LayoutView):
 
     async def send(self, interaction: discord.Interaction[Trilo]) -> None:
         """Answer a deferred interaction with this view as a message of its own."""
-        sent = await interaction.followup.send(view=self, ephemeral=True, allowed_mentions=NOBODY, wait=True)
+        sent = await interaction.followup.send(
+            view=self, ephemeral=True, allowed_mentions=NOBODY, wait=True, **self.attached()
+        )
         # Not the interaction's own message: of a button's press that is the message that the button is on.
         self._edit_message, self.message_id = sent.edit, sent.id
+
+    def attached(self) -> dict[str, Any]:
+        """Files that go with it when it is first sent, as `send` takes them. Later edits keep them."""
+        return {}
 
     async def update(self, interaction: discord.Interaction[Trilo]) -> None:
         """Show it as it is laid out now, after an acknowledged press on it, which renews the time to edit it."""

@@ -55,7 +55,8 @@ class WeekPlanView(PlanView):
 
     def heading(self) -> str:
         """The week and how many games."""
-        return f"{plain(self.plan.title) if self.plan.title else 'Which week?'}: {counted(len(self.plan.rows), 'game')}"
+        title = plain(self.plan.title) if self.plan.title else "A new week"
+        return f"{title}: {counted(len(self.plan.rows), 'game') if self.plan.rows else 'no games yet'}"
 
     def lines(self) -> Sequence[str]:
         """A channel a line, with its game and what is doubtful about it."""
@@ -63,7 +64,9 @@ class WeekPlanView(PlanView):
 
     def below(self) -> str:
         """Who will see the channels, who is tagged, and what to look at."""
-        words = [f"A category **{plain(self.plan.title)}** with these channels will be created."]
+        words = []
+        if self.plan.title and self.plan.rows:
+            words.append(f"A category **{plain(self.plan.title)}** with these channels will be created.")
         if self.plan.doubtful:
             words.append(f"Please look at {counted(self.plan.doubtful, 'row')} marked ⚠️; **Edit** corrects them.")
         if self.plan.private:

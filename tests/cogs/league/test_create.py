@@ -71,7 +71,9 @@ async def test_a_picture_is_read_shown_and_corrected(league: League, model_says:
     assert "⚠️" in text.split("\n2. ")[1]
     assert "Please look at 1\xa0row marked ⚠️; **Edit** corrects them." in text
     gallery = [part for part in view.message.components[0].children if isinstance(part, discord.MediaGalleryComponent)]
-    assert len(gallery) == 1
+    assert [item.media.url.endswith("schedule.png") for part in gallery for item in part.items] == [True]
+    [attachment] = view.message.attachments
+    assert (attachment.filename, await attachment.read()) == ("schedule.png", PNG)
     form = await league.builder.click(view, custom_id="plan:edit")
     typed = "Texans vs Colts\nChiefs vs Broncos\nEagles vs Giants"
     await league.builder.submit_modal(form, {"title": "Week 8 🏈", "games": typed})
@@ -98,7 +100,7 @@ async def test_what_isnt_understood_is_kept_for_the_form(league: League):
 
 async def test_without_anything_the_plan_asks(league: League):
     view = await plan(league, league.builder)
-    assert shown(view).startswith("## Which week?: 0\xa0games\n")
+    assert shown(view).startswith("## A new week: no games yet\n⚠️ Which week is it?")
     assert "Which week is it? Say so under **Edit**." in shown(view)
     assert "There is no game yet." in shown(view)
 
