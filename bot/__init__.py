@@ -5,10 +5,12 @@ The rooms, in reading order:
     __main__      the command line                  settings      the only reader of configuration
     application   opens and closes everything       client        the Discord client
     usage/        the books: the one door to the model, prices, tokens, ledger, reports
-    assistant/    what we ask the model
+    league/       what a league action will do, as a plan: weeks, games, teams, times
+    assistant/    what we ask the model, and how a question is answered from our own guide
     alerts/       why an alert fired, and e-mail and webhooks
     words         errors as words for people        errors        the exception tree, drawn
     sandbox/      the bot inside a made-up Discord, with an offline stand-in for the model
 
-and beside `bot/`: `cogs/`, the front desk in Discord. Imports point one way: cogs → bot.assistant → bot.usage.
+and beside `bot/`: `cogs/`, the front desk in Discord. Imports point one way: cogs → bot.assistant → bot.league →
+bot.usage.
 """

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import traceback
 
 import discord
@@ -65,6 +66,8 @@ def refusal_words(error: app_commands.AppCommandError) -> str | None:
         return f"You need the {names} permission for that."
     if isinstance(error, app_commands.NoPrivateMessage):
         return "That works on a server only."
+    if isinstance(error, app_commands.CommandOnCooldown):
+        return f"You're asking faster than I may answer. Try again in {max(1, math.ceil(error.retry_after))} s."
     if isinstance(error, app_commands.CheckFailure):
         return str(error) or "You can't use that here."
     return None

@@ -21,8 +21,8 @@ from cogs._views.server_look import FixesView
 
 log = logging.getLogger(__name__)
 
-MOST_MISSING = 3
-"""Things that are missing on a server, said below an answer to a narrow question; below the whole path all are."""
+_STEM = 5
+"""Letters by which a question's words are known to be about what is missing: announce, announcement."""
 
 
 async def placed(bot: Trilo, question: Question, guild_id: int) -> Reading:
@@ -46,7 +46,7 @@ async def help_set_up(asker: Asker, question: Question, reading: Reading, reply:
     answer = await bot.services.setup_help.answer(question, reading, guild.id, names)
     await reply.add(answer.text)
     try:
-        missing = await _missing(asker, everything=reading.whole)
+        missing = await _missing(asker, question, reading)
     except UsageError as error:
         log.warning("an answer about setting up says nothing of what is missing: %s", where(error))
         return _note(answer)
@@ -80,13 +80,16 @@ async def _plan(asker: Asker, route: Route, question: Question) -> PlanView | st
     return await plan_tags(asker, question.text)
 
 
-async def _missing(asker: Asker, *, everything: bool) -> list[Missing]:
-    """For whoever may do something about it; others see it below the whole path alone."""
+async def _missing(asker: Asker, question: Question, reading: Reading) -> list[Missing]:
+    """Below the whole path all of it; below a narrow question what it is about, for whoever may mend that."""
     found = await look_at(asker.client, asker.guild)
-    if everything:
+    if reading.whole:
         return found
     may = asker.user.guild_permissions
-    return found[:MOST_MISSING] if may.manage_guild or may.manage_channels else []
+    if not (may.manage_guild or may.manage_channels):
+        return []
+    said = f"{question.text} {reading.words}".casefold()
+    return [one for one in found if any(word[:_STEM] in said for word in one.kind.split())]
 
 
 def _note(answer: SetupAnswer) -> str:

@@ -32,6 +32,19 @@ TOPICS: dict[str, Topic] = {
         "- Long answers come in several messages. If one stops at my length limit, ask me to go on.\n"
         "- I never answer other bots, and nothing I write can ping anybody but the person who asked.",
     ),
+    "league": Topic(
+        "Running a league: weeks, announcements, teams",
+        "For people with the **Manage Channels** permission or the commissioner role of `/settings`. Each command shows "
+        "a plan first, and only your own press carries it out; all of it or nothing. You can also just tell me: "
+        "“{mention} create week 7: Texans vs Colts, Chiefs vs Broncos”.\n"
+        "- `/league create` makes a category with a channel for each game, from a picture of the schedule or from typed "
+        "games; private and with the players tagged if you like.\n"
+        "- `/league delete` deletes weeks with all their channels (Manage Channels only), `/league restore` builds them "
+        "again, without their messages, for 90 days.\n"
+        "- `/league advance` announces the next week and when it ends, `/league tag` mentions a week's players.\n"
+        "- `/league teams` says who plays what, `/league history` who did what and what reading it cost.\n"
+        "- Ask me “how do I set up my league?” and I say what is still missing here.",
+    ),
     "costs": Topic(
         "What it costs, and who can see that",
         "Every answer costs a little, and whoever runs this bot pays the AI provider for it. Each call is put on the "
@@ -60,7 +73,10 @@ TOPICS: dict[str, Topic] = {
         "- **Stored for each answer**: the ids of the server, channel, thread and member, which model answered, how "
         "many tokens that took, what it cost, and when. Also the id of each message I answered, so that none "
         "is answered twice, and whether you or this server have premium.\n"
-        "- **Never stored by me**: what you wrote, what I answered, or your pictures.\n"
+        "- **Stored for a league**: its teams and who plays them; names, topics and permissions of deleted channels for "
+        "90 days; who created, deleted or announced what.\n"
+        "- **Never stored by me**: what you wrote, what I answered, or your pictures. Answers about setting me up are "
+        "kept in memory for an hour.\n"
         "- **Sent to the AI provider**: your question with its pictures, the messages before it that I take into "
         "account, the display names of those who wrote them, and this server's name. Without them there is no answer.",
     ),

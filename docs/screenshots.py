@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from playwright.async_api import Locator, Page, async_playwright
@@ -20,23 +21,24 @@ _LIMIT = "0.00017"
 
 
 async def main() -> None:
-    """One sandbox, one page, one picture after another."""
+    """One sandbox after another, each with a page of its own, and one picture after another."""
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "DATABASE_URL": f"sqlite:///{folder}/books.db"}
-        sandbox = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", "sandbox", stdout=asyncio.subprocess.PIPE, env=environment
-        )
-        try:
-            assert sandbox.stdout is not None
-            url = (await sandbox.stdout.readline()).decode().removeprefix("Sandbox: ").strip()
-            await _take_pictures(url)
-        finally:
-            sandbox.terminate()
-            await sandbox.wait()
+    for take in (_take_pictures, _plan_a_week):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "DATABASE_URL": f"sqlite:///{folder}/books.db"}
+            sandbox = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "sandbox", stdout=asyncio.subprocess.PIPE, env=environment
+            )
+            try:
+                assert sandbox.stdout is not None
+                url = (await sandbox.stdout.readline()).decode().removeprefix("Sandbox: ").strip()
+                await _with_page(url, take)
+            finally:
+                sandbox.terminate()
+                await sandbox.wait()
 
 
-async def _take_pictures(url: str) -> None:
+async def _with_page(url: str, take: Callable[[Page, Locator], Awaitable[None]]) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = await browser.new_page(viewport={"width": 1180, "height": 860})
@@ -44,22 +46,26 @@ async def _take_pictures(url: str) -> None:
         box = page.get_by_placeholder("Message #general")
         await box.wait_for()
         await page.wait_for_timeout(2 * SECONDS)
-        await _say(page, box, "@Trilo hello", "How can I help")
-        await _say(page, box, "@Trilo tell me a joke", None)
-        await page.screenshot(path=IMAGES / "mention.png")
-        await _open_stats(page, box)
-        await page.screenshot(path=IMAGES / "token-stats.png")
-        await _choose(page, 0, "Last 30 days")
-        await _choose(page, 1, "Member")
-        await page.screenshot(path=IMAGES / "token-stats-members.png")
-        await _set_budget(page, box)
-        await _say(page, box, "@Trilo give me a long answer", None)
-        await _show(page, "See the stats")
-        await page.screenshot(path=IMAGES / "alert.png")
-        await _command(page, box, "/budget show")
-        await _show(page, "Test alert")
-        await page.screenshot(path=IMAGES / "budget-show.png")
+        await take(page, box)
         await browser.close()
+
+
+async def _take_pictures(page: Page, box: Locator) -> None:
+    await _say(page, box, "@Trilo hello", "How can I help")
+    await _say(page, box, "@Trilo tell me a joke", None)
+    await page.screenshot(path=IMAGES / "mention.png")
+    await _open_stats(page, box)
+    await page.screenshot(path=IMAGES / "token-stats.png")
+    await _choose(page, 0, "Last 30 days")
+    await _choose(page, 1, "Member")
+    await page.screenshot(path=IMAGES / "token-stats-members.png")
+    await _set_budget(page, box)
+    await _say(page, box, "@Trilo give me a long answer", None)
+    await _show(page, "See the stats")
+    await page.screenshot(path=IMAGES / "alert.png")
+    await _command(page, box, "/budget show")
+    await _show(page, "Test alert")
+    await page.screenshot(path=IMAGES / "budget-show.png")
 
 
 async def _say(page: Page, box: Locator, text: str, answer: str | None) -> None:
@@ -85,6 +91,20 @@ async def _set_budget(page: Page, box: Locator) -> None:
     await page.keyboard.press("Escape")
     await page.get_by_text("Alerts go to").wait_for()
     await page.wait_for_timeout(1 * SECONDS)
+
+
+async def _plan_a_week(page: Page, box: Locator) -> None:
+    """From the picture of a schedule, one row of which is smeared."""
+    await page.set_viewport_size({"width": 1180, "height": 1030})
+    await box.press_sequentially("/league create")
+    await page.get_by_role("option", name="league create").first.wait_for()
+    await box.press("Enter")
+    await page.get_by_role("option", name="picture").first.click()
+    await page.locator("input[type=file]").last.set_input_files(IMAGES / "schedule-week-8.png")
+    await page.wait_for_timeout(1 * SECONDS)
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await _show(page, "Create 8")
+    await page.screenshot(path=IMAGES / "plan.png")
 
 
 async def _command(page: Page, box: Locator, name: str, limit: str | None = None, per: str | None = None) -> None:

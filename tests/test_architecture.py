@@ -102,10 +102,12 @@ def test_nobody_goes_to_a_provider_by_http() -> None:
 
 
 def test_imports_point_down() -> None:
-    """I1: cogs → bot.assistant → bot.usage, never back; the books know neither Discord nor who uses them."""
+    """I1: cogs → bot.assistant → bot.league → bot.usage, never back; the books know neither Discord nor their users."""
     outside = ("discord", "cogs", "bot.assistant", "bot.client", "bot.league", "bot.alerts", "bot.api", "bot.sandbox")
     assert offences(files_under("bot/usage/"), *outside, "bot.settings", "bot.application", "bot.words") == []
     assert offences(files_under("bot/assistant/"), "discord", "cogs", "bot.client", "bot.sandbox") == []
+    league = ("discord", "openai", "cogs", "bot.assistant", "bot.client", "bot.settings", "bot.words", "bot.sandbox")
+    assert offences(files_under("bot/league/"), *league) == []
     assert offences(files_under("bot/"), "cogs", but={"bot/application.py", "bot/client.py", "bot/__main__.py"}) == []
     assert offences(FILES, "tests", "benchmarks", "examples") == []
 

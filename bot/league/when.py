@@ -4,8 +4,6 @@ import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-import dateparser
-
 from bot.usage.calendars import zone_named
 
 MOST_AHEAD = timedelta(days=400)
@@ -121,6 +119,8 @@ def _time(clock: re.Match[str], part_of_day: str) -> time | None:
 
 def _parsed(text: str, local: datetime) -> datetime | None:
     settings = {"PREFER_DATES_FROM": "future", "RELATIVE_BASE": local.replace(tzinfo=None)}
+    import dateparser  # loaded when first needed: it takes longer than all else of a league at start
+
     return dateparser.parse(text, languages=_LANGUAGES, settings=settings)
 
 

@@ -33,13 +33,19 @@ def note(at: datetime, guild_id: int, actor: str, action: str, facts: Mapping[st
     )
 
 
-async def newest(database: SqliteDatabase, guild_id: int, limit: int = 25) -> list[AuditLine]:
-    """The newest changes on a server, newest first. Raises `DatabaseUnavailableError`."""
+async def newest(
+    database: SqliteDatabase, guild_id: int, limit: int = 25, *, but: str | None = None
+) -> list[AuditLine]:
+    """The newest changes on a server, newest first; without actions that begin with `but`.
+
+    Raises `DatabaseUnavailableError`.
+    """
     rows = await database.fetch(
-        "SELECT at, guild_id, actor, action, facts FROM audit_log WHERE guild_id = $1 ORDER BY at DESC, id DESC "
-        "LIMIT $2",
+        "SELECT at, guild_id, actor, action, facts FROM audit_log WHERE guild_id = $1 "
+        "AND (CAST($3 AS TEXT) = '' OR substr(action, 1, length($3)) <> $3) ORDER BY at DESC, id DESC LIMIT $2",
         guild_id,
         limit,
+        but or "",
     )
     return [
         AuditLine(from_microseconds(at), guild, actor, action, json.loads(facts))

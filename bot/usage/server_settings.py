@@ -131,9 +131,9 @@ class SettingsBook:
         await self._database.transact(lambda: self._set_time_zone(guild_id, name, str(actor)))
         await self._changed()
 
-    async def audit(self, guild_id: int, limit: int = 25) -> list[audit.AuditLine]:
-        """The newest changes of budgets and settings on a server, newest first."""
-        return await audit.newest(self._database, guild_id, limit)
+    async def audit(self, guild_id: int, limit: int = 25, *, but: str | None = None) -> list[audit.AuditLine]:
+        """The newest lines of a server's audit log, newest first; without actions that begin with `but`."""
+        return await audit.newest(self._database, guild_id, limit, but=but)
 
     async def _change(self, guild_id: int, values: dict[str, Any], action: str, actor: str) -> None:
         await self._database.transact(lambda: self._store(guild_id, values, action, actor))

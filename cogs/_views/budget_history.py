@@ -26,6 +26,10 @@ _SETTINGS = {
     "report_every": "how often reports come",
     "report_channel_id": "the channel for reports",
     "time_zone": "the time zone",
+    "commissioner_role_id": "the commissioner role",
+    "private_games": "whether games' channels are private",
+    "tag_players": "whether players are tagged",
+    "announce_channel_id": "the channel for announcements",
 }
 _ALERTS = {
     AlertKind.PROVIDER_KEY: "The AI provider refused the key",
@@ -35,7 +39,7 @@ _ALERTS = {
 
 async def history_words(tracker: UsageTracker, guild_id: int) -> tuple[str, str]:
     """The newest changes of a server, and its newest alerts. Raises `DatabaseUnavailableError`."""
-    changes = await tracker.settings.audit(guild_id, CHANGES)
+    changes = await tracker.settings.audit(guild_id, CHANGES, but="league ")
     alerts = await tracker.alerts.history(guild_id, ALERTS)
     budgets = {budget.id: budget for budget in await tracker.budgets.of(guild_id)}
     changed = [change_words(change) for change in changes] or ["Nobody has changed anything yet."]

@@ -14,10 +14,11 @@ from bot.league.week_plan import WeekPlan, obstacles, title_of
 from bot.usage.receipts import Receipt
 from cogs._asker import Asker
 from cogs._views.figures import counted
-from cogs._views.owned import Press
+from cogs._views.owned import Pick, Press
 from cogs._views.plan import PlanView
 from cogs._views.tables import plain
 from cogs._views.week_form import WeekForm
+from cogs._views.week_suggestions import chosen, suggestions
 from cogs._week import create_week, roles_to_mention
 
 MOST_GUESTS = 10
@@ -51,7 +52,7 @@ class WeekPlanView(PlanView):
     @property
     def text(self) -> str:
         """The games as they are edited: one a line, with what wasn't understood at the end, so that nothing is lost."""
-        return "\n".join(filter(None, [games_text(self.games), *self.unread]))
+        return "\n".join(filter(None, [games_text([*self._as_shown()]), *self.unread]))
 
     def heading(self) -> str:
         """The week and how many games."""
@@ -101,6 +102,10 @@ class WeekPlanView(PlanView):
                 Press(f"Tag players: {'on' if tag else 'off'}", self._switch_tag, custom_id="plan:tag"),
             )
         ]
+        if offered := suggestions(self.plan.rows):
+            options = [one.option for one in offered]
+            take = Pick(options, self._take, custom_id="plan:suggestion", placeholder="Correct a doubtful row")
+            rows.append(discord.ui.ActionRow(take))
         if private or tag:
             rows.append(discord.ui.ActionRow(PickGuests(self)))
         return rows
@@ -126,15 +131,21 @@ class WeekPlanView(PlanView):
 
     def change(self, title: str, text: str) -> None:
         """Take over what was typed under Edit. What is still as it was read keeps its doubts."""
-        as_read = {(game.away, game.home): game for game in self.games}
+        as_read = self._as_shown()
         games, self.unread = parse_games(text)
-        self.games = [as_read.get((game.away, game.home), game) for game in games]
+        self.games = [as_read.get(game, game) for game in games]
         week = self.plan.week if title == self.plan.title else None
         self.plan = replace(self.plan, title=title_of(None, title), week=week, rows=tuple(self._teams.rows(self.games)))
 
     def invite(self, guests: Guests) -> None:
         """Let these in and tag them as well."""
         self.plan = replace(self.plan, guests=guests)
+
+    async def _take(self, interaction: discord.Interaction[Trilo], values: list[str]) -> None:
+        if (taken := chosen(values[0], self.plan.rows)) is not None:
+            self.games[taken.row] = taken.applied_to(self.games[taken.row])
+            self.plan = replace(self.plan, rows=tuple(self._teams.rows(self.games)))
+        await self.redraw(interaction)
 
     async def _edit(self, interaction: discord.Interaction[Trilo]) -> None:
         await interaction.response.send_modal(WeekForm(self))
@@ -146,6 +157,11 @@ class WeekPlanView(PlanView):
     async def _switch_tag(self, interaction: discord.Interaction[Trilo]) -> None:
         self.plan = replace(self.plan, tag=not self.plan.tag)
         await self.redraw(interaction)
+
+    def _as_shown(self) -> dict[Game, Game]:
+        """The games as they were read, by what they look like with the names of the team list."""
+        shown = [Game(team_name(row.away), team_name(row.home)) for row in self.plan.rows]
+        return dict(zip(shown, self.games, strict=True))
 
     def _silent_roles(self) -> str:
         mentionable = roles_to_mention(self.guild, self.asker.permissions)

@@ -64,6 +64,7 @@ def extensions() -> tuple[str, ...]:
         "cogs.budgets",
         "cogs.ai",
         "cogs.settings",
+        "cogs.league",
     )
 
 

@@ -40,11 +40,18 @@ async def test_the_commands_are_those_of_the_tree(server: Server, bot: Trilo):
         "- `/budget set`: Limit what AI may cost: the server, a channel, members, a role … *(Manage Server)*\n"
         "- `/budget show`: How this server's budgets stand; edit, test and remove them *(Manage Server)*\n"
         "- `/help`: What I can do, what it costs, what is stored\n"
+        "- `/league advance`: Announce that the league advances, and when the next one is\n"
+        "- `/league create`: A category for a week, with a channel for each game\n"
+        "- `/league delete`: Delete weeks or other categories, with all their channels\n"
+        "- `/league history`: What was created, deleted and announced, by whom, at what cost\n"
+        "- `/league restore`: Build deleted categories again, without their messages\n"
+        "- `/league tag`: Mention the players in each of a week's channels\n"
+        "- `/league teams`: Which teams there are, and who plays them\n"
         "- `/my-usage`: How many AI tokens you have used, and how many are left\n"
-        "- `/settings`: Alerts, time zone, reports, and who may see what AI costs *(Manage Server)*\n"
+        "- `/settings`: Alerts, league, time zone, reports, and who may see what AI costs *(Manage Server)*\n"
         "- `/token-stats`: What this server's AI use costs, and what it was spent on *(Manage Server)*"
     )
-    assert more == "-# More: `/help` with `start` · `asking` · `costs` · `budgets` · `privacy`"
+    assert more == "-# More: `/help` with `start` · `asking` · `league` · `costs` · `budgets` · `privacy`"
 
     @bot.tree.context_menu(name="Ask about this")
     async def ask(_interaction: discord.Interaction, _message: discord.Message) -> None: ...

@@ -49,8 +49,10 @@ async def simcord_bot(settings: Settings, tracker: UsageTracker) -> AsyncIterato
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"calls_per_minute_member": 0, "calls_per_minute_server": 0})
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """Any number of questions a minute, or so many of one member's as a test's parameter says."""
+    most = getattr(request, "param", 0)
+    return settings.model_copy(update={"calls_per_minute_member": most, "calls_per_minute_server": 0})
 
 
 @pytest.fixture

@@ -122,3 +122,10 @@ async def refused(press: simcord.InteractionResult) -> str:
     assert answer is not None
     assert answer.ephemeral
     return answer.content
+
+
+def menu(message: Any, custom_id: str) -> list[discord.SelectOption]:
+    """The entries of a list, by its custom id; none where it isn't there."""
+    view = discord.ui.LayoutView.from_message(getattr(message, "message", message))
+    lists = [item for item in view.walk_children() if isinstance(item, discord.ui.Select)]
+    return [option for found in lists if found.custom_id == custom_id for option in found.options]

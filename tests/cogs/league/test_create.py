@@ -11,7 +11,7 @@ import simcord
 from cogs._access import NOT_A_COMMISSIONER
 from cogs._views.owned import NOT_YOURS
 from cogs._views.plan import PlanView
-from tests.cogs.league.helpers import League, labels, make_week, refused, shown
+from tests.cogs.league.helpers import League, labels, make_week, menu, refused, shown
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -85,6 +85,28 @@ async def test_a_picture_is_read_shown_and_corrected(league: League, model_says:
     [(_, _, facts)] = await league.history()
     assert facts["cost_nano_usd"] == report.total.cost_nano_usd > 0
     assert facts["tokens"] == report.total.total_tokens
+
+
+async def test_a_doubtful_row_is_corrected_by_one_tap(league: League):
+    view = await plan(league, league.builder, week=7, games="Texans vs Coltz, Bronchos vs Chiefs")
+    assert shown(view).count("⚠️") == 3
+    [first, second] = [option.value for option in menu(view, "plan:suggestion")]
+    assert [option.label for option in menu(view, "plan:suggestion")] == [
+        "Row 1: Coltz → Colts",
+        "Row 2: Bronchos → Broncos",
+    ]
+    await league.builder.select(view, [second], custom_id="plan:suggestion")
+    await league.builder.select(view, [first], custom_id="plan:suggestion")
+    assert "⚠️" not in shown(view)
+    assert "1. `texans-vs-colts` · Texans vs Colts\n2. `broncos-vs-chiefs` · Broncos vs Chiefs\n" in shown(view)
+
+
+async def test_what_was_looked_at_and_left_keeps_its_doubt(league: League):
+    """Editing one row says nothing about another."""
+    view = await plan(league, league.builder, week=7, games="Texans vs Bronchos")
+    form = await league.builder.click(view, custom_id="plan:edit")
+    await league.builder.submit_modal(form, {"title": "Week 7", "games": "Texans vs Broncos\nColts vs Chiefs"})
+    assert "Please look at 1\xa0row marked ⚠️" in shown(view)
 
 
 async def test_what_isnt_understood_is_kept_for_the_form(league: League):

@@ -64,7 +64,9 @@ async def test_a_narrow_question_is_answered_from_the_guide(league: League, mode
     assert await league.calls() == {"setup_agent_1_intent": 1, "setup_agent_4_synthesize_gpt-4o-mini": 1}
     assert "Still to do here" not in message.content
     message = await league.say(league.server.owner, "where do I change the time zone?")
-    assert "Still to do here" in message.content
+    missing = message.content.split("**Still to do here**\n")[1]
+    assert missing.startswith("- Days and advances are counted in UTC.")
+    assert missing.count("\n") == 1  # and the line on what it cost
     assert (await league.calls())["setup_agent_4_synthesize_gpt-4o-mini"] == 1
 
 
