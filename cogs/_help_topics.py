@@ -34,13 +34,13 @@ TOPICS: dict[str, Topic] = {
     ),
     "league": Topic(
         "Running a league: weeks, announcements, teams",
-        "For people with the **Manage Channels** permission or the commissioner role of `/settings`. Each command shows "
-        "a plan first, and only your own press carries it out; all of it or nothing. You can also just tell me: "
+        "For people with the **Manage Channels** permission or the commissioner role of `/settings`. Each command "
+        "shows a plan first, and only your own press carries it out; all of it or nothing. You can also just tell me: "
         "“{mention} create week 7: Texans vs Colts, Chiefs vs Broncos”.\n"
-        "- `/league create` makes a category with a channel for each game, from a picture of the schedule or from typed "
-        "games; private and with the players tagged if you like.\n"
-        "- `/league delete` deletes weeks with all their channels (Manage Channels only), `/league restore` builds them "
-        "again, without their messages, for 90 days.\n"
+        "- `/league create` makes a category with a channel for each game, from a picture of the schedule or from "
+        "typed games; private and with the players tagged if you like.\n"
+        "- `/league delete` deletes weeks with all their channels (Manage Channels only), `/league restore` builds "
+        "them again, without their messages, for 90 days.\n"
         "- `/league advance` announces the next week and when it ends, `/league tag` mentions a week's players.\n"
         "- `/league teams` says who plays what, `/league history` who did what and what reading it cost.\n"
         "- Ask me “how do I set up my league?” and I say what is still missing here.",
@@ -73,8 +73,8 @@ TOPICS: dict[str, Topic] = {
         "- **Stored for each answer**: the ids of the server, channel, thread and member, which model answered, how "
         "many tokens that took, what it cost, and when. Also the id of each message I answered, so that none "
         "is answered twice, and whether you or this server have premium.\n"
-        "- **Stored for a league**: its teams and who plays them; names, topics and permissions of deleted channels for "
-        "90 days; who created, deleted or announced what.\n"
+        "- **Stored for a league**: its teams and who plays them; names, topics and permissions of deleted channels "
+        "for 90 days; who created, deleted or announced what.\n"
         "- **Never stored by me**: what you wrote, what I answered, or your pictures. Answers about setting me up are "
         "kept in memory for an hour.\n"
         "- **Sent to the AI provider**: your question with its pictures, the messages before it that I take into "

@@ -13,7 +13,7 @@ from cogs._views.settings_rows import PAGES
 class SettingsCog(commands.Cog):
     """The command; everything after it happens in its view."""
 
-    @app_commands.command(name="settings", description="Alerts, league, time zone, reports, and who may see what AI costs")
+    @app_commands.command(name="settings", description="Alerts, league, time zone, reports, who may see what AI costs")
     @app_commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: discord.Interaction[Trilo]) -> None:

@@ -48,7 +48,7 @@ async def test_the_commands_are_those_of_the_tree(server: Server, bot: Trilo):
         "- `/league tag`: Mention the players in each of a week's channels\n"
         "- `/league teams`: Which teams there are, and who plays them\n"
         "- `/my-usage`: How many AI tokens you have used, and how many are left\n"
-        "- `/settings`: Alerts, league, time zone, reports, and who may see what AI costs *(Manage Server)*\n"
+        "- `/settings`: Alerts, league, time zone, reports, who may see what AI costs *(Manage Server)*\n"
         "- `/token-stats`: What this server's AI use costs, and what it was spent on *(Manage Server)*"
     )
     assert more == "-# More: `/help` with `start` · `asking` · `league` · `costs` · `budgets` · `privacy`"
