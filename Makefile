@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NEEDS := Trilo needs Python 3.11 to 3.14. With one of these under another name: make run PYTHON=python3.12
 TOKEN = $(strip $(DISCORD_TOKEN) $(shell grep -Es "^[[:space:]]*(export[[:space:]]+)?DISCORD_TOKEN[[:space:]]*=[[:space:]]*[\"']?[^\"'[:space:]]" .env >/dev/null && echo set))
 
-.PHONY: run test check bench trial lock screenshots clean
+.PHONY: run test check bench trial chaos lock screenshots clean
 
 run: $(if $(TOKEN),$(VENV)/run.stamp,$(VENV)/dev.stamp)
 	@$(BIN)/python -m bot
@@ -23,6 +23,9 @@ bench: $(VENV)/dev.stamp
 
 trial: $(VENV)/dev.stamp
 	@$(BIN)/python -m trials.hard_budget $(ARGS)
+
+chaos: $(VENV)/dev.stamp
+	@$(BIN)/python -m trials.chaos $(ARGS)
 
 screenshots: $(VENV)/dev.stamp
 	@$(BIN)/python docs/screenshots.py

@@ -18,11 +18,12 @@ NAMES = {
     "streams": "P1, P2",
     "pricing": "P4",
     "ledger": "P5",
+    "postgres": "P6, P8",
     "rollups": "P11",
     "token_stats": "P7, P9",
     "startup": "P12",
 }
-LIBRARIES = ("openai", "httpx2", "aiohttp", "aiosqlite", "pydantic", "tiktoken", "genai-prices", "discord.py")
+LIBRARIES = ("openai", "httpx2", "aiohttp", "aiosqlite", "asyncpg", "tiktoken", "genai-prices", "discord.py")
 HEADER = ("", "ratio", "median (range)", "target", "met", "absolute, here")
 
 

@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from bot.commands import api, backup, export, keys, prune, reconcile, reprice, verify
+from bot.commands.arguments import a_guild
 from bot.errors import SettingsError, TriloError
 from bot.settings import Settings, load_settings, started_by_a_person
 from bot.usage import DatabaseUrlError
@@ -182,7 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.set_defaults(command=_sandbox)
 
     stats = commands.add_parser("stats", help="what was spent, also while the bot runs")
-    stats.add_argument("--guild", type=_guild_id, metavar="ID", help="one server (default: the whole bot, in UTC days)")
+    stats.add_argument("--guild", type=a_guild, metavar="ID", help="one server (default: the whole bot, in UTC days)")
     stats.add_argument("--period", choices=PERIODS, default="month", help="default: month")
     stats.add_argument("--by", choices=SPLITS, default="operation", help="default: operation")
     stats.add_argument("--json", action="store_true", help="one JSON object")
@@ -207,18 +209,15 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--offline", action="store_true", help="don't ask Discord or the AI provider")
     doctor.add_argument("--json", action="store_true", help="a JSON list of findings")
     doctor.set_defaults(command=_doctor)
+
+    for group in (api, keys, backup, verify, prune, reprice, reconcile, export):
+        group.add(commands)
     return parser
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text[:6]) < 65_536:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: choose from 1 to 65535")
-    return int(text)
-
-
-def _guild_id(text: str) -> int:
-    if not text.isdecimal() or len(text) > 19 or int(text) > 2**63 - 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no server's id: turn on Developer Mode in Discord to copy one")
     return int(text)
 
 

@@ -11,8 +11,10 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import discord
@@ -27,7 +29,7 @@ from bot.errors import SettingsError, TriloError
 from bot.league.league_book import LeagueBook
 from bot.settings import Settings, ephemeral_host
 from bot.usage import open_tracker
-from bot.usage.database import sqlite_path
+from bot.usage.database import is_postgres, sqlite_path
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ async def open_services(
         synchronous=settings.ledger_synchronous,
         buffering=settings.buffering,
         fail_open=settings.budgets_fail_open,
+        journal=journal_of(database_url),
         console=console,
     ) as tracker:
         models = Models(fast=settings.fast_model, smart=settings.smart_model)
@@ -75,6 +78,7 @@ async def run_bot(settings: Settings) -> None:
             base_url=settings.openai_base_url,
             api_key=model_key(settings),
         ) as services,
+        _serving_api(services),
         Trilo(services) as bot,
     ):
         try:
@@ -95,6 +99,21 @@ async def run_bot(settings: Settings) -> None:
             raise TriloError(problem) from None
 
 
+@asynccontextmanager
+async def _serving_api(services: Services) -> AsyncIterator[None]:
+    """The REST API in this process, where API_PORT (or a host's PORT) asks for it. Raises `ServingError`."""
+    settings = services.settings
+    if settings.api_port is None:
+        yield
+        return
+    from bot.api.app import create_app
+    from bot.api.server import serving
+
+    app = create_app(services.tracker, open_on_loopback=settings.app_env == "development")
+    async with serving(app, settings.api_host, settings.api_port):
+        yield
+
+
 _AUTHENTICATION_FAILED = 4004
 _TOO_MANY = 429
 _SERVER_ERROR = 500
@@ -109,10 +128,23 @@ def model_key(settings: Settings) -> str:
     return "none"
 
 
+def journal_of(database_url: str) -> Path | None:
+    """Where this machine keeps what a PostgreSQL can't take just now; SQLite's journals lie beside its file.
+
+    The name tells one database from another, and neither its address nor its password.
+    """
+    if not is_postgres(database_url):
+        return None
+    url = urlsplit(database_url)
+    socket = dict(parse_qsl(url.query)).get("host")
+    place = f"{url.hostname or socket}:{url.port}{url.path}"
+    return Path("data") / f"{sha256(place.encode()).hexdigest()[:12]}.journal"
+
+
 def check_disk(settings: Settings) -> None:
     """Refuse a SQLite file on a host that loses its disk at each deploy. Raises `SettingsError`."""
     host = ephemeral_host()
-    if host is None or settings.ephemeral_ok:
+    if host is None or settings.ephemeral_ok or is_postgres(settings.database_url):
         return
     path = sqlite_path(settings.database_url)
     if host == "Heroku" or path is None or not _on_mounted_volume(path):  # Heroku has no volumes

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import discord
@@ -22,6 +23,7 @@ from bot.league.league_book import LeagueBook
 from bot.settings import Settings
 from bot.usage.budgets import Budget, Mode, Owner, Scope
 from bot.usage.errors import CallRefusedError, UsageError
+from bot.usage.retention import forget_calls
 from bot.usage.tracker import UsageTracker
 from bot.words import refusal_words, where, words_for
 
@@ -154,8 +156,15 @@ class Trilo(commands.AutoShardedBot):
             await self.services.tracker.alerts.forget_old()
             await self.services.tracker.quotas.grants.expire_servers()
             await self.services.league_book.forget_old()
+            await self._forget_calls()
         except UsageError as error:
             log.warning("what is out of date stays for now: %s", error)
+
+    async def _forget_calls(self) -> None:
+        """Single calls beyond RETENTION_DAYS; the sums stay (I25)."""
+        days, tracker = self.services.settings.retention_days, self.services.tracker
+        if days is not None:
+            await forget_calls(tracker.database, tracker.clock() - timedelta(days=days))
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ from bot.client import INVITE_PERMISSIONS
 from bot.errors import SettingsError, TriloError
 from bot.settings import ENV_FILE, Settings
 from bot.usage import DatabaseBusyError, open_tracker
-from bot.usage.database import sqlite_path
+from bot.usage.database import is_postgres, sqlite_path
 from bot.usage.prices import PriceList
 from bot.usage.records import Usage, utc_now
 
@@ -55,11 +55,15 @@ async def _database(settings: Settings) -> Finding:
     except OSError as error:
         problem = f"{error.filename or 'its folder'} can't be made or written ({error.strerror}): choose another place"
         return Finding("DATABASE_URL", False, problem)
+    if is_postgres(settings.database_url):
+        return Finding("DATABASE_URL", True, "PostgreSQL answers, and the books are in it")
     path = sqlite_path(settings.database_url)
     return Finding("DATABASE_URL", True, f"{path.absolute() if path else 'in memory'} can be written")
 
 
 def _disk(settings: Settings) -> Finding:
+    if is_postgres(settings.database_url):
+        return Finding("disk", True, "the books are in PostgreSQL")
     try:
         check_disk(settings)
         path = sqlite_path(settings.database_url)

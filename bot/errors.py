@@ -4,6 +4,7 @@
     ├── SettingsError                 a setting is missing or wrong; names the variable
     ├── AddressRefusedError           an address for alerts that isn't taken (bot.alerts.addresses)
     ├── NotSentError                  an alert didn't reach an address outside Discord (bot.alerts.outside)
+    ├── ServingError                  the API's port is taken (bot.api.server)
     ├── TakenBackError                a league action failed half-way, and what was done was taken back
     ├── PictureNotReadError           a budget saves, so the picture of a schedule isn't read
     ├── ModelAnswerError              the model gave no usable answer where a structured one was asked for
@@ -14,6 +15,9 @@
         ├── DatabaseBusyError         another process holds the database
         ├── DatabaseUnavailableError  it can't be opened, read or written just now
         ├── SchemaTooNewError         it was made by a later version
+        ├── ElsewhereBackedUpError    PostgreSQL copies and restores its databases itself; carries the command
+        ├── NotABackupError           a file can't be a backup, or can't be restored
+        ├── RepairedMeanwhileError    somebody else repaired the sums since they were counted
         ├── PriceFileError            data/prices.toml has a mistake; names the entry
         ├── TierFileError             data/tiers.toml has a mistake; names the entry
         ├── UnknownTierError          there is no tier of that name

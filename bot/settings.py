@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
 from bot.usage.hand_tracking import Buffering
 from bot.usage.limits import LARGEST_USD
+from bot.usage.retention import KEPT_DAYS, SHORTEST_DAYS
 
 ENV_FILE = Path(".env")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -32,10 +33,13 @@ class Settings(BaseSettings):
 
     discord_token: SecretStr | None = None
     openai_api_key: SecretStr | None = None
+    openai_admin_key: SecretStr | None = None
     openai_base_url: str | None = Field(default=None, repr=False)
     database_url: str = Field(default="sqlite:///data/trilo.db", repr=False)
     app_env: Literal["development", "production"] = "production"
     alert_urls: SecretStr | None = None
+    api_host: str = "127.0.0.1"
+    api_port: int | None = Field(default=None, ge=0, le=65_535, validation_alias=AliasChoices("api_port", "port"))
     fast_model: str = "gpt-4o-mini"
     smart_model: str = "gpt-4o"
     allowed_guilds: Annotated[frozenset[PositiveInt], NoDecode] = frozenset()
@@ -51,6 +55,7 @@ class Settings(BaseSettings):
     ledger_synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
     ledger_batch_size: int | None = Field(default=None, ge=1, le=10_000)
     ledger_flush_seconds: float = Field(default=5.0, gt=0, le=3600)
+    retention_days: int | None = Field(default=KEPT_DAYS, ge=SHORTEST_DAYS, le=36_500)
     ephemeral_ok: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
@@ -85,9 +90,9 @@ class Settings(BaseSettings):
     def _split_ids(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator("default_server_limit_usd", mode="before")
+    @field_validator("default_server_limit_usd", "retention_days", mode="before")
     @classmethod
-    def _none_or_usd(cls, value: Any) -> Any:
+    def _or_none(cls, value: Any) -> Any:
         """`none` sets no cap; unlike an empty line, which is left blank too easily to open the operator's key."""
         if isinstance(value, str):
             return None if value.lower() == "none" else value.removeprefix("$")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.usage import DatabaseUnavailableError, schema
-from bot.usage.database import SqliteDatabase, sqlite_path
+from bot.usage.database import is_postgres, open_database, sqlite_path
 from bot.usage.money import format_cost
 from bot.usage.records import SpendLine, utc_now
 from bot.usage.reports import Days, PeriodName, Report, Reports, Split
@@ -30,19 +30,19 @@ _SHOWN = (
 
 async def read_spend(database_url: str, guild_id: int | None, period: PeriodName, by: Split) -> Report:
     """The report. A database that isn't there yet holds nothing. Raises `DatabaseUnavailableError`."""
-    path = sqlite_path(database_url)
+    path = None if is_postgres(database_url) else sqlite_path(database_url)
     if path is not None and not path.exists():
         log.warning("there is no database at %s yet", path.absolute())
         return _empty()
-    database = await SqliteDatabase.open(database_url, read_only=True)
+    database = await open_database(database_url, read_only=True)
     try:
         if not await schema.is_current(database):
-            if path is None or not path.stat().st_size:
+            if not database.shared and (path is None or not path.stat().st_size):
                 return _empty()
             await asyncio.sleep(_SETTING_UP_SECONDS)
             if not await schema.is_current(database):
                 problem = "it holds no books, or those of an earlier version, which starting the bot brings up to date"
-                raise DatabaseUnavailableError(str(path), problem)
+                raise DatabaseUnavailableError(database.name, problem)
         return await Reports(database, clock=utc_now).spend(guild_id, period, by)
     finally:
         await database.close()

@@ -13,6 +13,12 @@ from cogs._week import pings
 Postable = discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.StageChannel
 
 
+def may_write(channel: Postable, member: discord.Member) -> bool:
+    """Whether a member may write in the channel: nobody may where they can't see it."""
+    may = channel.permissions_for(member)
+    return may.send_messages_in_threads if isinstance(channel, discord.Thread) else may.send_messages
+
+
 async def announce(
     channels: Iterable[Postable], plan: AdvancePlan, mentionable: Collection[int], progress: Progress
 ) -> list[discord.Message]:

@@ -48,9 +48,11 @@ class Asker:
         return int(self.channel.parent_id if isinstance(self.channel, discord.Thread) else self.channel.id)
 
     def now(self, interaction: discord.Interaction[Trilo]) -> "Asker":
-        """The same person with the roles and permissions that Discord sent with a press."""
-        assert isinstance(interaction.user, discord.Member)  # noqa: S101 - plans are on servers only
-        return replace(self, user=interaction.user, permissions=interaction.permissions)
+        """The same person with the roles and permissions that Discord sent with a press, and the server as it is now:
+        after the connection was lost for long, the one from before stands still.
+        """
+        now = Asker.of(interaction)
+        return replace(self, user=now.user, guild=now.guild, permissions=now.permissions)
 
     async def runs_the_league(self) -> bool:
         """Whether they have the commissioner role or Manage Channels. Raises `DatabaseUnavailableError`."""

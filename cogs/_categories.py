@@ -1,6 +1,6 @@
 """Deleting categories with all that is in them: what may be touched, and the deleting, all of it or nothing (I32)."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -10,7 +10,7 @@ from bot.league.layout import ChannelCopy
 from bot.usage.server_settings import ServerSettings
 from cogs._layouts import Progress, channel_copy, copy_of, make_category, make_channel
 from cogs._undo import all_or_nothing
-from cogs._views.tables import plain
+from cogs._views.plan_words import safe
 
 _MESSAGES_LOST = "The messages in the channels that had been deleted are gone, though."
 
@@ -30,25 +30,26 @@ def untouchable(
             return f"{_shown(channel)} is {kept[channel.id]}"
         if channel.id == asked_in:
             return "you're asking from inside it: ask again from a channel elsewhere"
-        if not channel.permissions_for(person).manage_channels or not channel.permissions_for(person).view_channel:
+        if not channel.permissions_for(person).manage_channels:  # which nobody has where they can't see
             return f"you may not manage {_shown(channel)}"
-        ours = channel.permissions_for(category.guild.me)
-        if not (ours.manage_channels and ours.view_channel):
+        if not channel.permissions_for(category.guild.me).manage_channels:
             return f"I may not manage {_shown(channel)}: I need View Channel and Manage Channels there"
     return None
 
 
-async def delete_categories(categories: Iterable[discord.CategoryChannel], progress: Progress, *, reason: str) -> None:
-    """Delete them and every channel in them. What is gone when a step fails is built again, without its messages.
+async def delete_categories(
+    doomed: Mapping[discord.CategoryChannel, Sequence[discord.abc.GuildChannel]], progress: Progress, *, reason: str
+) -> None:
+    """Delete categories with these of their channels: what somebody puts in meanwhile stays. What is gone when a step
+    fails is built again, without its messages.
 
     Raises `TakenBackError`.
     """
-    categories = list(categories)
-    total, done = sum(len(category.channels) + 1 for category in categories), 0
+    total, done = sum(len(channels) + 1 for channels in doomed.values()), 0
     async with all_or_nothing(lost=_MESSAGES_LOST) as undo:
-        for category in categories:
+        for category, channels in doomed.items():
             home = _Home(category, reason)
-            for channel in category.channels:
+            for channel in channels:
                 copy = channel_copy(channel)
                 await _delete(channel, reason)
                 undo.add(f"#{copy.name}, which is gone", partial(home.make_channel, copy))
@@ -74,7 +75,8 @@ class _Home:
 
 
 async def _delete(channel: discord.abc.GuildChannel, reason: str) -> None:
-    with suppress(discord.NotFound):  # somebody was faster
+    """It is gone then, whoever did it: also where Discord did it, said that it failed and was asked again."""
+    with suppress(discord.NotFound):
         await channel.delete(reason=reason)
 
 
@@ -97,4 +99,4 @@ def _kept(guild: discord.Guild, settings: ServerSettings) -> dict[int, str]:
 
 
 def _shown(channel: discord.abc.GuildChannel) -> str:
-    return f"“{plain(channel.name)}”"
+    return f"“{safe(channel.name)}”"

@@ -84,6 +84,19 @@ async def make_channel(
             return await guild.create_text_channel(copy.name, news=copy.kind == "news", **texts, **options)
 
 
+def lacking(guild: discord.Guild) -> list[str]:
+    """What the bot needs before it builds anything, a sentence each. Without View Channels it couldn't close a channel
+    to others either.
+    """
+    ours = guild.me.guild_permissions
+    needed = {"Manage Channels": ours.manage_channels, "View Channels": ours.view_channel}
+    return [
+        f"I need the **{name}** permission: Server Settings → Roles → my role."
+        for name, has in needed.items()
+        if not has
+    ]
+
+
 def lost_overwrites(guild: discord.Guild, layout: Layout) -> int:
     """How many permissions for roles and members can't be set again: the role is gone, or the bot lacks them."""
     held = guild.me.guild_permissions.value

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import discord
 
 from bot.league.advance_plan import MESSAGE_MOST, AdvancePlan
+from bot.league.limits import ANNOUNCEMENT_ROLES
 from bot.league.when import understand_when
 from bot.usage.receipts import Receipt, receipt
 from bot.usage.server_settings import ServerSettings
+from cogs._announce import may_write
 from cogs._asker import Asker
 from cogs._league_planning import channels_named, roles_named
 from cogs._views.advance_form import not_understood
@@ -55,7 +57,7 @@ async def _read(asker: Asker, settings: ServerSettings, text: str, given: Wanted
                 text,
                 now=services.tracker.clock(),
                 zone=settings.time_zone,
-                channels=[channel.name for channel in guild.text_channels],
+                channels=[channel.name for channel in guild.text_channels if may_write(channel, asker.user)],
                 roles=[role.name for role in guild.roles if _may_be_named(role)],
             )
     wanted = Wanted(
@@ -75,7 +77,13 @@ async def _view(asker: Asker, settings: ServerSettings, wanted: Wanted, paper: R
     usual = (settings.announce_channel_id,) if settings.announce_channel_id is not None else ()
     view = AdvancePlanView(
         asker,
-        AdvancePlan(wanted.week, at, wanted.channel_ids or usual, wanted.role_ids, wanted.message[:MESSAGE_MOST]),
+        AdvancePlan(
+            week=wanted.week,
+            at=at,
+            channel_ids=wanted.channel_ids or usual,
+            role_ids=wanted.role_ids[:ANNOUNCEMENT_ROLES],
+            message=wanted.message[:MESSAGE_MOST],
+        ),
         zone=settings.time_zone,
         when=wanted.when if at is None else "",
         questions=[not_understood(wanted.when)] if wanted.when and at is None else [],

@@ -35,11 +35,11 @@ async def plan_week(
     listed = await services.league_book.teams(asker.guild.id)
     typed, unread = parse_games(games)
     read, paper = WeekRead(week=None, title=None, games=[], question=None), Receipt()
-    if pictures or text or (games and not typed):
+    if pictures or text or (unread and not typed):
         names = [team.name for team in listed]
         with receipt() as paper:
             async with asker.tracking():
-                read = await services.league_commands.read_week(text or games, pictures, names)
+                read = await services.league_commands.read_week(text or "\n".join(unread), pictures, names)
     if read.games:
         unread = []
     week = read.week if week is None else week
@@ -73,9 +73,8 @@ async def plan_deletion(asker: Asker, text: str, *, in_plain_language: bool) -> 
         with receipt() as paper:
             async with asker.tracking():
                 read = await asker.client.services.league_commands.read_deletion(text, list(names.values()))
-        found = [category_id for category_id, name in names.items() if week_of(name) in read.weeks]
-        for name in read.names:
-            found += [one for one in find_categories(name, names) if one not in found]
+        for said in [*(f"week {week}" for week in read.weeks), *read.names]:
+            found += [one for one in find_categories(said, names) if one not in found]
         question = read.question or ""
     view = DeletionPlanView(asker, found, receipt=paper, shows_money=await asker.sees_money())
     view.question = question

@@ -53,11 +53,10 @@ def pings(tag: Tag, mentionable: Collection[int]) -> discord.AllowedMentions:
     )
 
 
-def roles_to_mention(guild: discord.Guild, permissions: discord.Permissions) -> frozenset[int]:
-    """The roles that a person with these permissions may mention, ours included: never everyone's (I27)."""
-    return frozenset(
-        role.id for role in guild.roles if not role.is_default() and (role.mentionable or permissions.mention_everyone)
-    )
+def roles_to_mention(guild: discord.Guild, *permissions: discord.Permissions) -> frozenset[int]:
+    """The roles that may be mentioned with any of these permissions, the person's and ours: never everyone's (I27)."""
+    every = all(held.mention_everyone for held in permissions)
+    return frozenset(role.id for role in guild.roles if not role.is_default() and (role.mentionable or every))
 
 
 def _private(
@@ -72,8 +71,9 @@ def _private(
         guild.default_role: discord.PermissionOverwrite(view_channel=False),
         guild.me: seen,
     }
-    for role_id in (*guests.roles, *([commissioner_role_id] if commissioner_role_id is not None else [])):
-        if (role := guild.get_role(role_id)) is not None:
+    for role in guild.roles[1:]:  # all but everyone's
+        runs = role.id == commissioner_role_id or (role.permissions.manage_channels and not role.managed)
+        if runs or role.id in guests.roles:
             overwrites[role] = seen
     for user_id in (*players_of(row), *guests.members):
         overwrites[discord.Object(user_id, type=discord.Member)] = seen

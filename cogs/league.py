@@ -7,6 +7,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
+from bot.league.advance_plan import MESSAGE_MOST
+from bot.league.names import MAX_WEEK
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._asker import Asker
 from cogs._league_advance import Wanted, plan_advance
@@ -59,7 +61,7 @@ class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks
     async def create(
         self,
         interaction: discord.Interaction[Trilo],
-        week: app_commands.Range[int, 0, 60] | None = None,
+        week: app_commands.Range[int, 0, MAX_WEEK] | None = None,
         picture: discord.Attachment | None = None,
         games: app_commands.Range[str, 1, 4000] | None = None,
         private: bool | None = None,
@@ -111,11 +113,11 @@ class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks
     async def advance(
         self,
         interaction: discord.Interaction[Trilo],
-        week: app_commands.Range[int, 0, 60] | None = None,
+        week: app_commands.Range[int, 0, MAX_WEEK] | None = None,
         when: app_commands.Range[str, 1, 100] | None = None,
         channels: app_commands.Range[str, 1, 500] | None = None,
         roles: app_commands.Range[str, 1, 500] | None = None,
-        message: app_commands.Range[str, 1, 1500] | None = None,
+        message: app_commands.Range[str, 1, MESSAGE_MOST] | None = None,
     ) -> None:
         """Show the announcement as it would be posted."""
         if not await _runs_the_league(interaction):
@@ -157,11 +159,15 @@ class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks
     @delete.autocomplete("weeks")
     @tag.autocomplete("week")
     async def _categories(self, interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
-        names = [category.name for category in interaction.guild.categories] if interaction.guild else []
-        wanted = typed.strip().casefold()
-        found = [name for name in names if wanted in name.casefold()]
+        """Those that the person can see: anybody may type (I26)."""
+        if interaction.guild is None or not isinstance(interaction.user, discord.Member):
+            return []
+        categories, wanted = interaction.guild.categories, typed.strip().casefold()
+        seen = [one.name for one in categories if one.permissions_for(interaction.user).view_channel]
+        found = [name for name in seen if wanted in name.casefold()]
         return [
-            app_commands.Choice(name=cut(name, LABEL_CHARACTERS), value=name[:100]) for name in found[:_MOST_CHOICES]
+            app_commands.Choice(name=cut(name, LABEL_CHARACTERS), value=name[:LABEL_CHARACTERS])
+            for name in found[:_MOST_CHOICES]
         ]
 
     @restore.autocomplete("snapshot")

@@ -13,7 +13,7 @@ import discord
 import pytest
 from aiohttp import web
 
-from bot.application import open_services, run_bot
+from bot.application import journal_of, open_services, run_bot
 from bot.client import Trilo
 from bot.errors import SettingsError, TriloError
 from bot.sandbox.history import DAYS
@@ -386,3 +386,18 @@ application.run_until_signal(stubborn())
     assert time.perf_counter() - began < 5
     assert process.returncode == 1
     assert "not everything has ended within 0.5 s" in errors
+
+
+def test_each_postgres_has_a_journal_of_its_own():
+    """I22, I35: who shares a folder doesn't replay another database's calls; the name gives nothing away."""
+    urls = [
+        "postgresql://bot:secret@db.example:5432/trilo",
+        "postgres://other:password@db.example:5432/trilo?sslmode=require",
+        "postgresql://bot:secret@db.example:5432/other",
+        "postgresql:///trilo?host=/run/postgresql",
+        "postgresql:///trilo?host=/elsewhere",
+    ]
+    names = [str(journal_of(url)) for url in urls]
+    assert names[0] == names[1] == "data/c4696b23a77f.journal"
+    assert len(set(names)) == 4
+    assert journal_of("sqlite:///data/trilo.db") is None

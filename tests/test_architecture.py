@@ -112,6 +112,19 @@ def test_imports_point_down() -> None:
     assert offences(FILES, "tests", "benchmarks", "examples") == []
 
 
+def test_integrations_hang_on_the_books_alone() -> None:
+    """I1: nobody needs them; they know the books and the library they are for, which nobody else does."""
+    rooms = ("assistant", "league", "alerts", "api", "client", "settings", "application", "words", "sandbox")
+    integrations = files_under("bot/integrations/")
+    outside = [file for file in FILES if file not in integrations]
+    assert len(integrations) > 3
+    assert offences(outside, "bot.integrations", "langchain_core", "langchain_openai", "langgraph", "langsmith") == []
+    assert offences(integrations, "discord", "cogs", *(f"bot.{room}" for room in rooms)) == []
+    assert offences(integrations, "openai", "langchain_openai", "langgraph", "langsmith") == []
+    others = [file for file in integrations if not file.name.startswith("langchain")]
+    assert offences(others, "langchain_core", "bot.integrations.langchain") == []
+
+
 def test_only_the_command_line_knows_the_sandbox() -> None:
     """I1: the stand-in model can't slip into a bot that runs for real."""
     assert (

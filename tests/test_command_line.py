@@ -400,7 +400,7 @@ SECRET = "sk-very-secret"
     ("settings", "words"),
     [
         ({"MAX_OUTPUT_TOKENS": SECRET, "OPENAI_API_KEY": SECRET}, "MAX_OUTPUT_TOKENS: "),
-        ({"DATABASE_URL": f"postgresql://user:{SECRET}@host/db"}, "DATABASE_URL starts with 'postgresql'"),
+        ({"DATABASE_URL": f"postgresql://user:{SECRET}@host:port/db"}, "DATABASE_URL starts with 'postgresql'"),
         ({"DATABASE_URL": f"postgresql://user:{SECRET}[@host/db"}, "DATABASE_URL: is no URL"),
         ({"DATABASE_URL": f"mysql://user:{SECRET}@host/db", "DISCORD_TOKEN": SECRET}, "DATABASE_URL"),
     ],

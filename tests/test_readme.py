@@ -58,3 +58,25 @@ async def test_the_examples_run(
     shown = capsys.readouterr().out
     for words in [*printed, "agent 0 2000000000 None", "[Token Usage] unattributed | gpt-4o | In: 100 Out: 200"]:
         assert words in shown
+
+
+async def test_the_guides_calls_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows A1, A2, B3, B4, D1 to D7, E1 to E3: the guides' snippets as docs/tracking-your-own-calls.md has them."""
+    monkeypatch.chdir(tmp_path)
+    async with Stub() as stub:
+        stub.default = lambda _: answer(chat(usage=USED))
+        source = example("docs/tracking-your-own-calls.md").replace(
+            'api_key="…"', f'api_key="k", base_url="{stub.url}"'
+        )
+        namespace: dict[str, Any] = {}
+        exec("async def run():\n" + textwrap.indent(source, "    "), namespace)
+        await namespace["run"]()
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("[Token Usage]")]
+    assert lines[0] == "True False 8800"
+    assert lines[1] == "4 requests, 1,654 tokens, $0.00036"
+    assert lines[2].endswith(": $0.00036")
+    assert lines[3] == "0.000360150 0.599000000"
+    assert "'user_id': 'ann', 'total_tokens': 1654" in lines[4]
+    assert lines[5:] == ["1000000", "334"]

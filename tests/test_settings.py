@@ -44,10 +44,13 @@ def test_the_defaults():
     assert settings.model_dump() == {
         "discord_token": None,
         "openai_api_key": None,
+        "openai_admin_key": None,
         "openai_base_url": None,
         "database_url": "sqlite:///data/trilo.db",
         "app_env": "production",
         "alert_urls": None,
+        "api_host": "127.0.0.1",
+        "api_port": None,
         "fast_model": "gpt-4o-mini",
         "smart_model": "gpt-4o",
         "allowed_guilds": frozenset(),
@@ -63,6 +66,7 @@ def test_the_defaults():
         "ledger_synchronous": "NORMAL",
         "ledger_batch_size": None,
         "ledger_flush_seconds": 5.0,
+        "retention_days": 90,
         "ephemeral_ok": False,
         "log_level": "INFO",
         "log_format": "text",
@@ -72,6 +76,7 @@ def test_the_defaults():
     secrets = load_settings(
         discord_token=SECRET,
         openai_api_key=SECRET,
+        openai_admin_key=SECRET,
         database_url=f"postgresql://user:{SECRET}@host/db",
         openai_base_url=f"https://user:{SECRET}@host/v1",
         alert_urls=f"mailto://user:{SECRET}@host",
@@ -153,6 +158,13 @@ def test_the_cap_of_each_server(monkeypatch, text, limit):
     assert load_settings().default_server_limit_usd == limit
 
 
+@pytest.mark.parametrize(("text", "days"), [("32", 32), ("none", None)])
+def test_how_long_single_calls_are_kept(monkeypatch, text, days):
+    """I25: the running month's are always there; `none` keeps them for good."""
+    monkeypatch.setenv("RETENTION_DAYS", text)
+    assert load_settings().retention_days == days
+
+
 @pytest.mark.parametrize("text", ["1", "true", "yes", "on", "TRUE"])
 def test_switches(monkeypatch, text):
     monkeypatch.setenv("ALLOW_DMS", text)
@@ -182,6 +194,8 @@ def test_switches(monkeypatch, text):
         ("LEDGER_BATCH_SIZE", "0"),
         ("LEDGER_FLUSH_SECONDS", "0"),
         ("LEDGER_FLUSH_SECONDS", "nan"),
+        ("RETENTION_DAYS", "31"),
+        ("RETENTION_DAYS", SECRET),
         ("MAX_OUTPUT_TOKENS", "149"),
         ("MAX_OUTPUT_TOKENS", "32769"),
         ("MAX_OUTPUT_TOKENS", SECRET),

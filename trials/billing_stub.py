@@ -26,27 +26,37 @@ LONGEST = 4_000
 
 @dataclass
 class BillingStub:
-    """The server's state. `billed_nano_usd` is what it charges, `served` how often it did what."""
+    """The server's state. `billed_nano_usd` is what it charges, `served` how often it did what.
+
+    `log` has every request that named its `user`, by that name: the usage and cost of each attempt, None for an error.
+    """
 
     prices: PriceList
     dice: random.Random
     fates: dict[str, int]
     billed_nano_usd: int = 0
     served: Counter[str] = field(default_factory=Counter)
+    log: dict[str, list[tuple[Usage, int] | None]] = field(default_factory=dict)
     url: str = ""
 
-    def bill(self, model: str, usage: Usage) -> None:
+    def bill(self, user: str, model: str, usage: Usage) -> None:
         """Charge for one answer."""
         cost = self.prices.price(usage, model, at=utc_now(), provider="openai").cost_nano_usd
         assert cost is not None
         self.billed_nano_usd += cost
+        self.log[user][-1] = usage, cost
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Serve one request, as the dice will have it."""
-        body = await request.json()
+        try:
+            body = await request.json()
+        except ConnectionError:  # whoever asked was killed in the middle of it
+            return web.Response()
         api = "responses" if request.path.endswith("/responses") else "chat"
         fate = self.dice.choices(list(self.fates), list(self.fates.values()))[0]
         self.served[fate] += 1
+        user = body.get("user", "")
+        self.log.setdefault(user, []).append(None)
         if fate == "error":
             return web.json_response({"error": {"message": "no", "type": "t", "code": "c"}}, status=500)
         if fate == "busy":
@@ -57,7 +67,7 @@ class BillingStub:
         usage = Usage(
             input_tokens=estimate_request(api, body).input_tokens, output_tokens=count_tokens(text, body["model"])
         )
-        self.bill(body["model"], usage)
+        self.bill(user, body["model"], usage)
         await asyncio.sleep(self.dice.random() * 0.05)
         if fate == "hang up" and request.transport is not None:
             request.transport.close()

@@ -94,7 +94,7 @@ def _plan(client: openai.AsyncOpenAI, number: int, dice: random.Random) -> Calla
 
     async def call() -> None:
         async with token_tracking_context(guild_id=GUILD, operation=kind, user_id=number % 5):
-            making = asyncio.ensure_future(_make(client, kind, model, cap, text, habit))
+            making = asyncio.ensure_future(make_call(client, kind, model, cap, text, habit))
             if habit == "cancel":
                 await asyncio.sleep(after)
                 making.cancel()
@@ -103,14 +103,18 @@ def _plan(client: openai.AsyncOpenAI, number: int, dice: random.Random) -> Calla
     return call
 
 
-async def _make(client: openai.AsyncOpenAI, kind: str, model: str, cap: int | None, text: str, habit: str) -> None:
+async def make_call(
+    client: openai.AsyncOpenAI, kind: str, model: str, cap: int | None, text: str, habit: str, user: str = ""
+) -> None:
+    """One call of a kind (chat, stream, responses) by a caller of a habit; `user` is its name in the stub's log."""
+    arguments: dict[str, Any] = {"user": user} if user else {}
     if habit == "impatient":
         client = client.with_options(timeout=0.03)
     if kind == "responses":
-        arguments: dict[str, Any] = {"max_output_tokens": cap} if cap else {}
+        arguments |= {"max_output_tokens": cap} if cap else {}
         await client.responses.create(model=model, input=text, **arguments)
         return
-    arguments = {"max_completion_tokens": cap} if cap else {}
+    arguments |= {"max_completion_tokens": cap} if cap else {}
     messages: Any = [{"role": "user", "content": text}]
     answer = await client.chat.completions.create(model=model, messages=messages, stream=kind == "stream", **arguments)
     if kind == "stream":

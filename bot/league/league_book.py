@@ -9,7 +9,7 @@ from typing import Any
 from bot.league.names import key_of
 from bot.league.team_list import MAX_TEAMS, Team
 from bot.usage import audit
-from bot.usage.database import Row, Script, SqliteDatabase
+from bot.usage.database import Database, Row, Script
 from bot.usage.errors import TriloError
 from bot.usage.ids import new_id
 from bot.usage.rows import from_microseconds, microseconds
@@ -53,7 +53,7 @@ class LeagueBook:
     `clock` tells the time in UTC. Names of the same letters and digits mean the same team, whatever their case.
     """
 
-    def __init__(self, database: SqliteDatabase, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 

@@ -7,5 +7,7 @@ NAME_CHARACTERS = 100
 MESSAGE_CHARACTERS = 2_000
 ANNOUNCEMENT_CHANNELS = 5
 """Our own limit: to how many channels one announcement goes."""
+ANNOUNCEMENT_ROLES = 10
+"""Our own limit: how many roles it mentions."""
 CATEGORIES_AT_ONCE = 10
 """Our own limit: how many categories one plan deletes."""

@@ -1,6 +1,5 @@
 """What is said in a game's channel so that its players are mentioned, and who they are."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bot.league.team_list import Match, Row
@@ -15,6 +14,10 @@ class Guests:
 
     def __bool__(self) -> bool:
         return bool(self.roles or self.members)
+
+    def __str__(self) -> str:
+        """All of them as Discord's mentions."""
+        return " ".join([*(f"<@&{role}>" for role in self.roles), *(f"<@{member}>" for member in self.members)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,9 @@ def tag_for(row: Row, guests: Guests = Guests()) -> Tag | None:
     players = players_of(row)
     if not players and not guests:
         return None
-    also = _mentions((f"<@&{role}>" for role in guests.roles), (f"<@{member}>" for member in guests.members))
     lines = [f"{_side(row.away)} vs {_side(row.home)}: agree here on when you play, and say so with the time zone."]
-    if also:
-        lines.append(f"With you: {also}")
+    if guests:
+        lines.append(f"With you: {guests}")
     return Tag("\n".join(lines), (*players, *guests.members), guests.roles)
 
 
@@ -53,7 +55,3 @@ def _side(match: Match) -> str:
     name = f"**{team_name(match)}**"
     user_id = match.team.user_id if match.team is not None else None
     return f"{name} (<@{user_id}>)" if user_id is not None else name
-
-
-def _mentions(*groups: Iterable[str]) -> str:
-    return " ".join(mention for group in groups for mention in group)

@@ -11,6 +11,7 @@ from bot.sandbox.preview import THINGS_TO_TRY, open_sandbox
 from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
 from bot.usage.console import Console
+from bot.usage.database import is_postgres
 
 log = logging.getLogger(__name__)
 
@@ -46,5 +47,7 @@ async def run_sandbox(settings: Settings, port: int | None) -> None:
         print(f"Sandbox: {sandbox.url}", flush=True)
         print(THINGS_TO_TRY, file=sys.stderr, flush=True)
         print(f"Answers come from {answers}.", file=sys.stderr)
-        print(f"The books: DATABASE_URL={database_url} {sys.executable} -m bot stats", file=sys.stderr, flush=True)
+        # A PostgreSQL URL may hold a password (I35), and is set in the environment anyway.
+        where = "" if is_postgres(database_url) else f"DATABASE_URL={database_url} "
+        print(f"The books: {where}{sys.executable} -m bot stats", file=sys.stderr, flush=True)
         await sandbox.wait_closed()

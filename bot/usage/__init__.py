@@ -7,14 +7,31 @@
         get_tracker().get_summary()
 
 Reading order: records, context, openai_client, exchange, metered_body, tracked_call, answers, intent, prices, tokens,
-tracker; budgets, calendars, rules, admission, quotas; ledger, batch, decision, writer, counters, rollups, database;
-budget_book, server_settings, quota_book, alert_book, reports.
+tracker; budgets, calendars, rules, admission, quotas; ledger, batch, decision, writer, outage, journal, siblings,
+counters, rollups, database, postgres, months; budget_book, server_settings, quota_book, alert_book, reports;
+booked, corrections, integrity, retention, repricing, bills, reconcile, export, backup.
 """
 
+from bot.usage.analytics_answers import (
+    CostProjection,
+    CostSummary,
+    DailyCost,
+    DayCost,
+    PlatformStats,
+    UsageOf,
+    UserTotal,
+)
 from bot.usage.budget_book import Standing
 from bot.usage.budgets import Budget, Mode, Owner, Saving, Scope, Unit, Unknown
 from bot.usage.calendars import Period
 from bot.usage.context import token_tracking_context
+from bot.usage.costs import (
+    calculate_embedding_cost,
+    calculate_image_cost,
+    calculate_llm_cost,
+    calculate_payment_fee,
+    format_cost,
+)
 from bot.usage.errors import (
     AiPausedError,
     BudgetExceededError,
@@ -35,6 +52,7 @@ from bot.usage.errors import (
     Why,
 )
 from bot.usage.events import Event, EventKind
+from bot.usage.fees import UnknownGatewayError
 from bot.usage.hand_tracking import Buffering
 from bot.usage.openai_client import TrackedOpenAI
 from bot.usage.opened import get_tracker
@@ -45,6 +63,7 @@ from bot.usage.quota_answers import QuotaSummary, TokenAllowance
 from bot.usage.quotas import SubscriptionTier, Tier, Tiers
 from bot.usage.records import Attribution, Kind, Price, SpendLine, Status, Usage, UsageRecord
 from bot.usage.tier_grants import UnknownTierError
+from bot.usage.tokens import estimate_tokens
 from bot.usage.tracker import UsageTracker, open_tracker
 
 __all__ = [
@@ -55,9 +74,13 @@ __all__ = [
     "BudgetFigures",
     "Buffering",
     "CallRefusedError",
+    "CostProjection",
+    "CostSummary",
+    "DailyCost",
     "DatabaseBusyError",
     "DatabaseUnavailableError",
     "DatabaseUrlError",
+    "DayCost",
     "Event",
     "EventKind",
     "InvalidBudgetError",
@@ -69,6 +92,7 @@ __all__ = [
     "OperationCost",
     "Owner",
     "Period",
+    "PlatformStats",
     "Price",
     "PriceList",
     "QuotaExceededError",
@@ -88,14 +112,23 @@ __all__ = [
     "TriloError",
     "Unit",
     "Unknown",
+    "UnknownGatewayError",
     "UnknownOperationError",
     "UnknownTierError",
     "UntrackableCallError",
     "Usage",
     "UsageError",
+    "UsageOf",
     "UsageRecord",
     "UsageTracker",
+    "UserTotal",
     "Why",
+    "calculate_embedding_cost",
+    "calculate_image_cost",
+    "calculate_llm_cost",
+    "calculate_payment_fee",
+    "estimate_tokens",
+    "format_cost",
     "get_tracker",
     "open_tracker",
     "token_tracking_context",

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from bot.usage.alert_rows import COLUMNS, INSERT, Alert, AlertKind, alert_of
 from bot.usage.budgets import BOT
-from bot.usage.database import Script, SqliteDatabase
+from bot.usage.database import Database, Script
 from bot.usage.deliveries import LONGEST_PAUSE_ON_DISCORD, TRIES, Deliveries, Delivery, Trouble, ending, expecting
 from bot.usage.ids import new_id
 from bot.usage.rows import microseconds
@@ -48,6 +48,8 @@ _FIRST = (
     "INSERT INTO bot_state (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2 "
     f"WHERE bot_state.value LIKE '{_CLEARED}%' AND bot_state.value <= $3 RETURNING name"
 )
+_LOCK = "SELECT id FROM alerts WHERE id = $1 FOR UPDATE"
+"""Of two deliveries that end at once the second sees the first."""
 _ALL_TOLD = (
     "UPDATE alerts SET delivered_at = $2, delivered_how = $3 WHERE id = $1 AND delivered_at IS NULL AND NOT EXISTS "
     f"(SELECT 1 FROM alert_deliveries WHERE alert_id = $1 AND target IN ('{SERVER}', '{OPERATOR}') "
@@ -73,7 +75,7 @@ class Owed:
 class AlertBook:
     """The alerts. Every method raises `DatabaseUnavailableError` where the books can't be reached."""
 
-    def __init__(self, database: SqliteDatabase, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
         self._deliveries = Deliveries(database, clock)
@@ -174,6 +176,7 @@ class AlertBook:
 
     def _delivered(self, delivery: Delivery, how: str) -> Script[None]:
         now_us = microseconds(self._clock())
+        yield (_LOCK, (delivery.event_id,))
         yield from ending(delivery, now_us)
         if delivery.target in MAIN:
             yield (_ALL_TOLD, (delivery.event_id, now_us, how))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.usage import audit
-from bot.usage.database import Row, Script, SqliteDatabase
+from bot.usage.database import Database, Row, Script
 from bot.usage.errors import UsageError
 from bot.usage.ids import new_id
 from bot.usage.rows import from_microseconds, microseconds
@@ -36,7 +36,7 @@ class AlertTarget:
 class AlertTargets:
     """Reads and changes them. Every method raises `DatabaseUnavailableError` where the books can't be reached."""
 
-    def __init__(self, database: SqliteDatabase, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 

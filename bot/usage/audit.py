@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.usage.database import Script, SqliteDatabase
+from bot.usage.database import Database, Script
 from bot.usage.ids import new_id
 from bot.usage.rows import from_microseconds, microseconds
 
@@ -33,9 +33,7 @@ def note(at: datetime, guild_id: int, actor: str, action: str, facts: Mapping[st
     )
 
 
-async def newest(
-    database: SqliteDatabase, guild_id: int, limit: int = 25, *, but: str | None = None
-) -> list[AuditLine]:
+async def newest(database: Database, guild_id: int, limit: int = 25, *, but: str | None = None) -> list[AuditLine]:
     """The newest changes on a server, newest first; without actions that begin with `but`.
 
     Raises `DatabaseUnavailableError`.

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from bot.usage.errors import CallRefusedError
@@ -13,6 +13,7 @@ from bot.usage.rows import microseconds
 MICROSECONDS_PER_HOUR = 3_600_000_000
 Refusal = tuple[int, int, str]
 """How a refused call is counted: guild_id, hour (since 1970, UTC), cause."""
+_NONE: Mapping[Refusal, int] = {}
 
 
 def refusal_of(call: OpenCall, error: CallRefusedError) -> Refusal:
@@ -24,14 +25,20 @@ def refusal_of(call: OpenCall, error: CallRefusedError) -> Refusal:
 class Intent:
     """A call that wants to leave, or has left already where nobody waits for the answer.
 
-    `again`: it is on the books, and about to be sent a second time while the first may be billed. `patience_ends` (the
+    `times`: above 1 it is on the books, and about to be sent once more while the first may be
+    billed. `patience_ends` (the
     event loop's time) is when a call that finds no room stops waiting for some.
     """
 
     call: OpenCall
     waiter: asyncio.Future[OpenCall] | None = None
-    again: bool = False
+    times: int = 1
     patience_ends: float = 0.0
+
+    @property
+    def again(self) -> bool:
+        """Whether it is on the books already, and about to be sent once more."""
+        return self.times > 1
 
     @property
     def has_left(self) -> bool:
@@ -68,13 +75,17 @@ class Intent:
 class Batch:
     """What one transaction writes. `watchdog` lets its waiters go when it takes too long.
 
-    `refusals` counts calls that were refused outside of a transaction, by server, hour and cause.
+    `refusals` counts calls that were refused outside of a transaction, by server, hour and cause. `unsure` has the ids
+    of calls that may be in the journal too: what of them is on the books already isn't written twice. `worker_id` is
+    whose calls they are where that worker is dead.
     """
 
     intents: list[Intent] = field(default_factory=list)
     records: list[UsageRecord] = field(default_factory=list)
     refusals: Counter[Refusal] = field(default_factory=Counter)
     watchdog: asyncio.TimerHandle | None = None
+    unsure: set[str] = field(default_factory=set)
+    worker_id: str | None = None
 
     def __len__(self) -> int:
         return len(self.intents) + len(self.records) + self.refusals.total()
@@ -91,13 +102,22 @@ class Batch:
 
     def parts(self) -> list[Self]:
         """Smaller batches with the same contents in the same order, intents first; none for what can't be halved."""
-        if self.refusals and (self.intents or self.records):
-            return [type(self)(refusals=self.refusals), type(self)(self.intents, self.records)]
-        if self.intents and self.records:
-            return [type(self)(intents=self.intents), type(self)(records=self.records)]
-        half = max(len(self.intents), len(self.records)) // 2
+        intents, records, refusals = self.intents, self.records, self.refusals
+        if refusals and (intents or records):
+            return [self._part(refusals=refusals), self._part(intents, records)]
+        if intents and records:
+            return [self._part(intents), self._part(records=records)]
+        half = max(len(intents), len(records)) // 2
         if not half:
             return []
-        if self.intents:
-            return [type(self)(intents=self.intents[:half]), type(self)(intents=self.intents[half:])]
-        return [type(self)(records=self.records[:half]), type(self)(records=self.records[half:])]
+        if intents:
+            return [self._part(intents[:half]), self._part(intents[half:])]
+        return [self._part(records=records[:half]), self._part(records=records[half:])]
+
+    def _part(
+        self,
+        intents: Sequence[Intent] = (),
+        records: Sequence[UsageRecord] = (),
+        refusals: Mapping[Refusal, int] = _NONE,
+    ) -> Self:
+        return replace(self, intents=[*intents], records=[*records], refusals=Counter(refusals), watchdog=None)

@@ -23,7 +23,7 @@ from bot.usage.budgets import (
 )
 from bot.usage.calendars import Period
 from bot.usage.counters import SET_FIRED
-from bot.usage.database import Script, SqliteDatabase
+from bot.usage.database import Database, Script
 from bot.usage.ids import new_id
 from bot.usage.queued import wait_for_queued
 from bot.usage.rows import microseconds
@@ -71,7 +71,7 @@ class BudgetBook:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         rules: Rules,
         clock: Callable[[], datetime],
         changed: Callable[[], Awaitable[None]],

@@ -18,6 +18,7 @@ from bot.usage.providers import provider_of
 from bot.usage.records import OpenCall, Settlement, UsageRecord
 from bot.usage.request_tokens import estimate_request_async
 from bot.usage.tracked_call import Retrieval, TrackedCall
+from bot.usage.witness import note_admission
 
 BACKGROUND_LIMIT = 10_000
 """Responses in the background that are waited for at once; beyond it the oldest end when their patience does."""
@@ -66,6 +67,7 @@ class CallsInFlight:
             if not error.result.is_busy:
                 self._events.fire([refusal_event(error.user_id, opened.attribution.operation, error.result)])
             raise
+        note_admission()
         self._in_flight.add(opened.id)
         self._landed.clear()
         asks = adds_usage(endpoint, body, streamed=streamed)

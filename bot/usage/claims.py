@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.usage.database import SqliteDatabase
+from bot.usage.database import Database
 from bot.usage.rows import microseconds
 
 KEPT = timedelta(days=2)
@@ -13,7 +13,7 @@ KEPT = timedelta(days=2)
 class Claims:
     """Claims on message and interaction ids, in the database, so that an old and a new process never both answer."""
 
-    def __init__(self, database: SqliteDatabase, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 

@@ -57,8 +57,8 @@ async def token_tracking_context(
     outer = _current.get()
     named: dict[str, Any] = {
         "operation": _text(_one("operation", operation, "operation_type", operation_type)),
-        "guild_id": _id("guild_id", guild_id),
-        "channel_id": _id("channel_id", channel_id),
+        "guild_id": checked_id("guild_id", guild_id),
+        "channel_id": checked_id("channel_id", channel_id),
         "user_id": _text(user_id),
         "session_id": _text(_one("session_id", session_id, "thread_id", thread_id)),
         "workflow_id": _text(workflow_id),
@@ -110,7 +110,8 @@ def _role_ids(role_ids: Iterable[int] | None) -> tuple[int, ...] | None:
     return None if role_ids is None else tuple(int(role_id) for role_id in role_ids)
 
 
-def _id(name: str, value: int | None) -> int | None:
+def checked_id(name: str, value: int | None) -> int | None:
+    """A server's or channel's id as a number. Raises `ValueError` where it is none, or doesn't fit 64 bits."""
     if value is not None and not -MAX_ID <= int(value) <= MAX_ID:
         raise ValueError(f"{name} must fit 64 bits, not {value}")
     return None if value is None else int(value)

@@ -1,7 +1,9 @@
-"""The door to SQLite: the only module that imports a database driver.
+"""The door to SQLite. With `postgres.py`, the only module that imports a database driver.
 
 SQL is written with `$1` placeholders, the subset that SQLite (3.38+) and PostgreSQL share. SQLite gets them as `?1`,
-its own notation for a numbered parameter, so that parameters bind by number and not by order of appearance.
+its own notation for a numbered parameter, so that parameters bind by number and not by order of appearance. Locks that
+PostgreSQL needs mean nothing here, where a transaction holds the one write lock: `FOR UPDATE` is left out, and the
+functions that take a lock do nothing.
 """
 
 import asyncio
@@ -12,12 +14,15 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 import aiosqlite
 
 from bot.usage.errors import DatabaseUnavailableError, DatabaseUrlError
+
+if TYPE_CHECKING:
+    from bot.usage.postgres import PostgresDatabase
 
 Result = TypeVar("Result")
 Row = tuple[Any, ...]
@@ -30,8 +35,10 @@ Query = tuple[str, Sequence[Any]]
 Script = Generator[Query, list[Row], Result]
 """Work inside one transaction: yields queries, is sent their rows, returns its result.
 
-It runs on the database's thread, so it may touch nothing that the event loop is changing meanwhile.
+It runs on SQLite's thread, so it may touch nothing that the event loop is changing meanwhile; on PostgreSQL it waits
+for each query, so it may rely on nothing it has read that it didn't lock.
 """
+Database: TypeAlias = "SqliteDatabase | PostgresDatabase"
 
 BUSY_TIMEOUT_MS = 2_000
 """How long a statement waits for another process's write. Bounds how long a locked file can hold up a call."""
@@ -41,9 +48,14 @@ CLEAN_EVERY = 200
 LOG_PAGES_AT_MOST = 16_000
 """At so many pages (64 MB) the writer does it itself: under unbroken load the cleaner never quite catches up."""
 
+COPIED_PAGES = 250
+"""How many pages (1 MB) a backup copies at a time."""
+
 log = logging.getLogger(__name__)
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^?#]*)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\$(\d+)")
+_ROW_LOCK = re.compile(r" FOR UPDATE( SKIP LOCKED)?$")
+_LOCKS = ("pg_advisory_xact_lock", "pg_advisory_xact_lock_shared")
 _PARAMETERS_AT_FAULT = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
@@ -56,8 +68,10 @@ class SqliteDatabase:
     """A SQLite file with one connection that writes and one that reads, so that reports never hold up a call.
 
     A third, the `cleaner`, moves what was written from the log into the file: left to the writer, that would hold up
-    one transaction in fifty for several milliseconds.
+    one transaction in fifty for several milliseconds. `shared`: whether several processes may admit calls on it.
     """
+
+    shared = False
 
     def __init__(
         self,
@@ -129,6 +143,10 @@ class SqliteDatabase:
             self._cleaning = asyncio.create_task(self._clean(self._cleaner), name="database cleaner")
         return result
 
+    async def migrate(self, script: Callable[[], Script[Result]]) -> Result:
+        """As `transact`, for what changes tables."""
+        return await self.transact(script)
+
     async def execute(self, sql: str, *parameters: Any) -> list[Row]:
         """Run one statement in a transaction of its own; its `RETURNING` rows."""
         return await self._on_thread(self._writer, partial(_fetch, _numbered(sql), parameters))
@@ -144,6 +162,10 @@ class SqliteDatabase:
     async def read(self, script: Callable[[], Script[Result]]) -> Result:
         """The result of a script that only reads, all as of one moment."""
         return await self._on_thread(self._reader, partial(_reading, script))
+
+    async def copy(self, path: Path) -> None:
+        """Copy everything, as of one moment, into a new file, beside any write. Raises `DatabaseUnavailableError`."""
+        await self._on_thread(self._reader, partial(_copy, path))
 
     async def close(self) -> None:
         """Close every connection, once the log isn't being moved."""
@@ -167,14 +189,14 @@ class SqliteDatabase:
         tracked call costs (the lock file pins aiosqlite; tests/usage/test_database.py pins this method).
         """
         if self._closed:
-            raise DatabaseUnavailableError(self._name, "it is closed")
+            raise DatabaseUnavailableError(self.name, "it is closed")
         try:
             run: Callable[..., Awaitable[Result]] = connection._execute  # noqa: SLF001
             return await run(function, connection._conn)  # noqa: SLF001
         except sqlite3.DatabaseError as error:
             if isinstance(error, _PARAMETERS_AT_FAULT):
                 raise
-            raise DatabaseUnavailableError(self._name, str(error)) from error
+            raise DatabaseUnavailableError(self.name, str(error)) from error
 
     async def _clean(self, cleaner: aiosqlite.Connection) -> None:
         """Move what was written from the log into the file. Where that fails, the writer does it in the end."""
@@ -186,13 +208,31 @@ class SqliteDatabase:
             self._cleaning = None
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """The database as logs and people may see it."""
         return str(self.path or ":memory:")
 
     def _require_file(self) -> None:
         """SQLite goes on writing to a file that was deleted or moved away, and all of it is lost: notice."""
         if self._file != _identity(self.path):
-            raise DatabaseUnavailableError(self._name, "the file is gone or was replaced")
+            raise DatabaseUnavailableError(self.name, "the file is gone or was replaced")
+
+
+async def open_database(url: str, *, synchronous: str = "NORMAL", read_only: bool = False) -> Database:
+    """Open the database at a URL, whichever kind it names. `synchronous` is SQLite's (`SqliteDatabase.open`).
+
+    Raises `DatabaseUrlError` or `DatabaseUnavailableError`.
+    """
+    if not is_postgres(url):
+        return await SqliteDatabase.open(url, synchronous=synchronous, read_only=read_only)
+    from bot.usage.postgres import PostgresDatabase
+
+    return await PostgresDatabase.open(url, read_only=read_only)
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a URL names a PostgreSQL database."""
+    return url.lower().startswith(("postgresql://", "postgres://"))
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -223,6 +263,8 @@ async def _connect(address: str, *, read_only: bool) -> aiosqlite.Connection:
         raise
     try:
         await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        for name in _LOCKS:
+            await connection.create_function(name, 1, lambda _: None)
         if read_only:
             await connection.execute("PRAGMA query_only = ON")
     except BaseException:
@@ -233,7 +275,7 @@ async def _connect(address: str, *, read_only: bool) -> aiosqlite.Connection:
 
 @lru_cache(maxsize=256)
 def _numbered(sql: str) -> str:
-    return _PLACEHOLDER.sub(r"?\1", sql)
+    return _PLACEHOLDER.sub(r"?\1", _ROW_LOCK.sub("", sql))
 
 
 def _decided(statements: Sequence[Statement]) -> Script[tuple[None, Sequence[Statement]]]:
@@ -278,6 +320,20 @@ def _run(script: Script[Result], connection: sqlite3.Connection) -> Result:
 
 def _fetch(sql: str, parameters: Sequence[Any], connection: sqlite3.Connection) -> list[Row]:
     return connection.execute(sql, parameters).fetchall()
+
+
+def _copy(path: Path, connection: sqlite3.Connection) -> None:
+    target = sqlite3.connect(path)
+    try:
+        # Within a transaction that reads, the copy is of one moment: else it begins anew after each write of others.
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        connection.backup(target, pages=COPIED_PAGES, sleep=0.001)
+        target.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        target.close()
 
 
 def _snapshot(queries: Sequence[Query], connection: sqlite3.Connection) -> list[list[Row]]:

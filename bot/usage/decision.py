@@ -18,7 +18,7 @@ from bot.usage.counters import Change, Held
 from bot.usage.database import Row, Script, Statement
 from bot.usage.errors import CallRefusedError
 from bot.usage.quota_gate import QuotaGate, QuotaMove
-from bot.usage.records import OpenCall
+from bot.usage.records import OpenCall, Status, UsageRecord
 from bot.usage.rules import QUOTA, Counted, CounterKey, Rules
 
 ADD_REFUSALS = (
@@ -26,10 +26,13 @@ ADD_REFUSALS = (
     "ON CONFLICT (guild_id, hour, cause) DO UPDATE SET calls = refusals.calls + excluded.calls"
 )
 
+_OPEN: Row = (Status.OPEN.value,)
+
 
 @dataclass(slots=True)
 class Outcome:
     """What a transaction decided. Intents that `crowded` names wait for room; `levels` are counters as they stand now.
+    `settled` are the records that it settled, all of its batch but those that were on the books already.
 
     `held` has the calls that were admitted, had left already, or hold something else now, by id; what all calls in
     flight hold is by the rules of `version`.
@@ -38,6 +41,7 @@ class Outcome:
     admitted: list[tuple[Intent, OpenCall]] = field(default_factory=list)
     refused: list[tuple[Intent, CallRefusedError]] = field(default_factory=list)
     crowded: list[tuple[Intent, CallRefusedError]] = field(default_factory=list)
+    settled: list[UsageRecord] = field(default_factory=list)
     held: dict[str, Held] = field(default_factory=dict)
     version: int = -1
     levels: dict[CounterKey, Level] = field(default_factory=dict)
@@ -64,12 +68,16 @@ class Decision:
         self._reserving: dict[CounterKey, int] = {}
         self._opened: list[Row] = []
         self._again: list[Row] = []
+        self._worse: list[Row] = []
         self._adopted: list[Row] = []
         self._quotas = QuotaGate(rules, now)
 
     def script(self) -> Script[tuple[Outcome, Sequence[Statement]]]:
-        """All of it, to be run by `SqliteDatabase.decide`."""
+        """All of it, to be run by `Database.decide`."""
         yield from self._rules.refresh(self._now)
+        if self._batch.unsure:
+            yield from self._leave_out_what_is_known()
+        self.outcome.settled = self._batch.records
         # Each intent is looked at once: whoever asks now may be answered by the event loop in the next moment.
         asks = [(intent, intent.asks) for intent in self._batch.intents]
         asking = [intent for intent, waits in asks if waits]
@@ -93,6 +101,30 @@ class Decision:
         for intent, items in zip(asking, counted, strict=True):
             self._decide(intent, items)
         return self.outcome, list(self._statements())
+
+    def _leave_out_what_is_known(self) -> Script[None]:
+        """Of calls that may be in the journal too, or are told again: what is on the books stays as it is.
+
+        What is missing comes along, each call once.
+        """
+        batch, ended = self._batch, {record.call.id: record.call for record in self._batch.records}
+        calls = {intent.call.id: intent.call for intent in batch.intents if not intent.again} | ended
+        known: dict[str, Row] = {}
+        for call_id in sorted(batch.unsure & calls.keys()):
+            found = yield rows.SELECT_KNOWN, rows.key(calls[call_id])
+            known.update((call_id, row) for row in found)
+        once = {record.call.id: record for record in batch.records}.values()
+        records = [record for record in once if known.get(record.call.id, _OPEN)[0] == _OPEN[0]]
+        new = {intent.call.id: intent for intent in batch.intents if not intent.again}.values()
+        intents = [intent for intent in batch.intents if intent.again]
+        intents += [intent for intent in new if intent.call.id not in known]
+        self._worse = [rows.worse_row(calls[id_]) for id_ in known.keys() - ended.keys()]
+        missing = batch.unsure - known.keys() - {intent.call.id for intent in intents}
+        intents += [Intent(record.call) for record in records if record.call.id in missing]
+        self._batch = replace(batch, intents=intents, records=records)
+        self._ending = {record.call.id for record in records}
+        unheld = (self._ending & known.keys()) - self._held.keys()
+        self._held = {**self._held, **{id_: Held.from_json(ended[id_], known[id_][1]) for id_ in unheld}}
 
     def _settle(self) -> None:
         """What the finished calls add: to every budget that counts them now, and to those they were held in.
@@ -127,7 +159,7 @@ class Decision:
                 self._change(item.counter, Change(reserved=amount))
             self.outcome.held[call_id] = replace(held, version=self._rules.version)
             if counted:
-                self._adopted.append((call_id, held.to_json()))
+                self._adopted.append(rows.held_row(held.call, held.to_json()))
 
     def _take_note(self, intent: Intent) -> None:
         """Nobody waits for the answer any more: the call has left, and is put on the books without being asked."""
@@ -227,6 +259,7 @@ class Decision:
         for sql, changed in (
             (rows.INSERT_OPEN, self._opened),
             (rows.UPDATE_AGAIN, self._again),
+            (rows.UPDATE_WORSE, self._worse),
             (rows.UPDATE_HELD, self._adopted),
         ):
             if changed:

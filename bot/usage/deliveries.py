@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.usage.database import Script, SqliteDatabase
+from bot.usage.database import Database, Script
 from bot.usage.rows import from_microseconds, microseconds
 
 LEASE = timedelta(seconds=60)
@@ -70,7 +70,7 @@ class Trouble:
 class Deliveries:
     """Reads and writes them. Every method raises `DatabaseUnavailableError` where the books can't be reached."""
 
-    def __init__(self, database: SqliteDatabase, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 

@@ -44,8 +44,8 @@ class DatabaseUrlError(UsageError):
 
     def __init__(self, scheme: str) -> None:
         super().__init__(
-            f"DATABASE_URL starts with {scheme or 'nothing'!r}; use sqlite:///data/trilo.db (relative) "
-            "or sqlite:////absolute/path.db"
+            f"DATABASE_URL starts with {scheme or 'nothing'!r}; use sqlite:///data/trilo.db (relative), "
+            "sqlite:////absolute/path.db or postgresql://user:password@host/name"
         )
         self.scheme = scheme
 
@@ -65,6 +65,31 @@ class SchemaTooNewError(UsageError):
     def __init__(self, steps: list[str]) -> None:
         super().__init__(f"the database was made by a later version of Trilo (it has {', '.join(steps)}): update Trilo")
         self.steps = steps
+
+
+class ElsewhereBackedUpError(UsageError):
+    """PostgreSQL copies and restores its databases by tools of its own. `command` is the one, without a password."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(f"PostgreSQL has a tool of its own for that. Run: {command}")
+        self.command = command
+
+
+class NotABackupError(UsageError):
+    """A file can't be a backup, or can't be restored. `path` and `problem` say which and why."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class RepairedMeanwhileError(UsageError):
+    """Somebody else repaired the sums since they were counted; `repaired` differences were mended before that."""
+
+    def __init__(self, repaired: int) -> None:
+        super().__init__(f"somebody else repaired sums meanwhile; {repaired} were mended here: look again")
+        self.repaired = repaired
 
 
 class UntrackableCallError(UsageError):

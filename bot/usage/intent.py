@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from bot.usage.admission import USUAL_CAP, small_of
-from bot.usage.context import current_attribution, storable
+from bot.usage.context import storable
 from bot.usage.endpoints import SHORTEST_CAPS, TOLD_BY_THE_ANSWER, Endpoint, choices_of, output_cap, worst_case_usage
 from bot.usage.ids import new_id
 from bot.usage.operations import Operation
@@ -15,6 +15,7 @@ from bot.usage.prices import PriceList
 from bot.usage.providers import Provider
 from bot.usage.records import Elastic, OpenCall, Price, Usage
 from bot.usage.request_tokens import InputEstimate
+from bot.usage.witness import callers_attribution
 
 MODEL_CHARACTERS = 200
 _PRICED_BY_USAGE = frozenset({"images", "audio.speech"})
@@ -35,7 +36,7 @@ def open_call(
     `operation` tells what was declared of an operation by its name.
     """
     model = storable(body.get("model") or "unknown")[:MODEL_CHARACTERS]
-    attribution = current_attribution()
+    attribution = callers_attribution()
     declared = operation(attribution.operation)
     uncapped = output_cap(endpoint.api, body) is None
     model_cap = prices.max_output_tokens(model) if uncapped else None

@@ -8,12 +8,12 @@ import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
 
-from bot.usage.context import current_attribution
 from bot.usage.endpoints import billed_endpoint, request_body, stored_response_id
 from bot.usage.errors import TriloError, UntrackableCallError
 from bot.usage.exchange import Exchange, note_fault
 from bot.usage.opened import tracker_or_warn
 from bot.usage.tracked_call import TrackedCall
+from bot.usage.witness import callers_attribution
 
 if TYPE_CHECKING:
     from openai._models import FinalRequestOptions
@@ -131,7 +131,7 @@ class TrackedOpenAI(AsyncOpenAI):
             raise  # refused on purpose
         except Exception as error:  # noqa: BLE001 - our fault isn't the caller's (I23); budgets refuse by TriloError
             note_fault(tracker.ledger, error)
-            if (refusal := tracker.ledger.stopping(current_attribution())) is not None:
+            if (refusal := tracker.ledger.stopping(callers_attribution())) is not None:
                 raise refusal from None
             tracker.ledger.unrecorded += 1
             return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from bot.usage.database import SqliteDatabase
+from bot.usage.database import Database
 from bot.usage.errors import UsageError
 from bot.usage.money import usd
 from bot.usage.operations import Operation
@@ -50,7 +50,7 @@ class OperationCosts:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         prices: PriceList,
         operations: Mapping[str, Operation],
         clock: Callable[[], datetime],

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelInfo
 
 PROVIDER_ALIASES = {
+    "amazon_bedrock": "aws",
     "azure_ai": "azure",
     "azure_openai": "azure",
     "bedrock": "aws",
     "cohere_chat": "cohere",
     "fireworks_ai": "fireworks",
     "gemini": "google",
+    "google_genai": "google",
+    "google_vertexai": "google",
     "mistralai": "mistral",
     "models": "google",
     "moonshot": "moonshotai",
@@ -36,7 +39,8 @@ PROVIDER_ALIASES = {
     "voyage": "voyageai",
     "xai": "x-ai",
 }
-"""Other words for genai-prices' provider ids, as LiteLLM and OpenRouter write them; Gemini's API says `models/…`."""
+"""Other words for genai-prices' provider ids, as LiteLLM, OpenRouter and LangChain write them; Gemini's API says
+`models/…`."""
 
 MAKERS = (
     "openai",

@@ -37,7 +37,7 @@ class ProcessLock:
             raise DatabaseUnavailableError(str(path), str(error)) from error
         started, waiting = perf_counter(), False
         try:
-            while not _try_lock(descriptor):
+            while not try_lock(descriptor):
                 if not waiting:
                     waiting = True
                     log.warning("waiting for another process to let go of %s (at most %g s)", path, wait_seconds)
@@ -57,7 +57,8 @@ class ProcessLock:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock an open file for this process; False where another has it. Closing the file lets go of it."""
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -66,7 +67,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock an open file for this process; False where another has it. Closing the file lets go of it."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -37,6 +37,11 @@ def provider_of(base_url: httpx2.URL) -> Provider:
     return _provider_of_host(base_url.host)
 
 
+def price_id_of(label: str) -> str | None:
+    """The provider that the prices of a record with that label are looked up under."""
+    return label if label in _HOSTS.values() else None
+
+
 @lru_cache(maxsize=256)
 def _provider_of_host(host: str) -> Provider:
     for suffix, name in _HOSTS.items():

@@ -12,7 +12,7 @@ from bot.usage.budgets import BOT, FULL
 from bot.usage.calendars import ALWAYS_UTC, Period
 from bot.usage.context import storable
 from bot.usage.counters import SET_FIRED
-from bot.usage.database import Row, Script, SqliteDatabase
+from bot.usage.database import Database, Row, Script
 from bot.usage.errors import QuotaExceededError, QuotaResult
 from bot.usage.events import CROSSINGS, Events, prompt_event, refusal_event, status_event
 from bot.usage.operation_costs import OperationCosts, one_name
@@ -43,7 +43,7 @@ class QuotaBook:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         *,
         rules: Rules,
         grants: TierGrants,
@@ -199,8 +199,8 @@ class QuotaBook:
         self._events.fire([prompt_event(error.user_id, operation, needed, error.result)])
 
     def _cross(self, person: str, guild_id: int, role_ids: tuple[int, ...]) -> Script[int | None]:
+        found = yield (f"{_COUNTER} FOR UPDATE", self._counter(person))
         granted = yield self.grants.query(person)
-        found = yield (_COUNTER, self._counter(person))
         standing = self._standing(person, granted, found, guild_id, role_ids)
         if not found or not standing.limit:
             return None

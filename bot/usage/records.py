@@ -17,6 +17,9 @@ MAX_COUNT = 10**12
 """A count beyond this is no count: no model reads a million million tokens in one call."""
 UNATTRIBUTED = "unattributed"
 """The operation of a call made outside any `token_tracking_context`."""
+BY_HAND = "by hand"
+BY_KEY = "by key"
+"""The `api` of calls that were told: of the second the id comes from the teller's key, so it may be told again."""
 
 
 class Kind(StrEnum):
@@ -208,6 +211,14 @@ class OpenCall:
         usage = replace(self.reserved_usage, output_tokens=tokens * self.elastic.choices)
         price = Price(self.elastic.nano_usd(tokens), self.reserved.source)
         return replace(self, reserved_usage=usage, reserved=price, output_cap=tokens)
+
+    def repeated(self, times: int) -> Self:
+        """The call at the worst case of so many attempts, each of which may be billed."""
+        if times == 1:
+            return self
+        cost, usage = self.reserved.cost_nano_usd, self.reserved_usage
+        more = replace(usage, input_tokens=usage.input_tokens * times, output_tokens=usage.output_tokens * times)
+        return replace(self, reserved_usage=more, reserved=Price(cost and cost * times, self.reserved.source))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal, get_args
 
 from bot.usage.calendars import ALWAYS_UTC, Calendar, Period
-from bot.usage.database import Query, Row, Script, SqliteDatabase
+from bot.usage.database import Database, Query, Row, Script
 from bot.usage.queued import wait_for_queued
 from bot.usage.records import SpendLine
 from bot.usage.rollups import MEASURES, spans
@@ -60,7 +60,7 @@ class Reports:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         *,
         clock: Callable[[], datetime],
         before_reading: Callable[[], Awaitable[object]] | None = None,

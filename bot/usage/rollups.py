@@ -13,7 +13,7 @@ from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from operator import add
+from operator import add, sub
 
 from bot.usage.calendars import Calendar, Period
 from bot.usage.database import Row
@@ -58,12 +58,34 @@ UPSERT = (
 def upserts(records: Iterable[UsageRecord], calendar_of: Callable[[int], Calendar]) -> Iterator[Row]:
     """Parameters of `UPSERT` for a batch of finished calls. `calendar_of` tells a server's calendar by its id."""
     sums: dict[RollupKey, tuple[int, ...]] = {}
+    add_up(records, calendar_of, sums)
+    for key in sorted(sums):  # in one order, so that no two transactions wait for each other
+        yield key + sums[key]
+
+
+def add_up(
+    records: Iterable[UsageRecord], calendar_of: Callable[[int], Calendar], sums: dict[RollupKey, tuple[int, ...]]
+) -> None:
+    """Add finished calls to the sums they are in, each in the order of `MEASURES`."""
     for record in records:
         amounts = _amounts(record.settlement)
         for key in _keys(record, calendar_of(record.call.attribution.guild_id)):
             found = sums.get(key)
             sums[key] = amounts if found is None else tuple(map(add, found, amounts))
-    for key in sorted(sums):  # in one order, so that no two transactions wait for each other
+
+
+def differences(
+    corrected: Iterable[tuple[UsageRecord, UsageRecord]], calendar_of: Callable[[int], Calendar]
+) -> Iterator[Row]:
+    """Parameters of `UPSERT` for finished calls that are booked otherwise now: each as it was, and as it is."""
+    sums: dict[RollupKey, tuple[int, ...]] = {}
+    for before, after in corrected:
+        amounts = tuple(map(sub, _amounts(after.settlement), _amounts(before.settlement)))
+        assert before.model == after.model  # noqa: S101 - else it would move from one key to another
+        for key in _keys(before, calendar_of(before.call.attribution.guild_id)):
+            found = sums.get(key)
+            sums[key] = amounts if found is None else tuple(map(add, found, amounts))
+    for key in sorted(key for key, amounts in sums.items() if any(amounts)):
         yield key + sums[key]
 
 

@@ -75,24 +75,35 @@ _SETTLED_COLUMNS = (
 
 INSERT_OPEN = (
     f"INSERT INTO usage_records ({', '.join(_OPEN_COLUMNS)}) "
-    f"VALUES ({', '.join(f'${n}' for n in range(1, len(_OPEN_COLUMNS) + 1))}) ON CONFLICT (id) DO NOTHING"
+    f"VALUES ({', '.join(f'${n}' for n in range(1, len(_OPEN_COLUMNS) + 1))}) ON CONFLICT DO NOTHING"
 )
+_THE_CALL = "WHERE guild_id = $1 AND started_at = $2 AND id = $3"
+"""All of its key on PostgreSQL, where records are kept by month. `key` has the parameters."""
 UPDATE_SETTLED = (
     "UPDATE usage_records SET "
-    + ", ".join(f"{name} = ${n}" for n, name in enumerate(_SETTLED_COLUMNS, start=2))
-    + ", held = NULL WHERE id = $1"
+    + ", ".join(f"{name} = ${n}" for n, name in enumerate(_SETTLED_COLUMNS, start=4))
+    + f", held = NULL {_THE_CALL}"
 )
 UPDATE_AGAIN = (
-    "UPDATE usage_records SET reserved_nano_usd = reserved_nano_usd + $2, input_tokens = input_tokens + $3, "
-    "output_tokens = output_tokens + $4, held = $5 WHERE id = $1 AND status = 'open'"
+    "UPDATE usage_records SET reserved_nano_usd = reserved_nano_usd + $4, input_tokens = input_tokens + $5, "
+    f"output_tokens = output_tokens + $6, held = $7 {_THE_CALL} AND status = 'open'"
 )
 """A second attempt leaves while the first may be billed: after a crash both are charged (I21)."""
-UPDATE_HELD = "UPDATE usage_records SET held = $2 WHERE id = $1 AND status = 'open'"
-SELECT_OPEN = (
+UPDATE_WORSE = (
+    "UPDATE usage_records SET reserved_nano_usd = $4, input_tokens = $5, output_tokens = $6 "
+    f"{_THE_CALL} AND status = 'open' AND input_tokens + output_tokens < CAST($5 AS BIGINT) + CAST($6 AS BIGINT)"
+)
+"""The same as it stands in a journal, which may be written twice: the worst case of all attempts together."""
+UPDATE_HELD = f"UPDATE usage_records SET held = $4 {_THE_CALL} AND status = 'open'"
+SELECT_KNOWN = f"SELECT status, held FROM usage_records {_THE_CALL} FOR UPDATE"
+"""What is on the books of a call that was in the journal; `key` has the parameters."""
+SELECT_ORPHANS = (
     "SELECT id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id, "
     "execution_id, provider, request_model, reserved_nano_usd, input_tokens, output_tokens, metadata, held "
-    "FROM usage_records WHERE status = 'open' AND worker_id <> $1 ORDER BY worker_id LIMIT 1000"
+    "FROM usage_records WHERE status = 'open' AND NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = worker_id "
+    "AND ended_at IS NULL) ORDER BY worker_id LIMIT 1000 FOR UPDATE SKIP LOCKED"
 )
+"""Open calls of workers that have ended: each is taken by one of the processes that look for them."""
 
 
 def microseconds(instant: datetime) -> int:
@@ -146,7 +157,18 @@ def open_row(call: OpenCall, worker_id: str, held: str | None = None) -> Row:
 def again_row(call: OpenCall, held: str | None) -> Row:
     """Parameters of `UPDATE_AGAIN`."""
     usage = call.reserved_usage
-    return call.id, call.reserved.cost_nano_usd or 0, usage.input_tokens, usage.output_tokens, held
+    return *key(call), call.reserved.cost_nano_usd or 0, usage.input_tokens, usage.output_tokens, held
+
+
+def worse_row(call: OpenCall) -> Row:
+    """Parameters of `UPDATE_WORSE`."""
+    usage = call.reserved_usage
+    return *key(call), call.reserved.cost_nano_usd, usage.input_tokens, usage.output_tokens
+
+
+def held_row(call: OpenCall, held: str | None) -> Row:
+    """Parameters of `UPDATE_HELD`."""
+    return *key(call), held
 
 
 def settled_row(call: OpenCall, settled: Settlement) -> Row:
@@ -157,7 +179,7 @@ def settled_row(call: OpenCall, settled: Settlement) -> Row:
     doubtful = settled.doubtful_nano_usd, settled.doubtful_tokens
     _require_plausible((*tokens, cost or 0, *doubtful, settled.duration_ms))
     return (
-        call.id,
+        *key(call),
         settled.status.value,
         *tokens,
         json.dumps(usage.units) if any(_UNITS(usage)) else None,
@@ -177,6 +199,11 @@ def settled_row(call: OpenCall, settled: Settlement) -> Row:
     )
 
 
+def key(call: OpenCall) -> tuple[int, int, str]:
+    """What a call is found by: its server, start and id."""
+    return call.attribution.guild_id, microseconds(call.started_at), call.id
+
+
 def _require_plausible(numbers: Iterable[int]) -> None:
     for number in numbers:
         if not -LARGEST <= number <= LARGEST:
@@ -184,7 +211,7 @@ def _require_plausible(numbers: Iterable[int]) -> None:
 
 
 def interrupted(row: Row) -> UsageRecord:
-    """A row of `SELECT_OPEN` as the record it becomes: charged at its reserved worst case, estimated (I21).
+    """A row of `SELECT_ORPHANS` as the record it becomes: charged at its reserved worst case, estimated (I21).
 
     Nobody saw how long it took: its duration is 0.
     """

@@ -30,6 +30,11 @@ BUDGET_COLUMNS = (
     "id, guild_id, owner, scope, scope_id, period, unit, limit_amount, mode, thresholds, cheaper_at, unknown_cost, "
     "created_at"
 )
+_RULES = 7286314650102
+_KEEP_RULES = "SELECT pg_advisory_xact_lock_shared($1)"
+"""Until this transaction ends, no rule changes: what was read of them holds, and whoever changes one counts what this
+transaction adds. Any number of processes may keep them at once."""
+_CHANGE_RULES = "SELECT pg_advisory_xact_lock($1)"
 NEXT_VERSION = (
     "INSERT INTO bot_state (name, value) VALUES ('rules version', '1') "
     "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(bot_state.value AS BIGINT) + 1 AS TEXT) RETURNING value"
@@ -157,7 +162,8 @@ class Rules:
         self._levels.update(kept)
 
     def refresh(self, now: datetime) -> Script[None]:
-        """Take in what has changed since the last look; everything at the first."""
+        """Take in what has changed since the last look, everything at the first. It holds till the transaction ends."""
+        yield (_KEEP_RULES, (_RULES,))
         if self.version < 0:
             version = yield from self._read_all()
             changed = list(self._guilds)
@@ -205,7 +211,11 @@ class Rules:
 
 
 def changing(guild_id: int) -> Script[None]:
-    """Part of every transaction that changes a rule: all processes will read that server's rules anew."""
+    """The first part of every transaction that changes a rule: all processes will read that server's rules anew.
+
+    It waits for those that are just working by the rules, so what it reads after it has everything they add.
+    """
+    yield (_CHANGE_RULES, (_RULES,))
     [(version,)] = yield (NEXT_VERSION, ())
     yield (CHANGED, (guild_id, int(version)))
 

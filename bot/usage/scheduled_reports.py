@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 from bot.usage.alert_book import REPORT
 from bot.usage.calendars import Calendar, Period, first_day
-from bot.usage.database import Script, SqliteDatabase
+from bot.usage.database import Database, Script
 from bot.usage.deliveries import LONGEST_PAUSE_ON_DISCORD, Deliveries, Delivery, claiming, expecting
 from bot.usage.reports import Days
 from bot.usage.rows import microseconds
@@ -49,7 +49,7 @@ class DueReport:
 class ScheduledReports:
     """Finds and claims them. Every method raises `DatabaseUnavailableError` where the books can't be reached."""
 
-    def __init__(self, database: SqliteDatabase, clock: Callable[[], datetime], rules: Rules) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime], rules: Rules) -> None:
         self._database = database
         self._clock = clock
         self._rules = rules
@@ -85,7 +85,7 @@ class ScheduledReports:
 
     def _claim(self, report: DueReport) -> Script[Delivery | None]:
         now = self._clock()
-        rows = yield ("SELECT reported_until FROM guild_settings WHERE guild_id = $1", (report.guild_id,))
+        rows = yield ("SELECT reported_until FROM guild_settings WHERE guild_id = $1 FOR UPDATE", (report.guild_id,))
         if not rows or (rows[0][0] or "") >= report.until:
             return None
         yield from expecting(report.event_id, REPORT, microseconds(now))

@@ -1,10 +1,15 @@
 """The tables, as named steps that are only ever appended. One process applies the missing ones at start.
 
+The steps are written for SQLite. `_for_postgres` makes them PostgreSQL's, where `usage_records` is kept by month.
+
 Names of columns are the words of `bot.usage.records`. Instants are BIGINT microseconds since 1970 in UTC, money is
 BIGINT nano-USD, flags are 0 or 1, `day` is an ISO date.
 """
 
-from bot.usage.database import SqliteDatabase, Statement
+import re
+from collections.abc import Iterator
+
+from bot.usage.database import Database, Script
 from bot.usage.errors import DatabaseUnavailableError, SchemaTooNewError
 
 STEPS: dict[str, tuple[str, ...]] = {
@@ -124,34 +129,64 @@ STEPS: dict[str, tuple[str, ...]] = {
         "CREATE INDEX league_snapshots_guild ON league_snapshots (guild_id, at)",
         "CREATE INDEX league_snapshots_age ON league_snapshots (at)",
     ),
+    "007 the end of a worker": ("ALTER TABLE workers ADD COLUMN ended_at BIGINT",),
+    "008 calls by time": ("CREATE INDEX usage_records_started ON usage_records (started_at)",),
+    "009 calls by thread, keys to the API": (
+        "CREATE INDEX usage_records_session ON usage_records (session_id, started_at) WHERE session_id IS NOT NULL",
+        """CREATE TABLE api_keys (
+            id TEXT PRIMARY KEY, digest TEXT NOT NULL UNIQUE, label TEXT NOT NULL, may_write SMALLINT NOT NULL,
+            guild_id BIGINT, created_at BIGINT NOT NULL, revoked_at BIGINT)""",
+    ),
 }
 
 
-async def apply(database: SqliteDatabase, now_us: int) -> None:
+async def apply(database: Database, now_us: int) -> None:
     """Bring the database to the newest step. Raises `SchemaTooNewError` where it is beyond this version."""
-    await database.execute(
-        "CREATE TABLE IF NOT EXISTS schema_steps (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)"
-    )
-    applied = {name for (name,) in await database.execute("SELECT name FROM schema_steps")}
-    if unknown := sorted(applied - set(STEPS)):
-        raise SchemaTooNewError(unknown)
-    for name, statements in STEPS.items():
-        if name not in applied:
-            batch: list[Statement] = [(sql, None) for sql in statements]
-            await database.write(
-                [*batch, ("INSERT INTO schema_steps (name, applied_at) VALUES ($1, $2)", [(name, now_us)])]
-            )
+    await database.migrate(lambda: _apply(now_us, on_postgres=database.shared))
 
 
-async def is_current(database: SqliteDatabase) -> bool:
-    """Whether a reader finds the tables it needs: False for an empty file or one from an earlier version.
+async def is_current(database: Database) -> bool:
+    """Whether a reader finds the tables it needs: False for an empty database or one from an earlier version.
 
-    Raises `DatabaseUnavailableError` where the file can't be read at all.
+    Raises `DatabaseUnavailableError` where it can't be read at all.
     """
     try:
         applied = {name for (name,) in await database.fetch("SELECT name FROM schema_steps")}
     except DatabaseUnavailableError as error:
-        if "no such table" not in error.problem:
+        if "schema_steps" not in error.problem:
             raise
         return False
     return set(STEPS) <= applied
+
+
+def _apply(now_us: int, *, on_postgres: bool) -> Script[None]:
+    yield "CREATE TABLE IF NOT EXISTS schema_steps (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)", ()
+    rows = yield "SELECT name FROM schema_steps", ()
+    applied = {name for (name,) in rows}
+    if unknown := sorted(applied - set(STEPS)):
+        raise SchemaTooNewError(unknown)
+    for name, statements in STEPS.items():
+        if name in applied:
+            continue
+        for sql in statements:
+            for statement in _for_postgres(sql) if on_postgres else [sql]:
+                yield statement, ()
+        yield "INSERT INTO schema_steps (name, applied_at) VALUES ($1, $2)", (name, now_us)
+
+
+def _for_postgres(sql: str) -> Iterator[str]:
+    """A step's statement for PostgreSQL: text sorts by its bytes as on SQLite, and records are kept by month.
+
+    Every key of `usage_records` must hold the instant that they are parted by. It begins with the server, so that an
+    extension can spread the servers over several machines.
+    """
+    if not sql.startswith(("CREATE TABLE", "ALTER TABLE")):
+        yield sql
+        return
+    sql = re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', sql.removesuffix(" WITHOUT ROWID"))
+    if not sql.startswith("CREATE TABLE usage_records "):
+        yield sql
+        return
+    columns = sql.replace(" PRIMARY KEY", " NOT NULL").removesuffix(")")
+    yield f"{columns}, PRIMARY KEY (guild_id, started_at, id)) PARTITION BY RANGE (started_at)"
+    yield "CREATE TABLE usage_records_other PARTITION OF usage_records DEFAULT"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from bot.usage import audit
-from bot.usage.database import Script, SqliteDatabase
+from bot.usage.database import Database, Script
 from bot.usage.rows import from_microseconds, microseconds
 from bot.usage.rules import FOREVER, changing
 
@@ -68,7 +68,7 @@ class SettingsBook:
     """Reads and changes them. Every method raises `DatabaseUnavailableError` where the books can't be reached."""
 
     def __init__(
-        self, database: SqliteDatabase, clock: Callable[[], datetime], changed: Callable[[], Awaitable[None]]
+        self, database: Database, clock: Callable[[], datetime], changed: Callable[[], Awaitable[None]]
     ) -> None:
         self._database = database
         self._clock = clock
@@ -141,15 +141,19 @@ class SettingsBook:
 
     def _choose(self, guild_id: int, values: dict[str, Any], actor: str) -> Script[None]:
         """Reports that begin now, or come for another length of time from now on, have missed none before."""
+        yield from changing(guild_id)
         rows = yield ("SELECT report_every, report_channel_id FROM guild_settings WHERE guild_id = $1", (guild_id,))
         every, channel = rows[0] if rows else (None, None)
         has_channel_now = channel is None and values.get("report_channel_id") is not None
         if has_channel_now or values.get("report_every", every) != every:
             values = {**values, "reported_until": None}
-        yield from self._store(guild_id, values, "settings", actor)
+        yield from self._put(guild_id, values, "settings", actor)
 
     def _store(self, guild_id: int, values: dict[str, Any], action: str, actor: str) -> Script[None]:
         yield from changing(guild_id)
+        yield from self._put(guild_id, values, action, actor)
+
+    def _put(self, guild_id: int, values: dict[str, Any], action: str, actor: str) -> Script[None]:
         names = list(values)
         columns = ", ".join(["guild_id", *names])
         places = ", ".join(f"${n}" for n in range(1, len(names) + 2))
@@ -161,8 +165,9 @@ class SettingsBook:
         yield from audit.note(self._clock(), guild_id, actor, action, values)
 
     def _set_time_zone(self, guild_id: int, name: str, actor: str) -> Script[None]:
+        yield from changing(guild_id)
         before = yield ("SELECT time_zone FROM guild_settings WHERE guild_id = $1", (guild_id,))
         [(last_us,)] = yield (_LAST_ZONE, (guild_id,))
         changed_us = max(microseconds(self._clock()), last_us + 1)  # a clock that steps back rewrites no history
         yield (_INSERT_ZONE, (guild_id, changed_us, before[0][0] if before else "UTC"))
-        yield from self._store(guild_id, {"time_zone": name}, "time zone", actor)
+        yield from self._put(guild_id, {"time_zone": name}, "time zone", actor)

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from bot.usage import audit
 from bot.usage.budgets import BOT
-from bot.usage.database import Query, Script, SqliteDatabase
+from bot.usage.database import Database, Query, Script
 from bot.usage.errors import UsageError
 from bot.usage.quotas import EXEMPT, Tiers, tier_of
 from bot.usage.rows import microseconds
@@ -60,7 +60,7 @@ class TierGrants:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         tiers: Tiers,
         clock: Callable[[], datetime],
         changed: Callable[[], Awaitable[None]],
@@ -177,12 +177,14 @@ class TierGrants:
     def _grant_server(
         self, guild_id: int, tier: str, source: Source, until: datetime | None, actor: str
     ) -> Script[None]:
+        yield from changing(guild_id)
         now = self._clock()
         yield _GRANT.format(**_SERVER), (guild_id, source.value, tier, microseconds(now), _us(until))
         yield from self._settle_server(guild_id)
         yield from audit.note(now, guild_id, actor, "tier granted", {"tier": tier, "source": source.value})
 
     def _take_back_server(self, guild_id: int, source: Source, actor: str) -> Script[bool]:
+        yield from changing(guild_id)
         sql = "DELETE FROM guild_tiers WHERE guild_id = $1 AND source = $2 RETURNING tier"
         gone = yield sql, (guild_id, source.value)
         for (tier,) in gone:
@@ -195,7 +197,6 @@ class TierGrants:
         """Its best grant is the tier that holds."""
         found = yield _OF_SERVER, (guild_id, microseconds(self._clock()))
         yield _SET_SERVER_TIER, (guild_id, self._best(tier for (tier,) in found))
-        yield from changing(guild_id)
 
     def _best(self, names: Iterable[str]) -> str | None:
         granted = list(names)
@@ -205,11 +206,11 @@ class TierGrants:
         return EXEMPT if best is None else best.name
 
     def _set_rule(self, guild_id: int, subject: str, tier: str | None, actor: str) -> Script[None]:
+        yield from changing(guild_id)
         if tier is None:
             yield "DELETE FROM quota_rules WHERE guild_id = $1 AND subject = $2", (guild_id, subject)
         else:
             yield _SET_RULE, (guild_id, subject, tier)
-        yield from changing(guild_id)
         yield from audit.note(self._clock(), guild_id, actor, "quota rule", {"subject": subject, "tier": tier})
 
 

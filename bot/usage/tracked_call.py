@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import openai
 
-from bot.usage.answers import Answer, delivered_texts, payload_of, read_answer
+from bot.usage.answers import MAX_TEXT, Answer, delivered_texts, payload_of, read_answer
 from bot.usage.context import storable
 from bot.usage.endpoints import CAP_FIELDS, TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage, thinks_unseen
 from bot.usage.exchange import Books, Exchange, spares_the_caller, was_never_sent
@@ -73,7 +73,7 @@ class TrackedCall(Exchange):
         Raises `CallRefusedError` where a budget has no room for it.
         """
         if self._unanswered > self._reserved_again:
-            await self.books.ledger.admit_again(self.opened)
+            await self.books.ledger.admit_again(self.opened, self._unanswered + 1)
             self._reserved_again += 1
 
     async def attempt(self, sending: Awaitable[httpx2.Response], *, streamed: bool) -> httpx2.Response:
@@ -239,7 +239,7 @@ class TrackedCall(Exchange):
             duration_ms=self._duration_ms,
             response_model=answer.model,
             response_id=answer.response_id,
-            service_tier=answer.service_tier,
+            service_tier=self._tier(answer),
             estimated=estimated,
             flagged=answer.flagged,
             error_type=answer.error_type,
@@ -254,15 +254,19 @@ class TrackedCall(Exchange):
 
     def _price(self, usage: Usage, answer: Answer) -> Price:
         """At the time it was made (I10), for the model and tier that served it (I11)."""
-        tier = answer.service_tier or self.body.get("service_tier")
         return self.books.prices.price(
             usage,
             answer.model or self.opened.request_model,
             at=self.opened.started_at,
             provider=self._price_provider,
-            service_tier=str(tier) if tier else None,
+            service_tier=self._tier(answer),
             kind=self.opened.kind,
         )
+
+    def _tier(self, answer: Answer) -> str | None:
+        """The tier that it is billed at: stored, so that it can be priced anew (I10)."""
+        tier = answer.service_tier or self.body.get("service_tier")
+        return storable(tier)[:MAX_TEXT] if tier else None
 
     def _elapsed_ms(self) -> int:
         return round((perf_counter() - self._began) * 1000)

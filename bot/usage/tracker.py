@@ -1,5 +1,6 @@
 """`UsageTracker`: one object that holds the books open, and `open_tracker`, which opens and closes them in order."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -13,6 +14,7 @@ import openai
 from bot.usage import rows, schema
 from bot.usage.alert_book import AlertBook
 from bot.usage.alert_targets import AlertTargets
+from bot.usage.analytics import Analytics
 from bot.usage.budget_book import BudgetBook
 from bot.usage.budgets import Saving
 from bot.usage.calendars import Calendar
@@ -20,7 +22,7 @@ from bot.usage.calls_in_flight import CallsInFlight
 from bot.usage.claims import Claims
 from bot.usage.console import Console
 from bot.usage.context import current_attribution
-from bot.usage.database import SqliteDatabase, sqlite_path
+from bot.usage.database import Database, is_postgres, open_database, sqlite_path
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.events import Events, premium_uses, quota_events
 from bot.usage.hand_tracking import Buffering, HandTracking
@@ -35,6 +37,7 @@ from bot.usage.quota_book import QuotaBook
 from bot.usage.quota_gate import QuotaMove
 from bot.usage.quotas import Tiers
 from bot.usage.receipts import put_on_receipt
+from bot.usage.recent_calls import RecentCalls
 from bot.usage.records import UsageRecord, utc_now
 from bot.usage.reports import Reports
 from bot.usage.rules import Rules
@@ -57,12 +60,17 @@ class UsageTracker:
 
     What its attributes offer, with what they are documented under:
 
-        track_usage                   a call made elsewhere, counted by hand      (HandTracking)
+        track_llm_call (track_usage), track_embedding, track_image_generation,
+        track_payment_fee, book_event, book_record
+                                      what was done elsewhere, told by hand       (HandTracking)
         set_budget, budgets           limits, and how they stand                  (BudgetBook)
         check_operation_allowed, enforce_operation_quota, can_use_tokens,
         get_quota_summary, update_user_subscription, quotas                       (QuotaBook)
         estimate_operation_cost       what an operation usually takes             (OperationCosts)
         on_event                      who crossed what, as it happens             (Events)
+        get_user_usage, get_thread_usage, get_cost_summary, get_daily_costs, get_top_users,
+        get_top_users_by_usage, get_platform_usage_stats, get_cost_projection     (Analytics)
+        recent_calls                  single calls, newest first                  (RecentCalls)
         reports                       sums by server, member, model, day          (Reports)
         settings                      pause, time zone, quotas, audit log         (SettingsBook)
         alerts, alert_targets         thresholds passed, and who is told          (AlertBook, AlertTargets)
@@ -71,14 +79,16 @@ class UsageTracker:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         prices: PriceList,
         clock: Callable[[], datetime],
         buffering: Buffering,
         tiers: Tiers,
         *,
         fail_open: bool = False,
+        journal: Path | None = None,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self.database = database
         self.prices = prices
         self.clock = clock
@@ -87,20 +97,41 @@ class UsageTracker:
         self.events = Events()
         self.on_event = self.events.on_event
         self.ledger = Ledger(
-            database, clock, self._booked, rules=rules, on_quota_moves=self._quotas_moved, fail_open=fail_open
+            database,
+            clock,
+            self._booked,
+            rules=rules,
+            on_quota_moves=self._quotas_moved,
+            fail_open=fail_open,
+            journal=journal,
         )
         self.reports = Reports(database, clock=clock, before_reading=self.force_flush)
         self.claims = Claims(database, clock)
         self.budgets = BudgetBook(database, self.ledger.rules, clock, self.ledger.rules_changed, self.force_flush)
         self.set_budget = self.budgets.set
         self.settings = SettingsBook(database, clock, self.ledger.rules_changed)
+        self.recent_calls = RecentCalls(database, self.force_flush)
+        analytics = Analytics(database, clock, self.force_flush)
+        self.get_user_usage = analytics.get_user_usage
+        self.get_thread_usage = analytics.get_thread_usage
+        self.get_cost_summary = analytics.get_cost_summary
+        self.get_daily_costs = analytics.get_daily_costs
+        self.get_top_users = analytics.get_top_users
+        self.get_top_users_by_usage = analytics.get_top_users_by_usage
+        self.get_platform_usage_stats = analytics.get_platform_usage_stats
+        self.get_cost_projection = analytics.get_cost_projection
         self.alerts = AlertBook(database, clock)
         self.alert_targets = AlertTargets(database, clock)
         self.scheduled_reports = ScheduledReports(database, clock, self.ledger.rules)
         self._subscribers: list[Subscriber] = []
         self._sums = RunningSums()
         self._by_hand = HandTracking(self.ledger, prices, clock, buffering, self._sums.add)
-        self.track_usage = self._by_hand.track_usage
+        self.track_llm_call = self.track_usage = self._by_hand.track_llm_call
+        self.track_embedding = self._by_hand.track_embedding
+        self.track_image_generation = self._by_hand.track_image_generation
+        self.track_payment_fee = self._by_hand.track_payment_fee
+        self.book_event = self._by_hand.book_event
+        self.book_record = self._by_hand.keep
         self._clients: list[TrackedOpenAI] = []
         self.calls = CallsInFlight(prices, self.ledger, clock, self.events, self._settled)
         costs = OperationCosts(database, prices, self.operations, clock)
@@ -178,14 +209,28 @@ class UsageTracker:
         """Call `subscriber` with each batch of finished calls once they are durable. It must not block."""
         self._subscribers.append(subscriber)
 
+    def on_loop(self, call: Callable[[], None]) -> None:
+        """Have `call` run on the loop that the books are open on: at once from there, soon from another thread.
+
+        Raises `RuntimeError` where that loop is closed.
+        """
+        try:
+            here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:  # a thread without a loop
+            here = False
+        if here:
+            call()
+        else:
+            self._loop.call_soon_threadsafe(call)
+
     def get_summary(self) -> Summary:
         """Sums since this process started, in USD, without touching the database."""
         return self._sums.summary()
 
     async def force_flush(self) -> None:
         """Return when everything booked so far is durable, however long the books stay out of reach."""
-        self._by_hand.hand_over()
         await self.calls.settled()
+        self._by_hand.hand_over()
         await self.ledger.flush()
 
     async def close(self) -> None:
@@ -229,23 +274,31 @@ async def open_tracker(
     synchronous: str = "NORMAL",
     buffering: Buffering = Buffering(),  # noqa: B008 - frozen
     fail_open: bool = False,
+    journal: Path | None = None,
     lock_wait_seconds: float = LOCK_WAIT_SECONDS,
 ) -> AsyncIterator[UsageTracker]:
     """Open the books of `database_url`, first booking what a dead process left open. Opening prints nothing.
 
     `buffering` is for calls tracked by hand. `console=False` turns the `[Token Usage]` lines off. `fail_open`: while
-    the books can't be reached, calls under a budget that stops leave too (I23); otherwise they are refused. Raises
+    the books can't be reached, calls under a budget that stops leave too (I23); otherwise they are refused. `journal`
+    names the files that keep what the database can't take; beside a SQLite file they lie anyway. Raises
     `DatabaseUrlError`, `DatabaseUnavailableError`, `SchemaTooNewError`, and `DatabaseBusyError` where another process
     keeps the SQLite file.
     """
-    path = sqlite_path(database_url)
+    path = None if is_postgres(database_url) else sqlite_path(database_url)
     lock = await _locked(path, lock_wait_seconds) if path else None
     try:
-        database = await SqliteDatabase.open(database_url, synchronous=synchronous)
+        database = await open_database(database_url, synchronous=synchronous)
         try:
             await schema.apply(database, rows.microseconds(clock()))
             tracker = UsageTracker(
-                database, prices or PriceList.load(), clock, buffering, tiers or Tiers.load(), fail_open=fail_open
+                database,
+                prices or PriceList.load(),
+                clock,
+                buffering,
+                tiers or Tiers.load(),
+                fail_open=fail_open,
+                journal=journal or _beside(path),
             )
             if recovered := await tracker.ledger.start():
                 log.warning("interrupted by a crash and booked at their reserved worst case: %d", recovered)
@@ -265,6 +318,14 @@ async def open_tracker(
     finally:
         if lock is not None:
             lock.release()
+
+
+def _beside(path: Path | None) -> Path | None:
+    """Where the journals of a SQLite file lie, whatever name it was opened by."""
+    if path is None:
+        return None
+    path = path.resolve()
+    return path.with_name(path.name + ".journal")
 
 
 async def _locked(path: Path, wait_seconds: float) -> ProcessLock:

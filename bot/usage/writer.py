@@ -1,20 +1,21 @@
 """Writes batches, each exactly once, however long the database stays away and whatever a row in them does to it (I22).
 
-Each transaction carries its number into `workers.last_batch`, so that one whose reply was lost is not written twice.
+Each transaction carries its number into `workers.last_batch`, so that one whose reply was lost is not written twice. It
+begins with that, which holds the worker's row: nobody takes it for dead meanwhile. One who was taken for dead finds its
+row ended, and goes on as another worker: the calls it had open were booked by a sibling (`siblings.py`).
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from itertools import count
 from typing import Protocol
 
 from bot.usage import rows
 from bot.usage.batch import Batch, Intent
 from bot.usage.counters import Held
-from bot.usage.database import Script, SqliteDatabase, Statement
+from bot.usage.database import Database, Row, Script, Statement
 from bot.usage.decision import Decision, Outcome
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.ids import new_id
@@ -26,8 +27,17 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = (0.1, 0.3, 1.0, 3.0, 5.0)
 _PASSING = (DatabaseUnavailableError, MemoryError, OSError)
 """Failures that are no row's fault: the whole batch is tried again."""
-_START_WORKER = "INSERT INTO workers (id, started_at, heartbeat_at, last_batch) VALUES ($1, $2, $2, 0)"
-_BEAT = "UPDATE workers SET last_batch = $2, heartbeat_at = $3 WHERE id = $1"
+_START_WORKER = (
+    "INSERT INTO workers (id, started_at, heartbeat_at, last_batch) VALUES ($1, $2, $2, 0) ON CONFLICT DO NOTHING"
+)
+_BEAT = "UPDATE workers SET last_batch = $2, heartbeat_at = $3 WHERE id = $1 AND ended_at IS NULL RETURNING id"
+_END = "UPDATE workers SET ended_at = $2 WHERE id = $1"
+_LAST_BATCH = "SELECT last_batch FROM workers WHERE id = $1 FOR UPDATE"
+"""Waits for a transaction of ours that is still being committed, though its connection is lost."""
+
+
+class _TakenForDeadError(Exception):
+    """The row of this worker is ended."""
 
 
 class Told(Protocol):
@@ -48,7 +58,7 @@ class Writer:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         rules: Rules,
         clock: Callable[[], datetime],
         told: Told,
@@ -62,34 +72,62 @@ class Writer:
         self._held_by = -1
         self._unbooked: set[str] = set()
         self._batch_number = 0
+        self._former_ids: set[str] = set()
+        self._is_taken_for_dead = False
 
     async def start(self) -> None:
-        """Enter this worker into the books. Raises `DatabaseUnavailableError`."""
+        """Enter this worker into the books; where it has them alone, every other is struck off.
+
+        Raises `DatabaseUnavailableError`.
+        """
         await self._database.execute(_START_WORKER, self.worker_id, rows.microseconds(self._clock()))
+        if not self._database.shared:
+            await self._database.execute("DELETE FROM workers WHERE id <> $1", self.worker_id)
+
+    async def end(self) -> None:
+        """Nothing more is written: who finds calls of this worker open may book them. Raises as `start` does."""
+        await self._database.execute(_END, self.worker_id, rows.microseconds(self._clock()))
 
     def pass_over(self, call: OpenCall) -> None:
         """A call whose intent isn't on the books: its settlement must not get there either, or sums would differ."""
         self._unbooked.add(call.id)
 
-    async def write(self, batch: Batch) -> None:
-        """Return when the batch is durable, as far as any database takes it."""
-        if self._unbooked:
-            batch.records = [record for record in batch.records if not self._is_passed_over(record)]
+    def forget(self, call: OpenCall) -> bool:
+        """Whether an ended call was passed over. That is asked once for each."""
+        found = call.id in self._unbooked
+        self._unbooked.discard(call.id)
+        return found
+
+    async def write(self, batch: Batch, *, patient: bool = True) -> None:
+        """Return when the batch is durable, as far as any database takes it.
+
+        That takes as long as the database stays away; without patience it raises `DatabaseUnavailableError` instead.
+        """
+        self._leave_out(batch)
         self._batch_number += 1
         poison: Exception | None = None
         decision = self._decision(batch)
+
+        def script() -> Script[tuple[Outcome, Sequence[Statement]]]:
+            nonlocal decision
+            decision = self._decision(batch)
+            return self._script(decision)
+
         for attempt in count():
             try:
-                if attempt and await self._is_written():
+                if attempt and await self._is_written(batch):
                     poison = None
                     break
                 if poison is not None:
                     break
-                decision = self._decision(batch)
-                await self._database.decide(partial(self._script, decision))
+                await self._database.decide(script)
                 break
-            except Exception as error:  # noqa: BLE001 - whatever a row did to the driver, the others must get in
+            except _TakenForDeadError:
+                self._is_taken_for_dead = True
+            except Exception as error:
                 poison = None if isinstance(error, _PASSING) else error
+                if poison is None and not patient:
+                    raise
                 lasting = bool(attempt) or poison is None
                 self._told.failed(error, lasting=lasting)
                 if lasting:
@@ -101,37 +139,65 @@ class Writer:
 
     async def recover(self) -> list[UsageRecord]:
         """Book some open calls of dead workers as interrupted, at their worst case. None are left where it's empty."""
-        found = await self._database.fetch(rows.SELECT_OPEN, self.worker_id)
-        records = []
-        for row in sorted(found, key=lambda row: str(row[0])):
-            record = rows.interrupted(row)
-            self.held[record.call.id] = Held.from_json(record.call, row[-1])
-            records.append(record)
+        records, outcome = await self._database.decide(self._recovery)
         if records:
-            self._batch_number += 1
-            decision = self._decision(Batch(records=records))
-            await self._database.decide(partial(self._script, decision))
-            self._take_up(Batch(records=records), decision.outcome)
+            self._told.written(Batch(records=records), outcome)
         return records
 
-    async def forget_others(self) -> None:
-        """Strike dead workers off, once their calls are booked."""
-        await self._database.execute("DELETE FROM workers WHERE id <> $1", self.worker_id)
+    def _recovery(self) -> Script[tuple[tuple[list[UsageRecord], Outcome], Sequence[Statement]]]:
+        found = yield rows.SELECT_ORPHANS, ()
+        if not found:
+            return ([], Outcome()), ()
+        held = {}
+        for row in sorted(found, key=lambda row: str(row[0])):
+            record = rows.interrupted(row)
+            held[record.call.id] = record, Held.from_json(record.call, row[-1])
+        records = [record for record, _ in held.values()]
+        holding = {call_id: holds for call_id, (_, holds) in held.items()}
+        decision = Decision(Batch(records=records), self._rules, holding, -1, self.worker_id, self._clock())
+        outcome, statements = yield from decision.script()
+        return (records, outcome), statements
+
+    async def _begin_again(self, batch: Batch) -> None:
+        """Go on as another worker, without the calls that were booked for dead."""
+        log.warning("another process took this one for dead and booked its %d open calls", len(self.held))
+        self._former_ids.add(self.worker_id)
+        self.worker_id = new_id()
+        await self.start()
+        self._unbooked.update(self.held)
+        self.held.clear()
+        self._is_taken_for_dead = False
+        self._leave_out(batch)
+
+    def _leave_out(self, batch: Batch) -> None:
+        """What isn't on the books, or not as ours any more, must not be ended there."""
+        if not self._unbooked:
+            return
+        for intent in batch.intents:
+            if intent.again and intent.call.id in self._unbooked:
+                intent.let_go(intent.call)
+        batch.intents = [intent for intent in batch.intents if intent.call.id not in self._unbooked]
+        batch.records = [record for record in batch.records if not self.forget(record.call)]
 
     def _take_up(self, batch: Batch, outcome: Outcome) -> None:
         self.held.update(outcome.held)
         self._held_by = outcome.version
-        for record in batch.records:
+        for record in outcome.settled:
             self.held.pop(record.call.id, None)
         self._told.written(batch, outcome)
 
     def _decision(self, batch: Batch) -> Decision:
-        return Decision(batch, self._rules, self.held, self._held_by, self.worker_id, self._clock())
+        whose = batch.worker_id or self.worker_id
+        if whose in self._former_ids:
+            whose = self.worker_id
+        return Decision(batch, self._rules, self.held, self._held_by, whose, self._clock())
 
     def _script(self, decision: Decision) -> Script[tuple[Outcome, Sequence[Statement]]]:
-        outcome, statements = yield from decision.script()
-        beat = (self.worker_id, self._batch_number, rows.microseconds(self._clock()))
-        return outcome, [*statements, (_BEAT, [beat])]
+        now_us = rows.microseconds(self._clock())
+        alive = yield _BEAT, (self.worker_id, self._batch_number, now_us)
+        if not alive:
+            raise _TakenForDeadError
+        return (yield from decision.script())
 
     async def _split(self, batch: Batch, error: Exception) -> None:
         """A batch holds a row that no database takes: halve it until the one at fault stands alone."""
@@ -147,12 +213,11 @@ class Writer:
         elif not parts:
             log.error("%d refusals can't be counted: %s", batch.refusals.total(), type(error).__name__)
 
-    async def _is_written(self) -> bool:
+    async def _is_written(self, batch: Batch) -> bool:
         """Whether the transaction that seemed to fail was committed after all (I22)."""
-        found = await self._database.fetch("SELECT last_batch FROM workers WHERE id = $1", self.worker_id)
-        return found == [(self._batch_number,)]
+        if self._is_taken_for_dead:
+            await self._begin_again(batch)
+        return await self._database.transact(self._last_batch) == [(self._batch_number,)]
 
-    def _is_passed_over(self, record: UsageRecord) -> bool:
-        found = record.call.id in self._unbooked
-        self._unbooked.discard(record.call.id)
-        return found
+    def _last_batch(self) -> Script[list[Row]]:
+        return (yield _LAST_BATCH, (self.worker_id,))

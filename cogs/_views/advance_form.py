@@ -9,14 +9,15 @@ import discord
 
 from bot.client import Trilo
 from bot.league.advance_plan import MESSAGE_MOST
+from bot.league.names import MAX_WEEK
 from bot.league.when import understand_when
 from cogs._views.owned import OwnedModal
-from cogs._views.tables import plain
+from cogs._views.plan_words import safe
+from cogs._views.tables import cut
 
 if TYPE_CHECKING:
     from cogs._views.advance_plan import AdvancePlanView
 
-MOST_WEEK = 60
 _EXAMPLES = "Sunday 8pm, tomorrow 21:00, in 2 days, 2026-11-30 20:00"
 
 
@@ -41,18 +42,18 @@ class AdvanceForm(OwnedModal):
         await interaction.response.defer()
         view, when, typed = self._plan, self._when.value.strip(), self._week.value.strip()
         at = understand_when(when, zone=view.zone, now=self._now) if when else None
-        week = int(typed) if typed.isdecimal() and int(typed) <= MOST_WEEK else None
+        week = int(typed) if typed.isdecimal() and int(typed) <= MAX_WEEK else None
         view.plan = replace(view.plan, week=week, at=at, message=self._message.value.strip())
-        view.when = when if at is None else ""
+        view.when, view.question = when if at is None else "", ""
         view.questions = [not_understood(when)] if when and at is None else []
         if typed and week is None:
-            view.questions.append(f"“{plain(typed)}” is no week: give a number from 0 to {MOST_WEEK}.")
+            view.questions.append(f"“{safe(typed)}” is no week: give a number from 0 to {MAX_WEEK}.")
         await view.redraw(interaction)
 
 
 def not_understood(when: str) -> str:
     """What to say to a time that can't be read, or that is over."""
-    return f"I don't understand “{plain(when)[:80]}” as a time to come. **Edit** it, like: {_EXAMPLES}."
+    return f"I don't understand “{safe(cut(when, 80))}” as a time to come. **Edit** it, like: {_EXAMPLES}."
 
 
 def _field(name: str, default: str, most: int, style: discord.TextStyle = discord.TextStyle.short) -> Any:

@@ -8,16 +8,15 @@ import discord
 
 from bot.client import Trilo
 from bot.league.advance_plan import AdvancePlan, announcement, obstacles
-from bot.league.limits import ANNOUNCEMENT_CHANNELS
+from bot.league.limits import ANNOUNCEMENT_CHANNELS, ANNOUNCEMENT_ROLES
 from bot.usage.receipts import Receipt
-from cogs._announce import Postable, announce
+from cogs._announce import Postable, announce, may_write
 from cogs._asker import Asker
 from cogs._views.advance_form import AdvanceForm
 from cogs._views.owned import Press
 from cogs._views.plan import PlanView
 from cogs._week import roles_to_mention
 
-MOST_ROLES = 10
 _WHY_SILENT = "make it mentionable under Server Settings → Roles, and then you and I may mention it."
 
 
@@ -51,30 +50,33 @@ class AdvancePlanView(PlanView):
         """The announcement itself."""
         return ["-# This is what will be posted:", *announcement(self.plan).split("\n")]
 
-    def below(self) -> str:
+    def below(self) -> Sequence[str]:
         """Where it goes, who is pinged, and in which zone a time was meant."""
         words = []
         if self.plan.channel_ids:
             words.append("Goes to " + " ".join(f"<#{channel_id}>" for channel_id in self.plan.channel_ids) + ".")
-        loud, silent = self._loud(), [role for role in self.plan.role_ids if role not in self._loud()]
+        loud = self._loud()
+        silent = [role for role in self.plan.role_ids if role not in loud]
         if loud:
             words.append("Pings " + " ".join(f"<@&{role}>" for role in loud) + ".")
         if silent:
             names = " ".join(f"<@&{role}>" for role in silent)
             words.append(f"Doesn't ping {names}: {_WHY_SILENT}")
         words.append(f"-# Times are in {self.zone}, this server's time zone; everybody sees their own.")
-        return "\n".join(words)
+        return words
 
     def obstacles(self) -> Sequence[str]:
         """What is open, and channels in which the person or the bot can't write."""
         found = obstacles(self.plan, questions=self.questions)
+        if self.plan.at is not None and self.plan.at <= self.tracker.clock():
+            found.append("The time of the next advance is over. Give another under **Edit**.")
         for channel_id in self.plan.channel_ids:
             channel = self.guild.get_channel_or_thread(channel_id)
             if not isinstance(channel, Postable):
                 found.append("One of the channels is gone, or takes no messages. Choose another.")
-            elif not _may_write(channel, self.asker.user):
+            elif not may_write(channel, self.asker.user):
                 found.append(f"You can't write in {channel.mention} yourself, so I don't for you.")
-            elif not _may_write(channel, self.guild.me):
+            elif not may_write(channel, self.guild.me):
                 found.append(f"I may not write in {channel.mention}: I need View Channel and Send Messages there.")
         return found
 
@@ -99,19 +101,22 @@ class AdvancePlanView(PlanView):
 
     async def carry_out(self, interaction: discord.Interaction[Trilo]) -> tuple[str, dict[str, Any]]:
         """Post it everywhere or nowhere."""
-        found = [self.guild.get_channel_or_thread(channel_id) for channel_id in self.plan.channel_ids]
-        channels = [channel for channel in found if isinstance(channel, Postable)]
-        posted = await announce(channels, self.plan, self._loud(), self.progress)
+        posted = await announce(self._channels(), self.plan, self._loud(), self.progress)
         return "✅ Posted: " + " ".join(message.jump_url for message in posted), {"posts": len(posted)}
 
     async def _edit(self, interaction: discord.Interaction[Trilo]) -> None:
         await interaction.response.send_modal(AdvanceForm(self, self.tracker.clock()))
 
+    def _channels(self) -> list[Postable]:
+        found = [self.guild.get_channel_or_thread(channel_id) for channel_id in self.plan.channel_ids]
+        return [channel for channel in found if isinstance(channel, Postable)]
+
     def _loud(self) -> list[int]:
-        """Those of its roles that are pinged: the person may mention them, and so may the bot."""
-        theirs = roles_to_mention(self.guild, self.asker.permissions)
-        ours = roles_to_mention(self.guild, self.guild.me.guild_permissions)
-        return [role for role in self.plan.role_ids if role in theirs & ours]
+        """Those of its roles that are pinged: in each channel the person may mention them, and so may the bot."""
+        both = (self.asker.user, self.guild.me)
+        held = [channel.permissions_for(one) for channel in self._channels() for one in both]
+        may = roles_to_mention(self.guild, self.guild.me.guild_permissions, *held)
+        return [role for role in self.plan.role_ids if role in may]
 
 
 class PickChannels(discord.ui.ChannelSelect[Any]):
@@ -146,8 +151,10 @@ class PickRoles(discord.ui.RoleSelect[Any]):
             custom_id="plan:roles",
             placeholder="Roles to mention",
             min_values=0,
-            max_values=MOST_ROLES,
-            default_values=[discord.SelectDefaultValue(id=role, type=kind) for role in view.plan.role_ids[:MOST_ROLES]],
+            max_values=ANNOUNCEMENT_ROLES,
+            default_values=[
+                discord.SelectDefaultValue(id=role, type=kind) for role in view.plan.role_ids[:ANNOUNCEMENT_ROLES]
+            ],
         )
         self._plan = view
 
@@ -157,9 +164,3 @@ class PickRoles(discord.ui.RoleSelect[Any]):
         roles = tuple(role.id for role in self.values if not role.is_default())
         self._plan.plan = replace(self._plan.plan, role_ids=roles)
         await self._plan.redraw(interaction)
-
-
-def _may_write(channel: Postable, member: discord.Member) -> bool:
-    may = channel.permissions_for(member)
-    sends = may.send_messages_in_threads if isinstance(channel, discord.Thread) else may.send_messages
-    return may.view_channel and sends

@@ -13,11 +13,12 @@ from bot.usage.receipts import Receipt
 from bot.usage.server_settings import ServerSettings
 from cogs._asker import Asker
 from cogs._categories import delete_categories, untouchable
-from cogs._layouts import copy_of, lost_overwrites
+from cogs._layouts import copy_of, lacking, lost_overwrites
 from cogs._views.figures import counted
 from cogs._views.owned import Pick
 from cogs._views.plan import PlanView
-from cogs._views.tables import cut, plain
+from cogs._views.plan_words import safe
+from cogs._views.tables import LABEL_CHARACTERS, cut, plain
 
 
 class DeletionPlanView(PlanView):
@@ -70,11 +71,11 @@ class DeletionPlanView(PlanView):
         lines = []
         for category in self._shown.categories:
             week = "" if week_of(category.name) is not None else " · ⚠️ its name isn't a week's"
-            lines.append(f"**{plain(category.name)}** ({counted(len(category.channels), 'channel')}){week}")
+            lines.append(f"**{safe(category.name)}** ({counted(len(category.channels), 'channel')}){week}")
             lines += [f"- `{plain(channel.name)}`" for channel in category.channels]
         return lines
 
-    def below(self) -> str:
+    def below(self) -> Sequence[str]:
         """What is kept, and what isn't touched."""
         words = []
         if self._shown.categories:
@@ -83,15 +84,15 @@ class DeletionPlanView(PlanView):
                 "`/league restore` builds them again."
             )
         named = {category.id: category.name for category in self.guild.categories}
-        words += [f"Not **{plain(named.get(category_id, '?'))}**: {why}." for category_id, why in self._refused.items()]
+        words += [f"Not **{safe(named.get(category_id, '?'))}**: {why}." for category_id, why in self._refused.items()]
         if self._too_many:
             words.append(f"I delete {CATEGORIES_AT_ONCE} categories at once; {self._too_many} more are left out.")
-        return "\n".join(words)
+        return words
 
     def obstacles(self) -> Sequence[str]:
-        """Nothing to delete."""
+        """Nothing to delete, or what would have to be there to build it again where a step fails."""
         if self._shown.categories:
-            return ()
+            return lacking(self.guild)
         return ["There is nothing here that I could delete. Which weeks or categories?"]
 
     def carry_out_label(self) -> str:
@@ -104,7 +105,7 @@ class DeletionPlanView(PlanView):
         if len(self._shown.categories) < 2:
             return []
         options = [
-            discord.SelectOption(label=cut(f"Keep {category.name}", 100), value=str(category.id))
+            discord.SelectOption(label=cut(f"Keep {category.name}", LABEL_CHARACTERS), value=str(category.id))
             for category in self.categories
         ]
         return [discord.ui.ActionRow(Pick(options, self._keep, custom_id="plan:keep", placeholder="Keep one of them"))]
@@ -116,17 +117,17 @@ class DeletionPlanView(PlanView):
 
     async def carry_out(self, interaction: discord.Interaction[Trilo]) -> tuple[str, dict[str, Any]]:
         """Keep the snapshot, then delete."""
-        layout, categories = self._shown, self.categories
+        layout, doomed = self._shown, {category: category.channels for category in self.categories}
         actor = interaction.user.id
         snapshot_id = await self.league.keep_snapshot(self.guild.id, layout.model_dump(), actor=actor)
         reason = f"/league delete by {interaction.user} ({actor})"
-        await delete_categories(categories, self.progress, reason=reason)
-        gone = ", ".join(f"**{plain(category.name)}**" for category in layout.categories)
+        await delete_categories(doomed, self.progress, reason=reason)
+        gone = ", ".join(f"**{safe(category.name)}**" for category in layout.categories)
         lost = lost_overwrites(self.guild, layout)
         note = f"\n-# {counted(lost, 'permission')} there can't be restored: I don't have them myself." if lost else ""
         channels = counted(layout.channels, "channel")
         told = f"🗑️ Deleted: {gone} ({channels}). `/league restore` builds them again, without messages.{note}"
-        return told, {"categories": [category.id for category in categories], "snapshot": snapshot_id}
+        return told, {"categories": [category.id for category in doomed], "snapshot": snapshot_id}
 
     async def _keep(self, interaction: discord.Interaction[Trilo], values: list[str]) -> None:
         self._ids = [category_id for category_id in self._ids if str(category_id) != values[0]]

@@ -80,7 +80,7 @@ class ListForm(OwnedModal):
             custom_id="lines",
             style=discord.TextStyle.paragraph,
             max_length=4000,
-            placeholder="Texans = Sam\nColts = @kim\nBears",
+            placeholder=_EXAMPLE,
         )
         rule = "Replaces the list. A team without a player here keeps the one it had."
         self.add_item(discord.ui.Label(text="One team a line", description=rule, component=self._lines))

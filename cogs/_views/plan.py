@@ -1,9 +1,8 @@
 """A plan on the screen: what will be done, shown first, edited, and carried out only by a press of the same person."""
 
-import base64
-import io
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 from weakref import WeakValueDictionary
@@ -13,33 +12,33 @@ import discord
 from bot.client import Trilo, answer_privately
 from bot.errors import TakenBackError
 from bot.usage import UsageError
-from bot.usage.money import format_cost
 from bot.usage.receipts import Receipt
-from bot.words import where
+from bot.words import RESTARTING, where
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._asker import Asker
 from cogs._views.look import COLOUR, NOBODY
-from cogs._views.owned import OwnedView, Press
-from cogs._views.tables import plain
+from cogs._views.owned import OwnedView, Press, Pressed
+from cogs._views.plan_picture import PlanPicture
+from cogs._views.plan_words import ROOM, cost_words, page_row, pages, problems, remarks, safe
 
 log = logging.getLogger(__name__)
 
-PAGE_CHARACTERS = 2_600
-"""Of a plan's lines at once: Discord allows 4,000 characters in a message, and headings and notes want some."""
 PROGRESS_SECONDS = 1.3
 """Between two edits while a plan is carried out: Discord allows five in five seconds."""
 GONE = "That plan is from before I restarted, or it has expired. Ask me again for a fresh one: nothing was changed."
 _open: WeakValueDictionary[int, "PlanView"] = WeakValueDictionary()
 _DANGER = discord.Colour(0xE74C3C)
-_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 _CANCELLED = "Cancelled: nothing was changed."
+CHANGED = "Something has changed meanwhile: look again."
+_CUT_OFF = f"{RESTARTING} What I had begun I took back, as far as there was time."
 
 
 class PlanView(OwnedView):
     """One plan of one person. Subclasses say what it shows and how it is carried out.
 
     `receipt` is what reading the request cost; `shows_money` whether that may be told in dollars. `picture` is the
-    picture it was read from, as a data address, which stays beside it; `question` what the model asked back.
+    picture it was read from, as a data address, which stays beside it; `question` what the model asked back. `working`
+    are the words while it is carried out, `over` those afterwards.
     """
 
     action = ""
@@ -59,13 +58,13 @@ class PlanView(OwnedView):
         super().__init__(asker, command)
         self.asker = asker
         self.receipt = receipt
-        self._picture = picture
-        self._picture_name = f"schedule.{_EXTENSIONS.get(picture[5:].partition(';')[0], 'png')}" if picture else ""
+        self._picture = PlanPicture(picture)
         self.over = ""
+        self.working = ""
         self.question = ""
         self._shows_money = shows_money
         self._page = 0
-        self._working = False
+        self._drawn: list[str] = []
         self._progress_at = 0.0
 
     def heading(self) -> str:
@@ -76,9 +75,9 @@ class PlanView(OwnedView):
         """What exactly, a line each; paged where they are many."""
         return ()
 
-    def below(self) -> str:
-        """What is worth knowing besides; may be empty."""
-        return ""
+    def below(self) -> Sequence[str]:
+        """What is worth knowing besides: a sentence or two each."""
+        return ()
 
     def obstacles(self) -> Sequence[str]:
         """What has to be mended first: while there is any, it can't be carried out."""
@@ -107,13 +106,15 @@ class PlanView(OwnedView):
         """Show it below the message it was asked for in, to everybody who reads along; only the asker may press."""
         message = self.asker.replies_to
         assert message is not None  # noqa: S101 - a command opens it instead
+        may = message.channel.permissions_for(self.guild.me)
+        if not may.attach_files:
+            self._picture.leave_out()
         await self.load()
         self.draw()
-        reference = message.to_reference(fail_if_not_exists=False)
-        if not message.channel.permissions_for(self.guild.me).attach_files:
-            self._picture_name = ""
-            self.draw()
-        sent = await message.channel.send(view=self, reference=reference, allowed_mentions=NOBODY, **self.attached())
+        options = self.attached()
+        if may.read_message_history:  # Discord lets nobody answer what they can't read
+            options["reference"] = message.to_reference(fail_if_not_exists=False)
+        sent = await message.channel.send(view=self, allowed_mentions=NOBODY, **options)
         self._edit_message, self.message_id = sent.edit, sent.id
         _open[sent.id] = self
 
@@ -124,89 +125,126 @@ class PlanView(OwnedView):
             _open[self.message_id] = self
 
     def attached(self) -> dict[str, Any]:
-        """The picture, sent along once: it is the message's own from then on."""
-        if not self._picture_name:
-            return {}
-        content = base64.b64decode(self._picture.partition(",")[2])
-        self._picture = ""
-        return {"file": discord.File(io.BytesIO(content), self._picture_name)}
+        """The picture."""
+        return self._picture.attached()
 
     async def refusal(self, interaction: discord.Interaction[Trilo]) -> str | None:
-        """Words for whoever may not do this, or not any more (I27)."""
+        """Words for whoever may not do this, or not any more (I27), and for everybody while we shut down."""
+        if self._bot.is_leaving:
+            return RESTARTING
         if self.needs_manage_channels:
             return None if may_manage_channels(interaction) else NOT_A_CHANNEL_MANAGER
         return None if await may_run_league(interaction) else NOT_A_COMMISSIONER
 
     def draw(self) -> None:
         """The plan with its controls; while it is carried out, and afterwards, what became of it."""
-        if self.over or self._working:
-            self.frame(*self._gallery(), discord.ui.TextDisplay(self.over or self.note))
+        if self.over or self.working:
+            self.frame(*self._picture.items(), discord.ui.TextDisplay(self.over or self.working))
             return
-        items: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(f"## {self.heading()}"), *self._gallery()]
-        pages = self._pages()
-        self._page = min(self._page, len(pages) - 1)
-        if pages[self._page]:
-            items.append(discord.ui.TextDisplay(pages[self._page]))
-        problems = list(self.obstacles())
-        asked = f"💬 {discord.utils.escape_markdown(plain(self.question))}" if self.question else ""
-        told = "\n".join(f"⚠️ {problem}" for problem in problems)
-        words = [asked, self.below(), told, self.note, self._cost_words()]
-        items += [discord.ui.TextDisplay(text) for text in words if text]
+        self._drawn = self._in_words()
+        heading, wrong = f"## {self.heading()}", list(self.obstacles())
+        asked = f"💬 {safe(self.question)}" if self.question else ""
+        words = [
+            asked,
+            remarks(self.below()),
+            problems(wrong),
+            self.note,
+            cost_words(self.receipt, dollars=self._shows_money),
+        ]
+        found = pages(self.lines(), ROOM - sum(map(len, [heading, *words])))
+        self._page = min(self._page, len(found) - 1)
+        items: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(heading), *self._picture.items()]
+        items += [discord.ui.TextDisplay(text) for text in (found[self._page], *words) if text.strip()]
         items += self.controls()
-        if len(pages) > 1:
-            items.append(self._page_row(len(pages)))
-        items.append(self._last_row(can=not problems))
+        if len(found) > 1:
+            items.append(page_row(self._page, len(found), self._turn))
+        items.append(self._last_row(can=not wrong))
         self.frame(*items, colour=_DANGER if self.danger else COLOUR)
 
     async def progress(self, done: int, total: int) -> None:
-        """Show how far it is, in place, not more often than Discord likes."""
+        """Show how far it is, in place, not more often than Discord likes. The work goes on where that can't be shown:
+        somebody has deleted the message, or it is older than Discord lets us edit it.
+        """
         if perf_counter() - self._progress_at < PROGRESS_SECONDS or self._edit_message is None:
             return
         self._progress_at = perf_counter()
-        self.note = f"⏳ {done} of {total} …"
+        self.working = f"⏳ {done} of {total} …"
         self.draw()
-        await self._edit_message(view=self, allowed_mentions=NOBODY)
+        try:
+            await self._edit_message(view=self, allowed_mentions=NOBODY)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the work is what counts
+            log.debug("the progress of %s can't be shown: %s", self._command, where(error))
 
     async def _press(self, interaction: discord.Interaction[Trilo]) -> None:
-        """Carry out exactly what was shown, and once: whoever presses twice starts nothing anew."""
-        if self._working or self.over:
+        """Carry it out once: whoever presses twice starts nothing anew."""
+        if self.working or self.over:
             return
-        self._working = True
+        self.working = "⏳ Starting …"
         try:
-            shown = list(self.lines())
-            self.asker = self.asker.now(interaction)
-            await self.load()
-            if self.obstacles() or list(self.lines()) != shown:
-                self._working = False
-                await self.redraw(interaction, "Something has changed meanwhile: look again.")
-                return
-            self.note = "⏳ Starting …"
-            self.draw()
-            await self.update(interaction)
             async with self._bot.working():
-                self.over, facts = await self.carry_out(interaction)
-                await self._write_down(interaction, facts)
-        except TakenBackError:
-            await self._write_down(interaction, {"result": "rolled back"})
+                done = await self._carried_out(interaction)
+        except asyncio.CancelledError:
+            self.over = _CUT_OFF
+            await self._show_end(interaction)
             raise
         finally:
-            self._working = False
-            self.note = ""
+            self.working = ""
+        if done:
+            await self._show_end(interaction)
+        else:
+            await self.redraw(interaction, CHANGED)
+
+    async def _carried_out(self, interaction: discord.Interaction[Trilo]) -> bool:
+        """Do exactly what was shown, and write it down; False where that isn't how things are any more (I27)."""
+        self.asker = self.asker.now(interaction)
+        self.guild = self.asker.guild
         self.draw()
         await self.update(interaction)
+        await self.load()
+        if self.obstacles() or self._in_words() != self._drawn:
+            return False
+        planned = self.planned()  # from here on nothing waits before the doing, in which a form could come
+        try:
+            self.over, facts = await self.carry_out(interaction)
+        except (TakenBackError, asyncio.CancelledError):
+            await self._write_down(interaction, {**planned, "result": "rolled back"})
+            raise
+        await self._write_down(interaction, {**planned, **facts})
+        return True
+
+    def _in_words(self) -> list[str]:
+        """All that it says will be done."""
+        return [self.heading(), *self.lines(), *self.below(), self.carry_out_label()]
+
+    async def _show_end(self, interaction: discord.Interaction[Trilo]) -> None:
+        """What became of it."""
+        self.draw()
+        try:
+            await self.update(interaction)
+        except Exception as error:  # noqa: BLE001 - it is done all the same
+            log.warning("the end of %s can't be shown: %s", self._command, where(error))
+            await self._say_it_is_over()
+
+    async def _say_it_is_over(self) -> None:
+        """In the channel, where the plan can't be edited any more: after 15 minutes Discord forgets a press."""
+        words = f"<@{self.opener_id}> `{self._command}` is over. `/league history` shows how it went."
+        try:
+            await self.asker.channel.send(words, allowed_mentions=discord.AllowedMentions(users=[self.asker.user]))
+        except discord.HTTPException as error:
+            log.warning("nor can it be said: %s", where(error))
 
     async def _write_down(self, interaction: discord.Interaction[Trilo], facts: Mapping[str, Any]) -> None:
         """Into the audit log, with what reading it cost. What was done stays done where the books can't be reached."""
         paper = self.receipt or Receipt()
         cost = {"cost_nano_usd": paper.known_cost_nano_usd, "tokens": paper.total_tokens}
-        every = {**self.planned(), **facts, **cost}
+        every = {**facts, **cost}
         try:
             await self.league.note_action(self.guild.id, actor=interaction.user.id, action=self.action, facts=every)
         except UsageError as error:
             log.warning("an action on server %d isn't in its league's history: %s", self.guild.id, where(error))
 
     async def _cancel(self, interaction: discord.Interaction[Trilo]) -> None:
-        if not self._working:
+        if not self.working:
             self.over = _CANCELLED
             await self.redraw(interaction)
 
@@ -220,30 +258,17 @@ class PlanView(OwnedView):
                 self.draw()
                 await self._edit_message(view=self, allowed_mentions=NOBODY)
             except discord.HTTPException:
-                await answer_privately(interaction, f"I can't show that plan any more. Use `{self._command}` anew.")
+                if isinstance(error, TakenBackError):
+                    await self._say_it_is_over()
+                else:
+                    await answer_privately(interaction, f"I can't show that plan any more. Use `{self._command}` anew.")
 
-    def _pages(self) -> list[str]:
-        pages = [""]
-        for line in self.lines():
-            if pages[-1] and len(pages[-1]) + len(line) + 1 > PAGE_CHARACTERS:
-                pages.append("")
-            pages[-1] += f"\n{line}" if pages[-1] else line
-        return pages
+    def _turn(self, by: int) -> Pressed:
+        async def pressed(interaction: discord.Interaction[Trilo]) -> None:
+            self._page = max(0, self._page + by)
+            await self.redraw(interaction)
 
-    def _page_row(self, pages: int) -> discord.ui.ActionRow[Any]:
-        def turn(by: int) -> Callable[[discord.Interaction[Trilo]], Awaitable[None]]:
-            async def pressed(interaction: discord.Interaction[Trilo]) -> None:
-                self._page = max(0, self._page + by)
-                await self.redraw(interaction)
-
-            return pressed
-
-        last = self._page == pages - 1
-        return discord.ui.ActionRow(
-            Press("◀", turn(-1), custom_id="plan:back", disabled=self._page == 0),
-            Press(f"{self._page + 1} of {pages}", turn(0), custom_id="plan:page", disabled=True),
-            Press("▶", turn(1), custom_id="plan:on", disabled=last),
-        )
+        return pressed
 
     def _last_row(self, *, can: bool) -> discord.ui.ActionRow[Any]:
         style = discord.ButtonStyle.danger if self.danger else discord.ButtonStyle.success
@@ -252,18 +277,6 @@ class PlanView(OwnedView):
             Press(label, self._press, custom_id="plan:go", style=style, disabled=not can),
             Press("Cancel", self._cancel, custom_id="plan:cancel"),
         )
-
-    def _gallery(self) -> list[discord.ui.Item[Any]]:
-        if not self._picture_name:
-            return []
-        return [discord.ui.MediaGallery(discord.MediaGalleryItem(f"attachment://{self._picture_name}"))]
-
-    def _cost_words(self) -> str:
-        paper = self.receipt
-        if paper is None or not paper.calls:
-            return ""
-        money = f" and cost {format_cost(paper.known_cost_nano_usd)}" if self._shows_money else ""
-        return f"-# Reading this took {paper.total_tokens:,} tokens{money}."
 
 
 def is_dead_press(interaction: discord.Interaction[Trilo]) -> bool:

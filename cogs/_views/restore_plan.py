@@ -10,10 +10,11 @@ from bot.league.layout import Layout
 from bot.league.league_book import Snapshot
 from bot.league.limits import CHANNELS_PER_SERVER
 from cogs._asker import Asker
-from cogs._layouts import lost_overwrites, rebuild
+from cogs._layouts import lacking, lost_overwrites, rebuild
 from cogs._undo import all_or_nothing
 from cogs._views.figures import counted
 from cogs._views.plan import PlanView
+from cogs._views.plan_words import listed, safe
 from cogs._views.tables import plain
 
 
@@ -36,11 +37,11 @@ class RestorePlanView(PlanView):
         """Each category, then each of its channels."""
         lines = []
         for category in self._layout.categories:
-            lines.append(f"**{plain(category.name)}** ({counted(len(category.channels), 'channel')})")
+            lines.append(f"**{safe(category.name)}** ({counted(len(category.channels), 'channel')})")
             lines += [f"- `{plain(channel.name)}`" for channel in category.channels]
         return lines
 
-    def below(self) -> str:
+    def below(self) -> Sequence[str]:
         """When it was deleted and by whom; what can't come back."""
         when = discord.utils.format_dt(self._kept.at, "R")
         words = [f"Deleted {when} by <@{self._kept.actor}>. Messages can't come back."]
@@ -50,8 +51,8 @@ class RestorePlanView(PlanView):
             )
         there = {category.name.casefold() for category in self.guild.categories}
         if twice := [one.name for one in self._layout.categories if one.name.casefold() in there]:
-            words.append(f"There already: {', '.join(plain(name) for name in twice)}. This makes others of that name.")
-        return "\n".join(words)
+            words.append(f"There already: {listed(twice)}. This makes others of that name.")
+        return words
 
     def obstacles(self) -> Sequence[str]:
         """No room, or no permission."""
@@ -65,9 +66,7 @@ class RestorePlanView(PlanView):
                 f"This needs {wanted} channels (categories count), and this server has room for {max(room, 0)}: "
                 f"Discord allows {CHANNELS_PER_SERVER}."
             )
-        if not self.guild.me.guild_permissions.manage_channels:
-            found.append("I need the **Manage Channels** permission: Server Settings → Roles → my role.")
-        return found
+        return found + lacking(self.guild)
 
     def carry_out_label(self) -> str:
         """How many channels."""
@@ -86,5 +85,5 @@ class RestorePlanView(PlanView):
         reason = f"/league restore by {interaction.user} ({interaction.user.id})"
         async with all_or_nothing() as undo:
             made = await rebuild(self.guild, self._layout, undo, self.progress, reason=reason)
-        names = ", ".join(f"**{plain(category.name)}**" for category in self._layout.categories)
+        names = ", ".join(f"**{safe(category.name)}**" for category in self._layout.categories)
         return f"✅ Restored: {names}, with {counted(self._layout.channels, 'channel')}.", {"categories": made}

@@ -35,7 +35,7 @@ def private_games(view: SettingsView) -> list[discord.ui.Item[Any]]:
     on = view.settings.private_games
     text = (
         f"**Private game channels: {state_words(on)}**\n"
-        "-# Only the two players and the commissioners see a game's channel. Each new week can differ."
+        "-# Only the two players and whoever runs the league see a game's channel. Each new week can differ."
     )
     return [switch(view, "private_games", on, text, f"Private game channels are {state_words(not on)}.")]
 

@@ -9,11 +9,11 @@ from bot.client import Trilo
 from bot.league.games import parse_games
 from bot.league.tagging import Tag, tag_for
 from bot.league.team_list import TeamList
-from cogs._announce import post
+from cogs._announce import may_write, post
 from cogs._asker import Asker
 from cogs._views.figures import counted
 from cogs._views.plan import PlanView
-from cogs._views.tables import plain
+from cogs._views.plan_words import listed, safe
 
 
 class TagPlanView(PlanView):
@@ -31,22 +31,23 @@ class TagPlanView(PlanView):
         self._title = category.name
 
     async def load(self) -> None:
-        """The category's channels as they are now."""
+        """The category's channels as they are now, those that the person can see (I26)."""
         category = self.guild.get_channel(self._category_id)
         channels = category.text_channels if isinstance(category, discord.CategoryChannel) else []
+        channels = [channel for channel in channels if channel.permissions_for(self.asker.user).view_channel]
         self._tags, self._left_out = [], []
         for channel in channels:
             games, _ = parse_games(channel.name.replace("-vs-", " vs ").replace("-", " "))
             rows = self._teams.rows(games)
             tag = tag_for(rows[0]) if len(rows) == 1 and rows[0].away.team and rows[0].home.team else None
-            if tag is None or not _may_write(channel):
+            if tag is None or not all(may_write(channel, one) for one in (self.asker.user, self.guild.me)):
                 self._left_out.append(channel.name)
             else:
                 self._tags.append((channel, tag))
 
     def heading(self) -> str:
         """The week and how many channels."""
-        return f"Tag the players of {plain(self._title)}: {counted(len(self._tags), 'channel')}"
+        return f"Tag the players of {safe(self._title)}: {counted(len(self._tags), 'channel')}"
 
     def lines(self) -> Sequence[str]:
         """Each channel and whom it mentions."""
@@ -54,14 +55,12 @@ class TagPlanView(PlanView):
             f"- {channel.mention} " + " ".join(f"<@{user}>" for user in tag.user_ids) for channel, tag in self._tags
         ]
 
-    def below(self) -> str:
+    def below(self) -> Sequence[str]:
         """Channels that are left out."""
         if not self._left_out:
-            return ""
-        names = ", ".join(f"`{plain(name)}`" for name in self._left_out[:20])
-        more = f" and {len(self._left_out) - 20} more" if len(self._left_out) > 20 else ""
-        why = "I don't know who plays there (`/league teams` says it), or I may not write there"
-        return f"Left out: {names}{more}. {why}."
+            return ()
+        why = "I don't know who plays there (`/league teams` says it), or one of us may not write there"
+        return [f"Left out: {listed(self._left_out)}. {why}."]
 
     def obstacles(self) -> Sequence[str]:
         """Nobody to tag."""
@@ -78,10 +77,5 @@ class TagPlanView(PlanView):
     async def carry_out(self, interaction: discord.Interaction[Trilo]) -> tuple[str, dict[str, Any]]:
         """Post every tag or none."""
         posted = await post(self._tags, (), self.progress)
-        told = f"✅ Players tagged in {counted(len(posted), 'channel')} of **{plain(self._title)}**."
+        told = f"✅ Players tagged in {counted(len(posted), 'channel')} of **{safe(self._title)}**."
         return told, {"posts": len(posted)}
-
-
-def _may_write(channel: discord.TextChannel) -> bool:
-    may = channel.permissions_for(channel.guild.me)
-    return may.view_channel and may.send_messages

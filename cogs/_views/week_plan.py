@@ -13,15 +13,18 @@ from bot.league.team_list import Row, TeamList
 from bot.league.week_plan import WeekPlan, obstacles, title_of
 from bot.usage.receipts import Receipt
 from cogs._asker import Asker
+from cogs._layouts import lacking
 from cogs._views.figures import counted
 from cogs._views.owned import Pick, Press
 from cogs._views.plan import PlanView
-from cogs._views.tables import plain
+from cogs._views.plan_words import safe
+from cogs._views.tables import cut, plain
 from cogs._views.week_form import WeekForm
 from cogs._views.week_suggestions import chosen, suggestions
 from cogs._week import create_week, roles_to_mention
 
 MOST_GUESTS = 10
+_DOUBT_CHARACTERS = 400
 
 
 class WeekPlanView(PlanView):
@@ -56,37 +59,39 @@ class WeekPlanView(PlanView):
 
     def heading(self) -> str:
         """The week and how many games."""
-        title = plain(self.plan.title) if self.plan.title else "A new week"
+        title = safe(self.plan.title) if self.plan.title else "A new week"
         return f"{title}: {counted(len(self.plan.rows), 'game') if self.plan.rows else 'no games yet'}"
 
     def lines(self) -> Sequence[str]:
         """A channel a line, with its game and what is doubtful about it."""
         return [_line(number, row, self.plan) for number, row in enumerate(self.plan.rows, 1)]
 
-    def below(self) -> str:
+    def below(self) -> Sequence[str]:
         """Who will see the channels, who is tagged, and what to look at."""
         words = []
         if self.plan.title and self.plan.rows:
-            words.append(f"A category **{plain(self.plan.title)}** with these channels will be created.")
+            words.append(f"A category **{safe(self.plan.title)}** with these channels will be created.")
         if self.plan.doubtful:
             words.append(f"Please look at {counted(self.plan.doubtful, 'row')} marked ⚠️; **Edit** corrects them.")
         if self.plan.private:
             words.append("**Private**: only a game's players, whoever runs the league and I see its channel.")
+        if (self.plan.private or self.plan.tag) and self.plan.guests:
+            words.append(f"With the players: {self.plan.guests}.")
         if (self.plan.private or self.plan.tag) and (alone := sum(not players_of(row) for row in self.plan.rows)):
             words.append(f"Nobody is known to play in {counted(alone, 'game')}: `/league teams` says who plays whom.")
         if self.plan.tag and (silent := self._silent_roles()):
             words.append(f"{silent} won't be pinged: that role may not be mentioned.")
         if any(category.name.casefold() == self.plan.title.casefold() for category in self.guild.categories):
             words.append("There is a category of that name already; this makes another.")
-        return "\n".join(words)
+        return words
 
     def obstacles(self) -> Sequence[str]:
         """What Discord, or what was typed, doesn't allow."""
         found = obstacles(self.plan, channels_now=len(self.guild.channels))
-        found += [f"I don't understand “{plain(part)[:80]}”. **Edit** it to `Texans vs Colts`." for part in self.unread]
-        if not self.guild.me.guild_permissions.manage_channels:
-            found.append("I need the **Manage Channels** permission: Server Settings → Roles → my role.")
-        return found
+        found += [
+            f"I don't understand “{safe(cut(part, 80))}”. **Edit** it to `Texans vs Colts`." for part in self.unread
+        ]
+        return found + lacking(self.guild)
 
     def carry_out_label(self) -> str:
         """How many channels."""
@@ -116,21 +121,21 @@ class WeekPlanView(PlanView):
 
     async def carry_out(self, interaction: discord.Interaction[Trilo]) -> tuple[str, dict[str, Any]]:
         """Create everything; the result links to each channel."""
-        mentionable = roles_to_mention(self.guild, interaction.permissions)
         category, channels = await create_week(
             self.guild,
             self.plan,
             commissioner_role_id=self._commissioner_role_id,
-            mentionable=mentionable,
+            mentionable=self._mentionable(),
             reason=f"/league create by {interaction.user} ({interaction.user.id})",
             progress=self.progress,
         )
         links = " ".join(channel.mention for channel in channels)
-        told = f"✅ **{plain(category.name)}** is there, with {counted(len(channels), 'channel')}.\n{links}"
+        told = f"✅ **{safe(category.name)}** is there, with {counted(len(channels), 'channel')}.\n{links}"
         return told, {"category": category.id, "channels": len(channels)}
 
     def change(self, title: str, text: str) -> None:
         """Take over what was typed under Edit. What is still as it was read keeps its doubts."""
+        self.question = ""
         as_read = self._as_shown()
         games, self.unread = parse_games(text)
         self.games = [as_read.get(game, game) for game in games]
@@ -163,8 +168,12 @@ class WeekPlanView(PlanView):
         shown = [Game(team_name(row.away), team_name(row.home)) for row in self.plan.rows]
         return dict(zip(shown, self.games, strict=True))
 
+    def _mentionable(self) -> frozenset[int]:
+        """In channels that are made anew, only what holds for the whole server counts."""
+        return roles_to_mention(self.guild, self.asker.user.guild_permissions, self.guild.me.guild_permissions)
+
     def _silent_roles(self) -> str:
-        mentionable = roles_to_mention(self.guild, self.asker.permissions)
+        mentionable = self._mentionable()
         return ", ".join(f"<@&{role}>" for role in self.plan.guests.roles if role not in mentionable)
 
 
@@ -200,8 +209,6 @@ def _line(number: int, row: Row, plan: WeekPlan) -> str:
     who = ""
     if (plan.private or plan.tag) and (players := players_of(row)):
         who = " · " + " ".join(f"<@{user_id}>" for user_id in players)
-    game = f"{plain(team_name(row.away))} vs {plain(team_name(row.home))}"
-    doubts = f"\n   -# ⚠️ {'; '.join(row.doubts)}" if row.is_doubtful else ""
-    return (
-        f"{number}. `{plain(row.channel) if row.channel else '?'}` · {discord.utils.escape_markdown(game)}{who}{doubts}"
-    )
+    game = f"{safe(team_name(row.away))} vs {safe(team_name(row.home))}"
+    doubts = f"\n   -# ⚠️ {safe(cut('; '.join(row.doubts), _DOUBT_CHARACTERS))}" if row.is_doubtful else ""
+    return f"{number}. `{plain(row.channel) if row.channel else '?'}` · {game}{who}{doubts}"

@@ -321,13 +321,14 @@ class TestPaidOnce:
             (replace(ZONE, turns=[Turn("bob", "hi", ours=False)]), GUILD),
             (ZONE, 7),
             (replace(ZONE, text="Where do I change the time zones?"), GUILD),
+            (replace(ZONE, pictures=["data:image/png;base64,AA=="]), GUILD),
         ]
-        stub.answers(intent(), says("0"), intent(), says("1"), intent(), says("2"), intent(), says("3"))
+        stub.answers(*(scripted for number in range(5) for scripted in (intent(), says(str(number)))))
         texts = [(await ask(help_, ZONE)).text] + [(await ask(help_, q, guild)).text for q, guild in others]
-        assert texts == ["0", "1", "2", "3"]
-        stub.answers(intent(), says("4"))
+        assert texts == ["0", "1", "2", "3", "4"]
+        stub.answers(intent(), says("5"))
         help_._guide = Guide(["# A\n\n## B\nThe time zone is in `/settings`.\n"])
-        assert (await ask(help_, ZONE)).text == "4"
+        assert (await ask(help_, ZONE)).text == "5"
 
     async def test_the_whole_path_is_another_answer_than_one_thing(self, help_: SetupHelp, stub: Stub) -> None:
         stub.answers(says("One thing."), says("All of it.", "gpt-4o"))

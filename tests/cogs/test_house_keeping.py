@@ -42,6 +42,24 @@ async def test_old_claims_and_deliveries_go_and_the_history_stays(
     assert await tracker.alerts.owed() == []
 
 
+async def test_old_single_calls_go_and_their_sums_stay(server: Server, books: Books, bot: Trilo, clock: Clock):
+    """I25, D9: after 90 days, unless the operator keeps them for good."""
+    tracker = books.tracker
+    await spends(books, server, "4.50")
+    calls = await rows(tracker, "usage_records")
+    spent = await rows(tracker, "spend_daily")
+    assert calls > 0
+    await bot._keep_house()
+    assert await rows(tracker, "usage_records") == calls
+    clock.now += timedelta(days=91)
+    settings, bot.services.settings.retention_days = bot.services.settings, None
+    await bot._keep_house()
+    assert await rows(tracker, "usage_records") == calls
+    settings.retention_days = 90
+    await bot._keep_house()
+    assert (await rows(tracker, "usage_records"), await rows(tracker, "spend_daily")) == (0, spent)
+
+
 async def test_a_server_s_tier_ends_when_it_is_over(server: Server, books: Books, bot: Trilo, clock: Clock):
     """Also where no subscriptions are sold: an operator may have given it for a while."""
     tracker, over = books.tracker, clock.now + timedelta(days=1)

@@ -26,7 +26,7 @@ async def test_everything_is_off_and_empty_at_first(server: Server, tracker: Usa
         "**Commissioners**\n-# This role may use `/league`, as people with Manage Channels may.",
         (
             "**Private game channels: off**\n"
-            "-# Only the two players and the commissioners see a game's channel. Each new week can differ."
+            "-# Only the two players and whoever runs the league see a game's channel. Each new week can differ."
         ),
         "**Tag the players: off**\n-# Mentions the two players in their game's new channel. Each new week can differ.",
         "**Channel for announcements**\n-# Where an advance is announced unless you name another channel.",

@@ -1,12 +1,19 @@
-"""Open books in a temporary database, a scriptable provider, and a tracked client between them."""
+"""Open books in a temporary database, a scriptable provider, and a tracked client between them.
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+A module with `BOTH_DATABASES = True` runs each test that has `database_url` in its fixtures on SQLite and PostgreSQL.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.usage import PriceList, TrackedOpenAI, UsageTracker, open_tracker
+from bot.usage import PriceList, TrackedOpenAI, UsageTracker, open_tracker, schema
+from bot.usage import ledger as ledger_module
+from bot.usage.database import Database, open_database
+from tests.usage.making import columns_of
+from tests.usage.postgres_server import PostgresServer, running_server
 from tests.usage.stub import Stub
 
 Records = Callable[[UsageTracker], Awaitable[list[dict[str, Any]]]]
@@ -18,9 +25,50 @@ def prices() -> PriceList:
     return PriceList.load()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wants_both = getattr(metafunc.module, "BOTH_DATABASES", False)
+    is_sqlites = metafunc.definition.get_closest_marker("sqlite_only") is not None
+    if wants_both and not is_sqlites and "database_url" in metafunc.fixturenames:
+        metafunc.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real server, started once a session where a test asks for it."""
+    with running_server() as started:
+        yield started
+
+
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+async def postgres_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A PostgreSQL database with tables and nothing in them."""
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = await server.new_database()
+    yield url
+    await server.drop(url)
+
+
+@pytest.fixture
+async def emptied_url(request: pytest.FixtureRequest) -> str:
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return await server.emptied_database()
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if getattr(request, "param", "sqlite") == "postgres":
+        return str(request.getfixturevalue("emptied_url"))
     return f"sqlite:///{tmp_path}/usage.db"
+
+
+@pytest.fixture
+async def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """An open database with tables, on which no ledger looks around for others of itself."""
+    monkeypatch.setattr(ledger_module, "LOOK_SECONDS", 3600)
+    opened = await open_database(database_url)
+    await schema.apply(opened, 0)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
@@ -36,8 +84,8 @@ def records() -> Records:
     async def read(tracker: UsageTracker) -> list[dict[str, Any]]:
         await tracker.force_flush()
         database = tracker.ledger._database
-        names = [row[1] for row in await database.fetch("PRAGMA table_info(usage_records)")]
-        rows = await database.fetch("SELECT * FROM usage_records ORDER BY started_at, id")
+        names = await columns_of(database, "usage_records")
+        rows = await database.fetch(f"SELECT {', '.join(names)} FROM usage_records ORDER BY started_at, id")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     return read

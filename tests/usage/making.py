@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.usage import schema
-from bot.usage.database import Row, SqliteDatabase, Statement
+from bot.usage.database import Database, Row, SqliteDatabase, Statement
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.ids import new_id
 from bot.usage.ledger import Ledger
@@ -83,13 +83,17 @@ class FaultyDatabase:
     While `gone` is set, every write and read fails.
     """
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         self.faults: deque[Exception | tuple[Exception] | None] = deque()
         self.gone = False
         self.writes = 0
         self.delay = 0.0
         self.statements: list[str] = []
+
+    @property
+    def shared(self) -> bool:
+        return self._database.shared
 
     @property
     def problem(self) -> DatabaseUnavailableError:
@@ -144,6 +148,23 @@ class FaultyDatabase:
         if self.gone:
             raise self.problem
         return await self._database.fetch_all(queries)
+
+
+async def bury(database: Any) -> None:
+    """Take every worker for dead, which several processes need a while for; on SQLite the lock file proves it."""
+    if database.shared:
+        await database.execute("UPDATE workers SET ended_at = 1 WHERE ended_at IS NULL")
+
+
+async def columns_of(database: Any, table: str) -> list[str]:
+    """The names of a table's columns, in their order."""
+    sql = "SELECT name FROM pragma_table_info($1) ORDER BY cid"
+    if database.shared:
+        sql = (
+            "SELECT CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_name = CAST($1 AS TEXT) "
+            "ORDER BY ordinal_position"
+        )
+    return [name for (name,) in await database.fetch(sql, table)]
 
 
 def ticking(start: datetime = NOW) -> Callable[[], datetime]:

@@ -2,17 +2,18 @@
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from bot.usage.alert_book import KEPT, LOG, OPERATOR, SERVER, AlertBook, Owed
 from bot.usage.alert_rows import INSERT, Alert, AlertKind, threshold_rows
 from bot.usage.alert_targets import AlertTargets
-from bot.usage.database import SqliteDatabase
+from bot.usage.database import Database, open_database
 from bot.usage.deliveries import LEASE, TRIES, Delivery, Trouble
 from bot.usage.rows import microseconds
-from tests.usage.making import NOW, fresh_database
+from tests.usage.making import NOW
+
+BOTH_DATABASES = True
 
 GUILD = 7
 
@@ -34,17 +35,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def database(tmp_path: Path):
-    async with fresh_database(tmp_path / "a.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def book(database: SqliteDatabase, clock: Clock) -> AlertBook:
+def book(database: Database, clock: Clock) -> AlertBook:
     return AlertBook(database, clock)
 
 
-async def passes(database: SqliteDatabase, guild_id: int, *thresholds: int, at=NOW) -> None:
+async def passes(database: Database, guild_id: int, *thresholds: int, at=NOW) -> None:
     """As the ledger writes it: these thresholds of one budget at once."""
     rows = threshold_rows((guild_id, "b1", "", "2026-03-01"), list(thresholds), 96, 100, microseconds(at))
     await database.write([(INSERT, rows)])
@@ -61,7 +56,7 @@ def of(alerts: list[Alert]) -> list[tuple[int, str | None]]:
     return [(alert.threshold, alert.delivered_how) for alert in alerts]
 
 
-async def test_several_thresholds_at_once_are_one_message_owed(database: SqliteDatabase, book: AlertBook) -> None:
+async def test_several_thresholds_at_once_are_one_message_owed(database: Database, book: AlertBook) -> None:
     """I19: the highest is owed, the others stand as passed; in the history all of them."""
     await passes(database, GUILD, 80, 90, 100)
     (taken,) = await book.take_up()
@@ -71,9 +66,9 @@ async def test_several_thresholds_at_once_are_one_message_owed(database: SqliteD
     assert [(owed.alert.threshold, owed.target) for owed in await book.due()] == [(100, SERVER)]
 
 
-async def test_it_is_taken_up_once_by_two_processes(database: SqliteDatabase, clock: Clock) -> None:
+async def test_it_is_taken_up_once_by_two_processes(database: Database, database_url: str, clock: Clock) -> None:
     """I19: whoever takes it up logs it; two at once take each alert once between them."""
-    other = await SqliteDatabase.open(f"sqlite:///{database.path}")
+    other = await open_database(database_url)
     for guild in range(1, 21):
         await passes(database, guild, 80)
     books = [AlertBook(database, clock), AlertBook(other, clock)]
@@ -87,7 +82,7 @@ async def test_it_is_taken_up_once_by_two_processes(database: SqliteDatabase, cl
 
 
 async def test_a_lease_keeps_others_off_for_a_minute_and_no_longer(
-    database: SqliteDatabase, book: AlertBook, clock: Clock
+    database: Database, book: AlertBook, clock: Clock
 ) -> None:
     """I20: a process that died with the alert in its hands doesn't keep it."""
     await passes(database, GUILD, 80)
@@ -110,9 +105,7 @@ async def test_a_lease_keeps_others_off_for_a_minute_and_no_longer(
     assert of(await book.history(GUILD)) == [(80, "channel 1")]
 
 
-async def test_pauses_grow_to_ten_minutes_and_it_stays_owed(
-    database: SqliteDatabase, book: AlertBook, clock: Clock
-) -> None:
+async def test_pauses_grow_to_ten_minutes_and_it_stays_owed(database: Database, book: AlertBook, clock: Clock) -> None:
     """I20: an outage of hours loses nothing."""
     await passes(database, GUILD, 80)
     await book.take_up()
@@ -131,7 +124,7 @@ async def test_pauses_grow_to_ten_minutes_and_it_stays_owed(
 
 
 async def test_an_address_is_tried_for_three_days_and_then_no_more(
-    database: SqliteDatabase, book: AlertBook, clock: Clock
+    database: Database, book: AlertBook, clock: Clock
 ) -> None:
     await passes(database, GUILD, 80)
     await book.take_up(["operator/abc"])
@@ -148,9 +141,7 @@ async def test_an_address_is_tried_for_three_days_and_then_no_more(
     assert await book.owed() == []
 
 
-async def test_deliveries_that_ended_long_ago_are_forgotten(
-    database: SqliteDatabase, book: AlertBook, clock: Clock
-) -> None:
+async def test_deliveries_that_ended_long_ago_are_forgotten(database: Database, book: AlertBook, clock: Clock) -> None:
     """I20: what is still owed stays for as long as it takes, and nothing is taken up a second time."""
     await passes(database, GUILD, 80)
     (told,) = await book.take_up(["operator/dead"])
@@ -179,7 +170,7 @@ ENDED_REPORT = (
 )
 
 
-async def deliveries(database: SqliteDatabase) -> list[tuple[str, str]]:
+async def deliveries(database: Database) -> list[tuple[str, str]]:
     return await database.fetch("SELECT alert_id, target FROM alert_deliveries ORDER BY alert_id")
 
 
@@ -190,7 +181,7 @@ async def first_due_of(book: AlertBook, target: str) -> Delivery:
     return delivery
 
 
-async def test_everybody_it_is_owed_to(database: SqliteDatabase, book: AlertBook, clock: Clock) -> None:
+async def test_everybody_it_is_owed_to(database: Database, book: AlertBook, clock: Clock) -> None:
     targets = AlertTargets(database, clock)
     mine = await targets.add(GUILD, "json://example.com", "json://example.com/…", actor=1)
     await targets.add(8, "json://example.org", "json://example.org/…", actor=1)
@@ -212,7 +203,7 @@ async def test_everybody_it_is_owed_to(database: SqliteDatabase, book: AlertBook
 
 
 async def test_in_development_a_server_s_addresses_are_left_out(
-    database: SqliteDatabase, book: AlertBook, clock: Clock
+    database: Database, book: AlertBook, clock: Clock
 ) -> None:
     await AlertTargets(database, clock).add(GUILD, "json://example.com", "json://example.com/…", actor=1)
     await passes(database, GUILD, 80)
@@ -220,7 +211,7 @@ async def test_in_development_a_server_s_addresses_are_left_out(
     assert [owed.target for owed in await book.due()] == [SERVER]
 
 
-async def test_it_is_delivered_when_server_and_operator_have_it(database: SqliteDatabase, book: AlertBook) -> None:
+async def test_it_is_delivered_when_server_and_operator_have_it(database: Database, book: AlertBook) -> None:
     """I20: outside addresses neither complete it nor hold it up."""
     await book.fire(AlertKind.PROVIDER_CREDIT, GUILD, "openai")
     await book.take_up(["operator/abc"])
@@ -232,10 +223,10 @@ async def test_it_is_delivered_when_server_and_operator_have_it(database: Sqlite
 
 
 async def test_the_provider_s_trouble_fires_once_until_it_works_again(
-    database: SqliteDatabase, book: AlertBook, clock: Clock
+    database: Database, database_url: str, book: AlertBook, clock: Clock
 ) -> None:
     """Asked by many at once, in two connections, one row is written; after a restart still."""
-    other = await SqliteDatabase.open(f"sqlite:///{database.path}")
+    other = await open_database(database_url)
     books = [book, AlertBook(other, clock)]
     fired = await asyncio.gather(*(b.fire(AlertKind.PROVIDER_KEY, n, "openai") for n in range(20) for b in books))
     assert sum(fired) == 1
@@ -254,9 +245,7 @@ async def test_the_provider_s_trouble_fires_once_until_it_works_again(
     assert len(await database.fetch("SELECT 1 FROM alerts")) == 4
 
 
-async def test_many_messages_for_one_slow_address_stand_before_nobody(
-    database: SqliteDatabase, book: AlertBook
-) -> None:
+async def test_many_messages_for_one_slow_address_stand_before_nobody(database: Database, book: AlertBook) -> None:
     """I20: a server may owe its address as many as it likes."""
     targets = AlertTargets(database, lambda: NOW)
     slow = await targets.add(1, "jsons://example.com", "jsons://example.com/…", actor=1)

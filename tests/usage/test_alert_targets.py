@@ -1,32 +1,26 @@
 """Addresses of servers: kept whole, shown by their labels, removed with what they are owed."""
 
-from pathlib import Path
-
 import pytest
 
 from bot.usage import audit
 from bot.usage.alert_book import SERVER, AlertBook
 from bot.usage.alert_rows import AlertKind
 from bot.usage.alert_targets import MOST, AlertTarget, AlertTargets, TooManyTargetsError
-from bot.usage.database import SqliteDatabase
-from tests.usage.making import NOW, fresh_database
+from bot.usage.database import Database
+from tests.usage.making import NOW
+
+BOTH_DATABASES = True
 
 SECRET = "mailtos://me:hunter2@example.com"
 LABEL = "mailtos://…@example.com"
 
 
 @pytest.fixture
-async def database(tmp_path: Path):
-    async with fresh_database(tmp_path / "a.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def targets(database: SqliteDatabase) -> AlertTargets:
+def targets(database: Database) -> AlertTargets:
     return AlertTargets(database, lambda: NOW)
 
 
-async def test_added_read_and_removed_with_a_line_in_the_audit_log(database: SqliteDatabase, targets: AlertTargets):
+async def test_added_read_and_removed_with_a_line_in_the_audit_log(database: Database, targets: AlertTargets):
     """I35: no more than the label is read but by who sends. I26: by no other server."""
     added = await targets.add(1, SECRET, LABEL, actor=5)
     assert await targets.of(1) == [AlertTarget(added.id, 1, LABEL, "5", NOW)]
@@ -57,7 +51,7 @@ async def test_the_same_twice_is_one_and_there_are_so_many_at_most(targets: Aler
     await targets.add(2, SECRET, LABEL, actor=5)
 
 
-async def test_removing_an_address_drops_what_it_is_owed(database: SqliteDatabase, targets: AlertTargets):
+async def test_removing_an_address_drops_what_it_is_owed(database: Database, targets: AlertTargets):
     book = AlertBook(database, lambda: NOW)
     added = await targets.add(1, SECRET, LABEL, actor=5)
     await book.fire(AlertKind.PROVIDER_KEY, 1)

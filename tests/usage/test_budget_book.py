@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +10,14 @@ import pytest
 from bot.usage.budget_book import BudgetBook, Standing
 from bot.usage.budgets import Budget, Level, Mode, Owner, Scope, Unit, Unknown
 from bot.usage.calendars import Period
+from bot.usage.database import Database
 from bot.usage.errors import BudgetExceededError, InvalidBudgetError
 from bot.usage.ledger import Ledger
 from bot.usage.records import Kind, UsageRecord
 from bot.usage.server_settings import ServerSettings, SettingsBook
-from tests.usage.making import NOW, a_call, a_settlement, fresh_database
+from tests.usage.making import NOW, a_call, a_settlement
+
+BOTH_DATABASES = True
 
 MARCH, APRIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -41,12 +43,11 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path):
-    async with fresh_database(tmp_path / "a.db") as database:
-        made = House(database)
-        await made.ledger.start()
-        yield made
-        await made.ledger.close()
+async def house(database: Database):
+    made = House(database)
+    await made.ledger.start()
+    yield made
+    await made.ledger.close()
 
 
 async def test_a_budget_is_stored_as_it_was_set(house: House) -> None:

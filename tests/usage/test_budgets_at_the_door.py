@@ -21,6 +21,8 @@ from tests.usage.conftest import Records
 from tests.usage.shapes import MODEL, QUESTION, chat, chunks, response
 from tests.usage.stub import Stub, answer, drop, error, hang, sse
 
+BOTH_DATABASES = True
+
 ASK: dict[str, Any] = {"model": MODEL, "messages": QUESTION}
 USED = {"prompt_tokens": 15, "completion_tokens": 20, "total_tokens": 35}
 COST = 15 * 150 + 20 * 600
@@ -395,9 +397,9 @@ async def test_thresholds_fire_once_each(stub: Stub, client: TrackedOpenAI, trac
     assert [how for *_, how in alerts if how is None] == [None] * len({used for _, used, _ in alerts})
 
 
-async def test_a_budget_that_saves(stub: Stub, client: TrackedOpenAI, database_url: str, prices: PriceList) -> None:
+async def test_a_budget_that_saves(stub: Stub, database_url: str, prices: PriceList) -> None:
     """First the fast model, then no pictures, then it stops; and a restart has forgotten nothing."""
-    async with open_tracker(f"{database_url}2", prices=prices, console=False) as tracker:
+    async with open_tracker(database_url, prices=prices, console=False) as tracker:
         tracker.define_operation("chat", model="gpt-4o", cheaper_model=MODEL)
         await limit(tracker, f"{COST * 10 / 10**9:.9f}", mode="cheaper", cheaper_at=50)
         client = tracker.openai(base_url=stub.url, api_key="k")
@@ -413,7 +415,7 @@ async def test_a_budget_that_saves(stub: Stub, client: TrackedOpenAI, database_u
             *[(MODEL, Saving.CHEAPER_MODEL)] * 3,
             (MODEL, Saving.NO_PICTURES),
         ]
-    async with open_tracker(f"{database_url}2", prices=prices, console=False) as again:
+    async with open_tracker(database_url, prices=prices, console=False) as again:
         again.define_operation("chat", model="gpt-4o", cheaper_model=MODEL)
         async with token_tracking_context(guild_id=1):
             assert (again.suggest_model("chat"), again.saving("chat")) == (MODEL, Saving.NO_PICTURES)
@@ -424,7 +426,7 @@ async def test_a_budget_that_saves(stub: Stub, client: TrackedOpenAI, database_u
 async def test_quotas_refuse_softly_where_they_are_on(stub: Stub, database_url: str, prices: PriceList) -> None:
     """D2: a person's tokens count everywhere; they stop the person only where a server has switched quotas on."""
     tiers = Tiers([Tier("free", 100), Tier("premium", 1_000, premium=True)])
-    async with open_tracker(f"{database_url}2", prices=prices, console=False, tiers=tiers) as tracker:
+    async with open_tracker(database_url, prices=prices, console=False, tiers=tiers) as tracker:
         client = tracker.openai(base_url=stub.url, api_key="k")
         tracker.define_operation("league", counts_toward_quota=False)
         tracker.define_operation("draft", premium=True)
@@ -463,7 +465,7 @@ async def test_what_was_tracked_a_moment_ago_counts(tracker: UsageTracker) -> No
 async def test_quotas_tell_as_they_are_crossed(stub: Stub, database_url: str, prices: PriceList) -> None:
     """A4: 80 and 90 % of somebody's quota, once each, for whoever subscribed; nothing where quotas are off."""
     tiers = Tiers([Tier("free", 200)])
-    async with open_tracker(f"{database_url}2", prices=prices, console=False, tiers=tiers) as tracker:
+    async with open_tracker(database_url, prices=prices, console=False, tiers=tiers) as tracker:
         client = tracker.openai(base_url=stub.url, api_key="k")
         events: list[tuple[str, str, Any]] = []
         tracker.on_event(lambda event: events.append((event.kind.value, event.user_id, dict(event.properties))))
@@ -491,7 +493,7 @@ async def test_quotas_tell_as_they_are_crossed(stub: Stub, database_url: str, pr
 async def test_a_call_over_midnight(stub: Stub, database_url: str, prices: PriceList) -> None:
     """I17: it belongs to the day in which it started; the next day starts by itself."""
     now = datetime(2026, 3, 8, 23, 59, 59, tzinfo=UTC)
-    async with open_tracker(f"{database_url}2", prices=prices, console=False, clock=lambda: now) as tracker:
+    async with open_tracker(database_url, prices=prices, console=False, clock=lambda: now) as tracker:
         client = tracker.openai(base_url=stub.url, api_key="k")
         await tracker.set_budget(scope="guild", guild_id=1, period="day", limit_usd="0.0001")
         stub.default = lambda _: answer(chat(usage={**USED, "completion_tokens": 100}), delay=0.1)
@@ -602,7 +604,7 @@ async def test_nobody_loses_a_quota_over_a_doubt(stub: Stub, database_url: str, 
     Nor do three questions at once refuse each other over what their model could answer at most.
     """
     tiers = Tiers([Tier("free", 10_000)])
-    async with open_tracker(f"{database_url}2", prices=prices, console=False, tiers=tiers) as tracker:
+    async with open_tracker(database_url, prices=prices, console=False, tiers=tiers) as tracker:
         await tracker.settings.choose(1, quotas=True)
         client = tracker.openai(base_url=stub.url, api_key="k", max_retries=0)
         stub.answers(hang())

@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 
 from bot.usage.claims import KEPT, Claims
-from bot.usage.database import SqliteDatabase
+from bot.usage.database import Database, open_database
 from bot.usage.errors import DatabaseUnavailableError
-from tests.usage.making import NOW, fresh_database
+from tests.usage.making import NOW
 
+BOTH_DATABASES = True
 CLAIM = """
 import asyncio, sys
 from bot.usage.claims import Claims
-from bot.usage.database import SqliteDatabase
+from bot.usage.database import open_database
 from bot.usage.records import utc_now
+
 async def main():
-    database = await SqliteDatabase.open(sys.argv[1])
+    database = await open_database(sys.argv[1])
     claims = Claims(database, utc_now)
     sys.stdin.readline()
     print(sum([await claims.claim(n) for n in range(200)]))
@@ -28,15 +30,9 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture
-async def database(tmp_path: Path):
-    async with fresh_database(tmp_path / "a.db") as opened:
-        yield opened
-
-
-async def test_two_processes_claim_each_id_once(database: SqliteDatabase) -> None:
+async def test_two_processes_claim_each_id_once(database: Database, database_url: str) -> None:
     """I22: at a redeploy old and new process both see a message; exactly one of them gets it."""
-    command = [sys.executable, "-c", CLAIM, f"sqlite:///{database.path}"]
+    command = [sys.executable, "-c", CLAIM, database_url]
     both = [
         subprocess.Popen(  # noqa: ASYNC220
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
@@ -52,16 +48,16 @@ async def test_two_processes_claim_each_id_once(database: SqliteDatabase) -> Non
     assert (await database.fetch("SELECT count(*) FROM claims"))[0] == (200,)
 
 
-async def test_two_connections_at_once(database: SqliteDatabase) -> None:
+async def test_two_connections_at_once(database: Database, database_url: str) -> None:
     """I22: the same within one process, asked at the same moment; a number and its text are one id."""
-    other = await SqliteDatabase.open(f"sqlite:///{database.path}")
+    other = await open_database(database_url)
     claims = [Claims(db, lambda: NOW) for db in (database, other)]
     won = await asyncio.gather(*(c.claim(i) for i in (7, "7", 7, "8") for c in claims))
     assert sum(won) == 2
     await other.close()
 
 
-async def test_old_claims_are_forgotten_and_young_ones_kept(database: SqliteDatabase) -> None:
+async def test_old_claims_are_forgotten_and_young_ones_kept(database: Database) -> None:
     """I24: claims don't pile up; one that Discord may deliver again is kept, to the microsecond."""
     now = [NOW]
     claims = Claims(database, lambda: now[0])
@@ -74,7 +70,7 @@ async def test_old_claims_are_forgotten_and_young_ones_kept(database: SqliteData
     assert await claims.claim("a")
 
 
-async def test_remember_and_recall(database: SqliteDatabase) -> None:
+async def test_remember_and_recall(database: Database, database_url: str) -> None:
     """I21: what is remembered is there at once and after the next start; the last value wins."""
     claims = Claims(database, lambda: NOW)
     assert await claims.recall("tree") is None
@@ -82,7 +78,7 @@ async def test_remember_and_recall(database: SqliteDatabase) -> None:
     await claims.remember("tree", "")
     await claims.remember("other", "x'; DROP TABLE claims; --")
     assert await claims.recall("tree") == ""
-    reader = await SqliteDatabase.open(f"sqlite:///{database.path}", read_only=True)
+    reader = await open_database(database_url, read_only=True)
     assert await Claims(reader, lambda: NOW).recall("other") == "x'; DROP TABLE claims; --"
     with pytest.raises(DatabaseUnavailableError):
         await Claims(reader, lambda: NOW).claim("y")

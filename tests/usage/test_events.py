@@ -22,6 +22,8 @@ from bot.usage.events import (
 from bot.usage.records import Status
 from tests.usage.making import a_call, a_record, a_settlement
 
+BOTH_DATABASES = True
+
 
 def test_the_names_and_properties_of_the_guide():
     """Row D8."""

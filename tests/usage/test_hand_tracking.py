@@ -8,6 +8,8 @@ import pytest
 from bot.usage import UsageTracker, open_tracker
 from bot.usage.hand_tracking import Buffering
 
+BOTH_DATABASES = True
+
 CALL = {"model": "gpt-4o", "input_tokens": 100, "output_tokens": 200}
 
 

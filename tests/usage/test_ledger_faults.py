@@ -4,7 +4,6 @@ import asyncio
 import random
 import sqlite3
 from datetime import timedelta
-from pathlib import Path
 from time import perf_counter
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,7 @@ import pytest
 
 from bot.usage import ledger as ledger_module
 from bot.usage import writer as writer_module
-from bot.usage.database import SqliteDatabase
+from bot.usage.database import Database, SqliteDatabase
 from bot.usage.errors import DatabaseUnavailableError, LedgerClosedError
 from bot.usage.ledger import Ledger
 from bot.usage.records import Kind, Status, Usage, UsageRecord
@@ -21,11 +20,13 @@ from tests.usage.making import (
     FaultyDatabase,
     a_call,
     a_settlement,
-    fresh_database,
+    bury,
     ledger_on,
     recount,
     the_books,
 )
+
+BOTH_DATABASES = True
 
 AWAY = DatabaseUnavailableError("test.db", "database is locked")
 LOST_REPLIES = [
@@ -39,15 +40,14 @@ LOST_REPLIES = [
 
 
 @pytest.fixture
-async def real(tmp_path: Path):
-    async with fresh_database(tmp_path / "a.db") as opened:
-        yield opened
+def database(database: Database, monkeypatch: pytest.MonkeyPatch) -> FaultyDatabase:
+    monkeypatch.setattr(writer_module, "RETRY_SECONDS", (0.01, 0.02))
+    return FaultyDatabase(database)
 
 
 @pytest.fixture
-def database(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> FaultyDatabase:
-    monkeypatch.setattr(writer_module, "RETRY_SECONDS", (0.01, 0.02))
-    return FaultyDatabase(real)
+def real(database: FaultyDatabase) -> Database:
+    return database._database
 
 
 async def total_calls(database) -> int:
@@ -189,6 +189,7 @@ async def test_a_settlement_that_no_database_takes(database, poison, caplog: pyt
     assert await the_books(database) == await recount(database)
 
 
+@pytest.mark.sqlite_only
 async def test_the_largest_numbers_never_break_a_sum(database) -> None:
     """I8: a thousand calls at the largest cost there is still add up exactly, as integers."""
     async with ledger_on(database) as ledger:
@@ -214,6 +215,7 @@ async def test_a_poisoned_crowd_is_sorted_quickly(database) -> None:
     assert await total_calls(database) == 2_497
 
 
+@pytest.mark.sqlite_only
 async def test_locked_by_another_process(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """I23: with the file locked, callers go on within the busy time-out, and everything gets in afterwards."""
     await real.execute("PRAGMA busy_timeout = 200")
@@ -240,6 +242,7 @@ async def test_locked_by_another_process(real: SqliteDatabase, monkeypatch: pyte
     assert await the_books(real) == await recount(real)
 
 
+@pytest.mark.sqlite_only
 async def test_disk_full(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """I23: with the disk full, callers go on at once, and everything gets in when there is room again."""
     monkeypatch.setattr(writer_module, "RETRY_SECONDS", (0.02,))
@@ -256,12 +259,14 @@ async def test_disk_full(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) 
     assert await the_books(real) == await recount(real)
 
 
+@pytest.mark.sqlite_only
 async def test_the_file_is_taken_away_and_brought_back(real: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """I21: nothing is written into a file that nobody will find."""
     monkeypatch.setattr(writer_module, "RETRY_SECONDS", (0.02,))
     async with ledger_on(real) as ledger:
         await run_calls(ledger, 1)
         await ledger.flush()
+        assert await total_calls(real) == 1
         moved = real.path.rename(real.path.with_name("elsewhere.db"))
         async with asyncio.timeout(1):
             await run_calls(ledger, 10)
@@ -415,6 +420,7 @@ async def test_intents_left_behind_do_not_stop_recovery(database, monkeypatch: p
     await dead.start()
     await asyncio.gather(*(dead.admit(a_call(reserved=1)) for _ in range(1_500)))
     dead._task.cancel()
+    await bury(database)
     for fate in (AWAY, (AWAY,)):
         database.faults.extend([fate])
         with pytest.raises(DatabaseUnavailableError):

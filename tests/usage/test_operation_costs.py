@@ -12,6 +12,8 @@ from bot.usage.operation_costs import OperationCosts, UnknownOperationError, _wi
 from bot.usage.records import Status, UsageRecord
 from tests.usage.making import NOW, a_call, a_settlement
 
+BOTH_DATABASES = True
+
 
 async def booked(
     tracker: UsageTracker, *sizes: tuple[int, int], operation: str = "email_draft", model: str = "gpt-4o", **ended
@@ -82,6 +84,7 @@ async def test_only_the_newest_two_hundred_count(tracker: UsageTracker):
     assert estimate["learned_from_calls"] == 200
 
 
+@pytest.mark.sqlite_only
 async def test_it_reads_through_an_index(tracker: UsageTracker):
     """I18's spirit: an estimate costs the same however long the history is."""
     sql = (

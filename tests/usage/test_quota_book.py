@@ -28,6 +28,8 @@ from bot.usage.records import Kind, UsageRecord
 from bot.usage.tier_grants import Source, UnknownTierError
 from tests.usage.making import a_call, a_settlement
 
+BOTH_DATABASES = True
+
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 TIERS = Tiers(
     [Tier("free", 10_000), Tier("premium", 1_000_000, premium=True), Tier("gold", 5_000_000), Tier("staff", None)]
@@ -456,6 +458,7 @@ async def test_own_usage_is_by_server_and_operation_and_only_the_persons_own(tra
     assert len(await tracker.quotas.own_usage(USER, NOW - timedelta(days=4))) == 2
 
 
+@pytest.mark.sqlite_only
 async def test_own_usage_reads_through_an_index(tracker: UsageTracker):
     """I18's spirit: what somebody's question costs depends on their own calls alone."""
     from bot.usage.quota_book import _OWN_CALLS

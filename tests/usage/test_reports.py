@@ -1,29 +1,22 @@
 """Every number that anybody sees: exact, complete, and by the right calendar."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.usage import queued, rollups
-from bot.usage.database import SqliteDatabase
 from bot.usage.records import Kind, SpendLine, UsageRecord
 from bot.usage.reports import PERIODS, SPLITS, Days, Report, Reports, earlier_days
 from tests.usage.making import NOW, FaultyDatabase, a_call, a_settlement, fresh_database, ledger_on
 from tests.usage.test_rollups import CALLS
 
+BOTH_DATABASES = True
+
 MEASURED = [field.name for field in fields(SpendLine) if field.name != "key"]
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    async with fresh_database(tmp_path / "a.db") as opened:
-        yield opened
 
 
 def reports_at(database, now: datetime = NOW) -> Reports:

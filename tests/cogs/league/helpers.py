@@ -96,6 +96,11 @@ async def make_league(server: Server, bot: Trilo, env: simcord.Env) -> League:
     return league
 
 
+async def slash(league: League, command: str, who: simcord.MemberActor | None = None, **options: Any) -> Any:
+    """What the bot answers to `/league …`, by default that of the one with Manage Channels."""
+    return (await (who or league.builder).slash(league.channel, f"league {command}", **options)).response
+
+
 def make_week(league: League, number: int, games: Sequence[str] = ("texans-vs-colts", "chiefs-vs-broncos")) -> Any:
     category = league.guild.create_category(f"Week {number}")
     for game in games:

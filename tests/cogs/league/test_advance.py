@@ -136,8 +136,8 @@ async def test_players_are_tagged_in_their_channels(league: League):
     texans = next(channel for channel in league.real.text_channels if channel.name == "texans-vs-colts")
     assert shown(view) == (
         f"## Tag the players of Week 7: 1\xa0channel\n- {texans.mention} <@{league.ann.id}> <@{league.bob.id}>\n"
-        "Left out: `chiefs-vs-broncos`, `talk`. I don't know who plays there (`/league teams` says it), or I may not "
-        "write there."
+        "Left out: `chiefs-vs-broncos`, `talk`. I don't know who plays there (`/league teams` says it), or one of us "
+        "may not write there."
     )
     await league.commissioner.click(view, custom_id="plan:go")
     [said] = [message async for message in texans.history()]

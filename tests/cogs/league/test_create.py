@@ -134,10 +134,10 @@ async def test_private_channels_let_in_the_players_and_the_commissioners_alone(l
     await league.commissioner.click(view, custom_id="plan:go")
     first, second = league.real.categories[0].text_channels
     allowed = {target.id for target, over in first.overwrites.items() if over.view_channel}
-    me, role = league.real.me.id, league.commissioner_role.id
-    assert allowed == {league.ann.id, league.bob.id, role, me}
+    ours = {league.real.me.id, league.commissioner_role.id, league.guild.roles["Builders"].id}
+    assert allowed == {league.ann.id, league.bob.id, *ours}
     assert first.overwrites_for(league.real.default_role).view_channel is False
-    assert {target.id for target, over in second.overwrites.items() if over.view_channel} == {role, me}
+    assert {target.id for target, over in second.overwrites.items() if over.view_channel} == ours
 
 
 async def test_players_and_guests_are_tagged_and_nobody_else(league: League):

@@ -44,37 +44,14 @@ async def test_weeks_go_with_all_that_is_in_them(league: League):
     assert await league.calls() == {}
 
 
-async def test_what_was_deleted_can_be_built_again(league: League):
-    """Names, order, topics and permissions: all but the messages."""
-    closed = {league.guild.default_role: discord.PermissionOverwrite(view_channel=False, send_messages=False)}
-    category = make_week(league, 3)
-    league.guild.create_text_channel("secret", topic="Only us", category=category, overwrites={
-        **closed, league.guild.me: discord.PermissionOverwrite(view_channel=True, manage_channels=True),
-        league.server.managers: discord.PermissionOverwrite(view_channel=True, mention_everyone=True),
-        league.ann: discord.PermissionOverwrite(view_channel=True),
-        next(iter([league.guild.roles["Builders"]])): discord.PermissionOverwrite(view_channel=True),
-    })  # fmt: skip
-    before = league.layout()
-    secret = next(channel for channel in league.real.text_channels if channel.name == "secret")
-    overwrites = {target.id: over for target, over in secret.overwrites.items()}
-    await league.builder.click(await plan(league, "week 3"), custom_id="plan:go")
-    assert league.layout() == {"": ["general"]}
-    [choice] = await league.builder.autocomplete(league.channel, "league restore", "snapshot", "week 3")
-    result = await league.builder.slash(league.channel, "league restore", snapshot=choice["value"])
-    view = result.response
-    assert "## Restore 1\xa0category\n**Week 3** (3\xa0channels)\n- `texans-vs-colts`" in shown(view)
-    assert "1\xa0permission can't be set again" in shown(view)  # Mention Everyone, which we never ask for
-    await league.builder.click(view, custom_id="plan:go")
-    assert league.layout() == before
-    again = next(channel for channel in league.real.text_channels if channel.name == "secret")
-    assert again.topic == "Only us"
-    managers = league.server.managers.id
-    kept = {target.id: over for target, over in again.overwrites.items()}
-    assert {key: over for key, over in kept.items() if key != managers} == {
-        key: over for key, over in overwrites.items() if key != managers
-    }
-    assert kept[managers].pair() == (discord.Permissions(view_channel=True), discord.Permissions.none())
-    assert [action for _, action, _ in await league.history()] == ["league restored", "league deleted"]
+async def test_what_fails_at_once_has_lost_nothing(league: League):
+    """I32: no messages are gone where no channel was."""
+    make_week(league, 3)
+    view = await plan(league, "3")
+    league.fail("DELETE", "/channels/*", status=403, code=50013)
+    press = await league.builder.click(view, custom_id="plan:go")
+    assert press.followups[0].content.endswith("I took back what I had done, so that nothing has changed.")
+    assert len(league.env.errors) == 1
 
 
 async def test_only_manage_channels_deletes_and_restores(league: League):
@@ -89,6 +66,20 @@ async def test_only_manage_channels_deletes_and_restores(league: League):
     league.env.backend.remove_member_role(league.guild.id, league.builder.id, builders)
     assert await refused(await league.builder.click(view, custom_id="plan:go")) == NOT_A_CHANNEL_MANAGER
     assert "Week 3" in league.layout()
+
+
+@pytest.mark.parametrize("who", ["commissioner", "builder"])
+async def test_manage_channels_in_one_channel_isnt_enough(league: League, who: str):
+    """I26, I27: given for the channel they ask from, or taken away there: both must say yes."""
+    role = league.commissioner_role if who == "commissioner" else league.guild.roles["Builders"]
+    given = discord.PermissionOverwrite(manage_channels=who == "commissioner")
+    asked_in = league.guild.create_text_channel("bots", overwrites={role: given})
+    make_week(league, 3)
+    result = await getattr(league, who).slash(asked_in, "league delete", weeks="3")
+    assert result.response.content == NOT_A_CHANNEL_MANAGER
+    await league.bot.services.league_book.keep_snapshot(league.guild.id, {"categories": []}, actor="test")
+    choices = await getattr(league, who).autocomplete(asked_in, "league restore", "snapshot", "")
+    assert choices == []
 
 
 async def test_what_changed_since_it_was_shown_is_shown_again(league: League):
@@ -132,7 +123,8 @@ async def test_a_failure_half_way_builds_it_again(league: League, monkeypatch: p
     """I32: what is gone comes back, in its place, and people are told that the messages don't."""
     make_week(league, 3)
     make_week(league, 4, ["a-vs-b", "c-vs-d", "e-vs-f"])
-    before = league.layout()
+    before = {category.name: [one.name for one in category.channels] for category in league.real.categories}
+    positions = [(one.name, one.position) for one in league.real.categories[1].channels]
     view = await plan(league, "3 to 4")
 
     async def progress(_view: PlanView, done: int, total: int) -> None:
@@ -147,10 +139,9 @@ async def test_a_failure_half_way_builds_it_again(league: League, monkeypatch: p
         "changed. The messages in the channels that had been deleted are gone, though."
     )
     assert len(league.env.errors) == 1
-    after = league.layout()
-    assert {name: sorted(channels) for name, channels in after.items()} == {
-        name: sorted(channels) for name, channels in before.items()
-    }
+    again = {category.name: category.channels for category in league.real.categories}
+    assert {name: [channel.name for channel in channels] for name, channels in again.items()} == before
+    assert [(channel.name, channel.position) for channel in again["Week 4"]] == positions
     [(_, action, facts)] = await league.history()
     assert (action, facts["titles"], facts["result"]) == ("league deleted", ["Week 3", "Week 4"], "rolled back")
 

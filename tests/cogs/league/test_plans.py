@@ -25,7 +25,7 @@ def edits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def drawn(view: PlanView) -> None:
         draw(view)
-        notes.append(view.over[:1] or view.note)
+        notes.append(view.over[:1] or view.working)
 
     monkeypatch.setattr(PlanView, "draw", drawn)
     return notes

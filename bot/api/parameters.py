@@ -1,0 +1,58 @@
+"""The parameters that several routes take, with their limits and words."""
+
+import base64
+import binascii
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from bot.api.access import Service, reader, server_for, service_of
+from bot.api.keys import ApiKey
+from bot.api.problems import Problem
+from bot.usage.reports import Days
+from bot.usage.rows import from_microseconds, microseconds
+
+DAYS = Annotated[int, Query(ge=1, le=3_660, description="The last so many days, today included (UTC).")]
+LIMIT = Annotated[int, Query(ge=1, le=1_000, description="At most so many.")]
+Reader = Annotated[ApiKey, Depends(reader)]
+Books = Annotated[Service, Depends(service_of)]
+_SNOWFLAKE = Query(ge=0, le=2**63 - 1, description="One server's id; without it the key's own, or all of them.")
+
+
+def _server(key: Reader, guild_id: Annotated[int | None, _SNOWFLAKE] = None) -> int | None:
+    return server_for(key, guild_id)
+
+
+Server = Annotated[int | None, Depends(_server)]
+"""The server a request is about; None: all of them."""
+
+
+def last_days(service: Service, guild_id: int | None, days: int) -> Days:
+    """The last so many days in the server's own calendar, UTC for all of them."""
+    clock = service.tracker.clock()
+    today = service.tracker.calendar(guild_id).day(clock) if guild_id else clock.date()
+    return Days(today - timedelta(days=days - 1), today)
+
+
+def span_of(service: Service, start: date | None, end: date | None) -> tuple[date, date]:
+    """A span of days as given; without a start from the beginning, without an end until today. Raises `Problem`."""
+    last = end or service.tracker.clock().date()
+    first = start or date.min
+    if first > last:
+        raise Problem(422, "invalid_request", "`start` lies after `end`.")
+    return first, last
+
+
+def cursor_of(at: datetime, call_id: str) -> str:
+    """Where a page of calls ends."""
+    return base64.urlsafe_b64encode(f"{microseconds(at)}:{call_id}".encode()).decode()
+
+
+def read_cursor(cursor: str) -> tuple[datetime, str]:
+    """The instant and id that a cursor stands for. Raises `Problem`."""
+    try:
+        at, _, call_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
+        return from_microseconds(int(at)), call_id
+    except (binascii.Error, ValueError, OverflowError, OSError):
+        raise Problem(422, "invalid_request", "`cursor` isn't one of ours: give `next_cursor` as it came.") from None

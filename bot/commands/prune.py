@@ -1,0 +1,52 @@
+"""`python -m bot prune`: single calls that are too old go, their sums stay."""
+
+import argparse
+import asyncio
+import json
+from datetime import datetime, timedelta
+
+from bot.commands import Commands
+from bot.commands.books import open_books
+from bot.errors import SettingsError
+from bot.settings import Settings
+from bot.usage.records import utc_now
+from bot.usage.retention import SHORTEST_DAYS, forget_calls, give_back_space
+
+
+def add(commands: Commands) -> None:
+    """Make its arguments."""
+    parser = commands.add_parser(
+        "prune", help="delete single calls older than RETENTION_DAYS, also while the bot runs; all sums stay"
+    )
+    parser.add_argument("--days", type=_days, metavar="N", help=f"keep so many days, {SHORTEST_DAYS} at least")
+    parser.add_argument(
+        "--vacuum", action="store_true", help="give the space back to the disk; on SQLite the bot must be stopped"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(command=_prune)
+
+
+def _prune(options: argparse.Namespace, settings: Settings) -> int:
+    days = options.days or settings.retention_days
+    if days is None:
+        raise SettingsError("RETENTION_DAYS", "none keeps every call for good: say how many with --days N")
+    before = utc_now() - timedelta(days=days)
+    deleted = asyncio.run(_forget(settings.database_url, before, vacuum=options.vacuum))
+    facts = {"deleted": deleted, "before": before.isoformat()}
+    words = f"{deleted:,} calls from before {before:%Y-%m-%d %H:%M} UTC are deleted; all sums are as they were"
+    print(json.dumps(facts) if options.json else words)
+    return 0
+
+
+async def _forget(database_url: str, before: datetime, *, vacuum: bool) -> int:
+    async with open_books(database_url) as database:
+        deleted = await forget_calls(database, before)
+    if vacuum:
+        await give_back_space(database_url)
+    return deleted
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not SHORTEST_DAYS <= int(text[:6]) <= 36_500:
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of days from {SHORTEST_DAYS} on")
+    return int(text)
