@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
 from bot.usage.money import format_console_cost
-from bot.usage.records import UsageRecord
+from bot.usage.records import Kind, UsageRecord
 
 log = logging.getLogger(__name__)
 QUEUE_LIMIT = 100_000
@@ -46,7 +46,7 @@ class Console:
         self._thread.start()
 
     def show(self, records: Sequence[UsageRecord]) -> None:
-        """Queue the lines of some booked calls."""
+        """Queue the lines of some booked calls. A payment's fee took no tokens and has none."""
         if self._shown - self._taken + len(records) > QUEUE_LIMIT:
             self.skipped += len(records)
             return
@@ -61,7 +61,8 @@ class Console:
     def _print_forever(self) -> None:
         while (records := self._batches.get()) is not None:
             try:
-                self._write("".join(f"{console_line(record)}\n" for record in records))
+                calls = (record for record in records if record.call.kind is not Kind.PAYMENT)
+                self._write("".join(f"{console_line(record)}\n" for record in calls))
             except Exception as error:  # noqa: BLE001 - no trouble with the output may end the thread
                 self.skipped += len(records)
                 if not self._refused:

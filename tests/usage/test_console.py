@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.usage.console import QUEUE_LIMIT, Console, console_line
-from bot.usage.records import Usage, UsageRecord
+from bot.usage.records import Kind, Usage, UsageRecord
 from tests.usage.making import a_call, a_settlement
 
 PRINTING = """
@@ -82,6 +83,17 @@ def test_lines_come_in_order_and_closing_prints_the_rest() -> None:
     lines = "".join(printed).splitlines()
     assert [line.rsplit("| ", 1)[1] for line in lines] == [f"{n}ms" for n in range(1_000) for _ in range(2)]
     assert console.skipped == 0
+
+
+def test_a_payments_fee_has_no_line() -> None:
+    printed: list[str] = []
+    console = Console(printed.append)
+    paid = record(duration_ms=1)
+    console.show(
+        [record(duration_ms=0), replace(paid, call=replace(paid.call, kind=Kind.PAYMENT)), record(duration_ms=2)]
+    )
+    console.close()
+    assert [line.rsplit("| ", 1)[1] for line in "".join(printed).splitlines()] == ["0ms", "2ms"]
 
 
 @pytest.mark.parametrize(
