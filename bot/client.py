@@ -73,6 +73,9 @@ class Trilo(commands.AutoShardedBot):
     """The bot. Cogs reach the services as `bot.services`."""
 
     def __init__(self, services: Services, *, always_sync: bool = False, shard_count: int | None = None) -> None:
+        """`shard_count` is for a made-up Discord; otherwise SHARD_COUNT and SHARD_IDS, or as Discord recommends."""
+        ids = sorted(services.settings.shard_ids)
+        shards: dict[str, Any] = {"shard_ids": ids} if ids else {}
         intents = discord.Intents.default()
         intents.message_content = services.settings.message_content
         super().__init__(
@@ -80,7 +83,8 @@ class Trilo(commands.AutoShardedBot):
             help_command=None,
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
-            shard_count=shard_count,
+            shard_count=shard_count or services.settings.shard_count,
+            **shards,
             tree_cls=Tree,
         )
         self.services = services

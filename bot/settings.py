@@ -5,10 +5,19 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
@@ -43,6 +52,8 @@ class Settings(BaseSettings):
     fast_model: str = "gpt-4o-mini"
     smart_model: str = "gpt-4o"
     allowed_guilds: Annotated[frozenset[PositiveInt], NoDecode] = frozenset()
+    shard_count: int | None = Field(default=None, ge=1, le=16_384)
+    shard_ids: Annotated[frozenset[NonNegativeInt], NoDecode] = frozenset()
     allow_dms: bool = False
     message_content: bool = False
     owner_guild_id: PositiveInt | None = None
@@ -85,7 +96,13 @@ class Settings(BaseSettings):
         stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
         return {name: value for name, value in stripped.items() if value != ""}
 
-    @field_validator("allowed_guilds", mode="before")
+    @model_validator(mode="after")
+    def _shards_exist(self) -> Self:
+        if self.shard_ids and (self.shard_count is None or max(self.shard_ids) >= self.shard_count):
+            raise SettingsError("SHARD_IDS", "needs SHARD_COUNT, and counts from 0 to one below it")
+        return self
+
+    @field_validator("allowed_guilds", "shard_ids", mode="before")
     @classmethod
     def _split_ids(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -54,6 +54,8 @@ def test_the_defaults():
         "fast_model": "gpt-4o-mini",
         "smart_model": "gpt-4o",
         "allowed_guilds": frozenset(),
+        "shard_count": None,
+        "shard_ids": frozenset(),
         "allow_dms": False,
         "message_content": False,
         "owner_guild_id": None,
@@ -251,3 +253,18 @@ def test_no_other_module_reads_the_environment():
         if re.search(r"os\.environ|os\.getenv|dotenv", path.read_text(encoding="utf-8"))
     }
     assert readers <= allowed
+
+
+def test_shards_are_divided_among_processes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SHARD_COUNT", "6")
+    monkeypatch.setenv("SHARD_IDS", "3, 4,5")
+    settings = load_settings(_env_file=None)
+    assert (settings.shard_count, settings.shard_ids) == (6, {3, 4, 5})
+
+
+@pytest.mark.parametrize(("count", "ids"), [("", "0"), ("2", "0,2"), ("2", "-1"), ("0", "")])
+def test_shards_that_cant_be(monkeypatch: pytest.MonkeyPatch, count: str, ids: str):
+    monkeypatch.setenv("SHARD_COUNT", count)
+    monkeypatch.setenv("SHARD_IDS", ids)
+    with pytest.raises(SettingsError, match=r"^SHARD_(IDS|COUNT): "):
+        load_settings(_env_file=None)

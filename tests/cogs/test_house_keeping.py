@@ -1,10 +1,12 @@
-"""What the bot throws away twice a day."""
+"""What the bot throws away twice a day, and which shards it runs."""
 
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
-from bot.client import Trilo
+from bot.client import Services, Trilo
+from bot.settings import Settings
 from bot.usage.alert_book import KEPT
 from bot.usage.database import SqliteDatabase
 from bot.usage.errors import DatabaseUnavailableError
@@ -84,3 +86,13 @@ async def test_books_out_of_reach_are_a_line_in_the_log(
     assert [record.getMessage().partition(":")[0] for record in caplog.records if record.name == "bot.client"][-1] == (
         "what is out of date stays for now"
     )
+
+
+async def test_a_process_runs_the_shards_it_is_given(settings: Settings, tracker: UsageTracker):
+    """SHARD_COUNT and SHARD_IDS; without them as many as Discord recommends."""
+    nobody = cast("Any", None)
+    mine = settings.model_copy(update={"shard_count": 6, "shard_ids": frozenset({5, 3, 4})})
+    some = Trilo(Services(mine, tracker, nobody, nobody, nobody, nobody))
+    assert (some.shard_count, some.shard_ids) == (6, [3, 4, 5])
+    every = Trilo(Services(settings, tracker, nobody, nobody, nobody, nobody))
+    assert (every.shard_count, every.shard_ids) == (None, None)
