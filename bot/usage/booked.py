@@ -7,29 +7,20 @@ from decimal import Decimal
 from typing import Any
 
 from bot.usage.database import Row, Script
-from bot.usage.records import (
-    TOKEN_FIELDS,
-    Attribution,
-    Kind,
-    OpenCall,
-    Price,
-    Settlement,
-    Status,
-    Usage,
-    UsageRecord,
-)
-from bot.usage.rows import from_microseconds, microseconds
+from bot.usage.records import TOKEN_FIELDS, Price, Settlement, Status, Usage, UsageRecord
+from bot.usage.rows import CALL_COLUMNS, call_of, microseconds
 
 PAGE = 1_000
 """How many calls are read at once."""
 Place = tuple[int, str]
 """Where a page ends: `started_at` and `id` of its last call."""
 _COLUMNS = (
-    "id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id, "
-    "execution_id, metadata, provider, request_model, reserved_nano_usd, status, units, cost_nano_usd, price_source, "
+    f"{CALL_COLUMNS}, status, units, cost_nano_usd, price_source, "
     "doubtful_nano_usd, doubtful_tokens, response_model, response_id, service_tier, estimated, flagged, error_type, "
     f"attempts, duration_ms, first_token_ms, raw_usage, {', '.join(TOKEN_FIELDS)}"
 )
+
+_CALL = len(CALL_COLUMNS.split(","))
 
 
 def beginning(since: datetime | None = None) -> Place:
@@ -59,34 +50,12 @@ def place_of(record: UsageRecord) -> Place:
 
 
 def _record_of(row: Row) -> UsageRecord:
-    """A row of `_COLUMNS`. What isn't kept with a finished call has its default: roles, and what it was admitted by."""
+    """A row of `_COLUMNS`."""
+    call = call_of(row[:_CALL], Usage(), Price(row[_CALL - 1], "reserved"))
     (
-        call_id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id,
-        execution_id, metadata, provider, request_model, reserved, status, units, cost, source, doubtful,
-        doubtful_tokens, response_model, response_id, service_tier, estimated, flagged, error_type, attempts,
-        duration_ms, first_token_ms, raw_usage, *tokens,
-    ) = row  # fmt: skip
-    call = OpenCall(
-        id=call_id,
-        kind=Kind(kind),
-        api=api,
-        started_at=from_microseconds(started_at),
-        attribution=Attribution(
-            operation=operation,
-            guild_id=guild_id,
-            channel_id=channel_id,
-            user_id=user_id,
-            session_id=session_id,
-            workflow_id=workflow_id,
-            execution_id=execution_id,
-            agent_name=agent_name,
-            metadata=json.loads(metadata) if metadata else {},
-        ),
-        provider=provider,
-        request_model=request_model,
-        reserved_usage=Usage(),
-        reserved=Price(reserved, "reserved"),
-    )
+        status, units, cost, source, doubtful, doubtful_tokens, response_model, response_id, service_tier, estimated,
+        flagged, error_type, attempts, duration_ms, first_token_ms, raw_usage, *tokens,
+    ) = row[_CALL:]  # fmt: skip
     settlement = Settlement(
         status=Status(status),
         usage=Usage(*tokens, **_units(units)),

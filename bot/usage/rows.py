@@ -1,9 +1,10 @@
 """Calls as rows of `usage_records`: the SQL and the order of its parameters, in one place for writing and reading."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
+from typing import Any
 
 from bot.usage.database import Row
 from bot.usage.records import (
@@ -97,9 +98,13 @@ UPDATE_WORSE = (
 UPDATE_HELD = f"UPDATE usage_records SET held = $4 {_THE_CALL} AND status = 'open'"
 SELECT_KNOWN = f"SELECT status, held FROM usage_records {_THE_CALL} FOR UPDATE"
 """What is on the books of a call that was in the journal; `key` has the parameters."""
+CALL_COLUMNS = (
+    "id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id, "
+    "execution_id, metadata, provider, request_model, reserved_nano_usd"
+)
+"""What a call was before it left: `call_of` reads them."""
 SELECT_ORPHANS = (
-    "SELECT id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id, "
-    "execution_id, provider, request_model, reserved_nano_usd, input_tokens, output_tokens, metadata, held "
+    f"SELECT {CALL_COLUMNS}, input_tokens, output_tokens, held "
     "FROM usage_records WHERE status = 'open' AND NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = worker_id "
     "AND ended_at IS NULL) ORDER BY worker_id LIMIT 1000 FOR UPDATE SKIP LOCKED"
 )
@@ -215,30 +220,20 @@ def interrupted(row: Row) -> UsageRecord:
 
     Nobody saw how long it took: its duration is 0.
     """
+    *call, input_tokens, output_tokens, _ = row
+    usage, reserved = Usage(input_tokens=input_tokens, output_tokens=output_tokens), call[-1]
+    price = Price(reserved, RESERVED_SOURCE if reserved is not None else "unknown")
+    settlement = Settlement(Status.INTERRUPTED, usage, price, duration_ms=0, estimated=True)
+    return UsageRecord(call_of(call, usage, price), settlement)
+
+
+def call_of(row: Sequence[Any], reserved_usage: Usage, reserved: Price) -> OpenCall:
+    """The call in a row of `CALL_COLUMNS`. What isn't kept has its default: roles, and what it was admitted by."""
     (
-        call_id,
-        kind,
-        api,
-        started_at,
-        guild_id,
-        channel_id,
-        user_id,
-        operation,
-        agent_name,
-        session_id,
-        workflow_id,
-        execution_id,
-        provider,
-        request_model,
-        reserved_nano_usd,
-        input_tokens,
-        output_tokens,
-        metadata,
-        _,
-    ) = row
-    price = Price(reserved_nano_usd, RESERVED_SOURCE if reserved_nano_usd is not None else "unknown")
-    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-    call = OpenCall(
+        call_id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id,
+        execution_id, metadata, provider, request_model, _,
+    ) = row  # fmt: skip
+    return OpenCall(
         id=call_id,
         kind=Kind(kind),
         api=api,
@@ -256,7 +251,6 @@ def interrupted(row: Row) -> UsageRecord:
         ),
         provider=provider,
         request_model=request_model,
-        reserved_usage=usage,
-        reserved=price,
+        reserved_usage=reserved_usage,
+        reserved=reserved,
     )
-    return UsageRecord(call, Settlement(Status.INTERRUPTED, usage, price, duration_ms=0, estimated=True))
