@@ -62,12 +62,12 @@ async def may_run_league(interaction: discord.Interaction[Trilo]) -> bool:
         return False
     if may_manage_channels(interaction):
         return True
-    return _has_role(person, (await interaction.client.services.tracker.settings.of(guild.id)).commissioner_role_id)
+    return has_role(person, (await interaction.client.services.tracker.settings.of(guild.id)).commissioner_role_id)
 
 
 def may_run_league_as(member: discord.Member, commissioner_role_id: int | None) -> bool:
     """The same for whoever wrote a message, which brings no permissions with it: a plan's press is checked anew."""
-    return member.guild_permissions.manage_channels or _has_role(member, commissioner_role_id)
+    return member.guild_permissions.manage_channels or has_role(member, commissioner_role_id)
 
 
 def may_manage_channels(interaction: discord.Interaction[Trilo]) -> bool:
@@ -99,8 +99,9 @@ async def is_operator(interaction: discord.Interaction[Trilo]) -> bool:
 async def _has_usage_role(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> bool:
     if not isinstance(interaction.user, discord.Member):
         return False
-    return _has_role(interaction.user, (await interaction.client.services.tracker.settings.of(guild.id)).usage_role_id)
+    return has_role(interaction.user, (await interaction.client.services.tracker.settings.of(guild.id)).usage_role_id)
 
 
-def _has_role(member: discord.Member, role_id: int | None) -> bool:
+def has_role(member: discord.Member, role_id: int | None) -> bool:
+    """Whether they have the role; nobody has one that wasn't chosen."""
     return role_id is not None and member.get_role(role_id) is not None

@@ -8,7 +8,7 @@ import discord
 
 from bot.client import Trilo
 from bot.usage import token_tracking_context
-from cogs._access import may_run_league_as
+from cogs._access import has_role, may_run_league_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Asker:
         if self.permissions.manage_guild or self.user.id == self.guild.owner_id:
             return True
         role_id = (await self.client.services.tracker.settings.of(self.guild.id)).usage_role_id
-        return role_id is not None and self.user.get_role(role_id) is not None
+        return has_role(self.user, role_id)
 
     def tracking(self) -> AbstractAsyncContextManager[Any]:
         """The context in which calls are booked to them: their server, channel, thread and roles."""

@@ -10,6 +10,7 @@ from bot.usage.costs import nano_usd_of
 from bot.usage.money import usd
 from bot.usage.recent_calls import RecentCall
 from bot.usage.records import SpendLine
+from bot.usage.reports import Report
 
 
 class DayCost(BaseModel):
@@ -133,6 +134,11 @@ class Lines(BaseModel):
     total: Line
     rows: list[Line]
     rest: Line
+
+    @classmethod
+    def of(cls, report: Report) -> "Lines":
+        """The same, as JSON has it."""
+        return cls(total=Line.of(report.total), rows=[Line.of(line) for line in report.rows], rest=Line.of(report.rest))
 
 
 class Summary(BaseModel):

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from bot.api.access import for_all
-from bot.api.answers import Line, Lines, Summary
+from bot.api.answers import Lines, Summary
 from bot.api.keys import ApiKey
 from bot.api.parameters import DAYS, LIMIT, Books, Server, last_days, span_of
+from bot.api.problems import Problem
 from bot.usage.costs import nano_usd_of
+from bot.usage.money import usd
 from bot.usage.reports import Days, Split
 
 router = APIRouter(tags=["cost"])
@@ -86,36 +88,23 @@ async def summary(
 async def breakdown(service: Books, guild_id: Server, by: Split = "operation", days: DAYS = 30) -> Lines:
     """One server's spend, or everybody's, split one way."""
     report = await service.tracker.reports.spend_between(guild_id, last_days(service, guild_id, days), by)
-    rows = [Line.of(line) for line in report.rows]
-    return Lines(total=Line.of(report.total), rows=rows, rest=Line.of(report.rest))
+    return Lines.of(report)
 
 
 @router.get("/daily")
 async def daily(service: Books, guild_id: Server, days: DAYS = 30, user_id: str | None = None) -> list[Day]:
-    """Each of the last days, today included; days without a call too. By server, or by person."""
-    if user_id is not None and guild_id is None:
+    """Each of the last days, today included; days without a call too. Of a server, or of a person on all of them."""
+    if user_id is not None:
+        if guild_id is not None:
+            raise Problem(422, "invalid_request", "A person's days are those on all servers: leave out one of the two.")
         found = await service.tracker.get_daily_costs(user_id, days)
-        return [
-            Day(
-                date=day["date"],
-                cost=float(day["cost"]),
-                cost_nano_usd=nano_usd_of(day["cost"]),
-                calls=day["calls"],
-                tokens=day["tokens"],
-            )
-            for day in found
-        ]
+        return [_day(day["date"], nano_usd_of(day["cost"]), day["calls"], day["tokens"]) for day in found]
     lines = await service.tracker.reports.trend(guild_id, last_days(service, guild_id, days))
-    return [
-        Day(
-            date=line.key,
-            cost=line.cost_nano_usd / 10**9,
-            cost_nano_usd=line.cost_nano_usd,
-            calls=line.calls,
-            tokens=line.total_tokens,
-        )
-        for line in lines
-    ]
+    return [_day(line.key, line.cost_nano_usd, line.calls, line.total_tokens) for line in lines]
+
+
+def _day(date: str, nano_usd: int, calls: int, tokens: int) -> Day:
+    return Day(date=date, cost=float(usd(nano_usd)), cost_nano_usd=nano_usd, calls=calls, tokens=tokens)
 
 
 @router.get("/top-users")
@@ -129,7 +118,7 @@ async def top_users(
         TopUser(
             user_id=line.key,
             total_tokens=line.total_tokens,
-            total_cost=line.cost_nano_usd / 10**9,
+            total_cost=float(usd(line.cost_nano_usd)),
             cost_nano_usd=line.cost_nano_usd,
             call_count=line.calls,
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from bot.api.access import for_all
-from bot.api.answers import Call, Calls, Line, Lines, UsageAnswer
+from bot.api.answers import Call, Calls, Lines, UsageAnswer
 from bot.api.keys import ApiKey
 from bot.api.parameters import DAYS, LIMIT, Books, Server, cursor_of, last_days, read_cursor
 
@@ -46,5 +46,4 @@ async def calls(
 async def by_model(service: Books, guild_id: Server, days: DAYS = 30) -> Lines:
     """Usage by the model that served it."""
     report = await service.tracker.reports.spend_between(guild_id, last_days(service, guild_id, days), "model")
-    rows = [Line.of(line) for line in report.rows]
-    return Lines(total=Line.of(report.total), rows=rows, rest=Line.of(report.rest))
+    return Lines.of(report)

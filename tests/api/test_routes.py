@@ -170,6 +170,7 @@ async def test_a_mistake_is_named(everything: httpx.AsyncClient, path: str, wher
         ("/token-usage/all?cursor=x", 422, "`cursor` isn't one of ours"),
         ("/top-users?start=2026-03-02&end=2026-03-01", 422, "`start` lies after `end`."),
         ("/budgets", 422, "Say whose budgets"),
+        ("/daily?user_id=ann&guild_id=42", 422, "A person's days are those on all servers"),
         ("/nowhere", 404, "Not Found"),
     ],
 )
