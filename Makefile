@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NEEDS := Trilo needs Python 3.11 to 3.14. With one of these under another name: make run PYTHON=python3.12
 TOKEN = $(strip $(DISCORD_TOKEN) $(shell grep -Es "^[[:space:]]*(export[[:space:]]+)?DISCORD_TOKEN[[:space:]]*=[[:space:]]*[\"']?[^\"'[:space:]]" .env >/dev/null && echo set))
 
-.PHONY: run test check bench trial chaos lock screenshots clean
+.PHONY: run test check bench trial chaos soak words lock screenshots clean
 
 run: $(if $(TOKEN),$(VENV)/run.stamp,$(VENV)/dev.stamp)
 	@$(BIN)/python -m bot
@@ -27,18 +27,25 @@ trial: $(VENV)/dev.stamp
 chaos: $(VENV)/dev.stamp
 	@$(BIN)/python -m trials.chaos $(ARGS)
 
+soak: $(VENV)/dev.stamp
+	@$(BIN)/python -m trials.soak $(ARGS)
+
 screenshots: $(VENV)/dev.stamp
 	@$(BIN)/python docs/screenshots.py
 
+# Brings the catalogs of translations up to date with what the code says.
+words: $(VENV)/dev.stamp
+	@$(BIN)/python docs/collect_words.py
+
 # Compiles both lock files anew from pyproject.toml.
 lock: $(VENV)/dev.stamp
-	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --quiet --upgrade \
+	@$(BIN)/uv pip compile pyproject.toml --extra posthog --extra opentelemetry --universal --generate-hashes --python-version 3.11 --quiet --upgrade \
 	    --no-emit-index-url --custom-compile-command "make lock" -o requirements.txt
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --quiet \
+	@$(BIN)/uv pip compile pyproject.toml --extra posthog --extra opentelemetry --group dev --universal --generate-hashes --python-version 3.11 --quiet \
 	    --upgrade --no-emit-index-url --custom-compile-command "make lock" -c requirements.txt -o requirements-dev.txt
 
 clean:
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(NEEDS) (there is no $(PYTHON) here)" >&2; exit 1; }

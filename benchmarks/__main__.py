@@ -20,10 +20,13 @@ NAMES = {
     "ledger": "P5",
     "postgres": "P6, P8",
     "rollups": "P11",
-    "token_stats": "P7, P9",
+    "token_stats": "P7, P9, P10",
+    "token_stats_postgres": "P7, P9",
     "startup": "P12",
+    "chart": "P13",
+    "proxy": "P14",
 }
-LIBRARIES = ("openai", "httpx2", "aiohttp", "aiosqlite", "asyncpg", "tiktoken", "genai-prices", "discord.py")
+LIBRARIES = ("openai", "httpx2", "aiohttp", "aiosqlite", "asyncpg", "duckdb", "tiktoken", "genai-prices", "discord.py")
 HEADER = ("", "ratio", "median (range)", "target", "met", "absolute, here")
 
 

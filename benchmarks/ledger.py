@@ -19,9 +19,9 @@ import aiosqlite
 from benchmarks.made_up import open_calls
 from benchmarks.measure import Effort, Row, in_turns, percentile, ratios
 from bot.usage import rows, schema
-from bot.usage.database import SqliteDatabase
 from bot.usage.ledger import Ledger
 from bot.usage.records import OpenCall, utc_now
+from bot.usage.sqlite import SqliteDatabase
 
 CALLERS = 64
 INSERT = rows.INSERT_OPEN.replace("$", "?")
