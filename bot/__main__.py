@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from bot.commands import api, backup, export, keys, prune, reconcile, reprice, verify
+from bot.commands import api, backup, export, keys, move, prune, reconcile, reprice, suggest, verify
 from bot.commands.arguments import a_guild
 from bot.errors import SettingsError, TriloError
 from bot.settings import Settings, load_settings, started_by_a_person
@@ -210,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="a JSON list of findings")
     doctor.set_defaults(command=_doctor)
 
-    for group in (api, keys, backup, verify, prune, reprice, reconcile, export):
+    for group in (api, keys, backup, move, verify, prune, reprice, reconcile, suggest, export):
         group.add(commands)
     return parser
 

@@ -16,6 +16,7 @@
         ├── DatabaseUnavailableError  it can't be opened, read or written just now
         ├── SchemaTooNewError         it was made by a later version
         ├── ElsewhereBackedUpError    PostgreSQL copies and restores its databases itself; carries the command
+        ├── CannotMoveError           books can't be moved to another database, or haven't all arrived
         ├── NotABackupError           a file can't be a backup, or can't be restored
         ├── RepairedMeanwhileError    somebody else repaired the sums since they were counted
         ├── PriceFileError            data/prices.toml has a mistake; names the entry
@@ -27,7 +28,12 @@
         ├── CallRefusedError          a rule forbids a call: nothing was sent
         │   ├── BudgetExceededError   a budget has no room for it, or can't tell; carries the numbers
         │   ├── QuotaExceededError    a person's tokens are used up, or it is for premium members
+        │   ├── OptedOutError         the person wants no AI
+        │   ├── BooksOutOfReachError  the books behind a REST API can't be asked, and a budget may stop it
         │   └── AiPausedError         somebody paused the AI
+        ├── RemoteBooksError          books behind a REST API can't be opened there, or don't answer
+        ├── NotOverRestError          what needs the database was asked of a tracker whose books are behind one
+        ├── AlreadyBookedError        room is asked for a call that has ended, or was never reserved
         ├── UntrackableCallError      this way of calling the model can't be counted, so it isn't made
         ├── LedgerClosedError         a call came after the tracker was closed
         └── NoTrackerError            there is no open tracker in this process

@@ -31,11 +31,12 @@ ANSWER = 50
 PROCESSES = """
 import asyncio, os, sys
 import asyncpg  # once for all children
-from bot.usage import BudgetExceededError, PriceList, Why, ledger, open_tracker, siblings, token_tracking_context
+from bot.usage import BudgetExceededError, PriceList, Why, open_tracker, token_tracking_context
+from bot.usage import leaving, lookout, siblings
 from bot.usage.tokens import count_tokens
 
-siblings.LEASE_SECONDS, ledger.LOOK_SECONDS = 1.5, 0.2
-ledger.ROOM_PATIENCE_SECONDS = 0.2
+siblings.LEASE_SECONDS, lookout.LOOK_SECONDS = 1.5, 0.2
+leaving.ROOM_PATIENCE_SECONDS = 0.2
 
 async def caller(client, name):
     made = 0

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from functools import partial
 
 from bot.commands import Commands
 from bot.settings import Settings
@@ -31,13 +32,21 @@ def _api(options: argparse.Namespace, settings: Settings) -> int:
 async def _serve(settings: Settings, host: str, port: int) -> None:
     from bot.api.app import create_app
     from bot.api.server import serving
+    from bot.assistant.operations import Models, declare
+    from bot.outlets import counted, listen, open_outlets
     from bot.usage import open_tracker
 
     is_open = settings.app_env == "development"
+    app = partial(create_app, open_on_loopback=is_open, public_url=settings.public_url)
     async with (
+        open_outlets(settings) as outlets,
         open_tracker(settings.database_url, buffering=settings.buffering, console=False) as tracker,
-        serving(create_app(tracker, open_on_loopback=is_open), host, port) as bound,
+        counted(outlets, tracker) as metrics,
+        serving(app(tracker, metrics=metrics), host, port) as bound,
     ):
+        await listen(outlets, tracker)
+        models = Models(fast=settings.fast_model, smart=settings.smart_model)
+        declare(tracker, models, max_output_tokens=settings.max_output_tokens)
         print(f"API: http://{host}:{bound}/docs", flush=True)
         reads = "reads from this machine need no key" if is_open else "every request needs a key"
         words = f"APP_ENV={settings.app_env}: {reads}. `python -m bot keys create LABEL` makes one."

@@ -29,6 +29,13 @@ async def open_books(database_url: str, *, read_only: bool = False) -> AsyncIter
 
 
 def declared(settings: Settings) -> dict[str, Operation]:
-    """The bot's operations: which of them count toward quotas."""
+    """The bot's operations: which of them count toward quotas, and how long their answers may get."""
     found = operations(Models(fast=settings.fast_model, smart=settings.smart_model))
-    return {each.name: Operation(each.name, counts_toward_quota=each.counts_toward_quota) for each in found}
+    return {
+        each.name: Operation(
+            each.name,
+            max_output_tokens=each.max_output_tokens or settings.max_output_tokens,
+            counts_toward_quota=each.counts_toward_quota,
+        )
+        for each in found
+    }

@@ -10,7 +10,7 @@ from bot.commands.books import open_books
 from bot.errors import SettingsError
 from bot.settings import Settings
 from bot.usage.records import utc_now
-from bot.usage.retention import SHORTEST_DAYS, forget_calls, give_back_space
+from bot.usage.retention import SHORTEST_DAYS, forget_by_servers, forget_calls, give_back_space
 
 
 def add(commands: Commands) -> None:
@@ -30,20 +30,23 @@ def _prune(options: argparse.Namespace, settings: Settings) -> int:
     days = options.days or settings.retention_days
     if days is None:
         raise SettingsError("RETENTION_DAYS", "none keeps every call for good: say how many with --days N")
-    before = utc_now() - timedelta(days=days)
-    deleted = asyncio.run(_forget(settings.database_url, before, vacuum=options.vacuum))
-    facts = {"deleted": deleted, "before": before.isoformat()}
-    words = f"{deleted:,} calls from before {before:%Y-%m-%d %H:%M} UTC are deleted; all sums are as they were"
+    now = utc_now()
+    before = now - timedelta(days=days)
+    deleted, by_servers = asyncio.run(_forget(settings.database_url, now, days, vacuum=options.vacuum))
+    facts = {"deleted": deleted, "deleted_by_servers": by_servers, "before": before.isoformat()}
+    younger = f", and {by_servers:,} younger ones that their servers keep for a shorter time" if by_servers else ""
+    words = f"{deleted:,} calls from before {before:%Y-%m-%d %H:%M} UTC are deleted{younger}; all sums are as they were"
     print(json.dumps(facts) if options.json else words)
     return 0
 
 
-async def _forget(database_url: str, before: datetime, *, vacuum: bool) -> int:
+async def _forget(database_url: str, now: datetime, days: int, *, vacuum: bool) -> tuple[int, int]:
     async with open_books(database_url) as database:
-        deleted = await forget_calls(database, before)
+        deleted = await forget_calls(database, now - timedelta(days=days))
+        by_servers = await forget_by_servers(database, now, days)
     if vacuum:
         await give_back_space(database_url)
-    return deleted
+    return deleted, by_servers
 
 
 def _days(text: str) -> int:

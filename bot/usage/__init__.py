@@ -7,9 +7,11 @@
         get_tracker().get_summary()
 
 Reading order: records, context, openai_client, exchange, metered_body, tracked_call, answers, intent, prices, tokens,
-tracker; budgets, calendars, rules, admission, quotas; ledger, batch, decision, writer, outage, journal, siblings,
-counters, rollups, database, postgres, months; budget_book, server_settings, quota_book, alert_book, reports;
-booked, corrections, integrity, retention, repricing, bills, reconcile, export, backup.
+tracker; budgets, calendars, rules, admission, quotas; ledger, batch, decision, known, writer, outage, journal,
+siblings, counters, rollups, database, postgres, months; budget_book, server_settings, quota_book, alert_book, reports;
+keeper, reservations, remote, remote_ledger, remote_events, remote_api; booked, corrections, integrity, retention,
+erasure, personal_data, privacy_book, removals, repricing, bills, reconcile, export, backup; suggestion_figures,
+suggestions, suggestion_words.
 """
 
 from bot.usage.analytics_answers import (
@@ -34,6 +36,7 @@ from bot.usage.costs import (
 )
 from bot.usage.errors import (
     AiPausedError,
+    BooksOutOfReachError,
     BudgetExceededError,
     BudgetFigures,
     CallRefusedError,
@@ -42,9 +45,12 @@ from bot.usage.errors import (
     DatabaseUrlError,
     InvalidBudgetError,
     LedgerClosedError,
+    NotOverRestError,
     NoTrackerError,
+    OptedOutError,
     QuotaExceededError,
     QuotaResult,
+    RemoteBooksError,
     SchemaTooNewError,
     TriloError,
     UntrackableCallError,
@@ -56,19 +62,24 @@ from bot.usage.fees import UnknownGatewayError
 from bot.usage.hand_tracking import Buffering
 from bot.usage.openai_client import TrackedOpenAI
 from bot.usage.opened import get_tracker
+from bot.usage.opening import open_tracker
 from bot.usage.operation_costs import OperationCost, UnknownOperationError
 from bot.usage.operations import Operation
 from bot.usage.prices import PriceList
 from bot.usage.quota_answers import QuotaSummary, TokenAllowance
 from bot.usage.quotas import SubscriptionTier, Tier, Tiers
 from bot.usage.records import Attribution, Kind, Price, SpendLine, Status, Usage, UsageRecord
+from bot.usage.suggestion_words import suggestion_words
+from bot.usage.suggestions import Advice, Suggestion
 from bot.usage.tier_grants import UnknownTierError
 from bot.usage.tokens import estimate_tokens
-from bot.usage.tracker import UsageTracker, open_tracker
+from bot.usage.tracker import UsageTracker
 
 __all__ = [
+    "Advice",
     "AiPausedError",
     "Attribution",
+    "BooksOutOfReachError",
     "Budget",
     "BudgetExceededError",
     "BudgetFigures",
@@ -88,8 +99,10 @@ __all__ = [
     "LedgerClosedError",
     "Mode",
     "NoTrackerError",
+    "NotOverRestError",
     "Operation",
     "OperationCost",
+    "OptedOutError",
     "Owner",
     "Period",
     "PlatformStats",
@@ -98,6 +111,7 @@ __all__ = [
     "QuotaExceededError",
     "QuotaResult",
     "QuotaSummary",
+    "RemoteBooksError",
     "Saving",
     "SchemaTooNewError",
     "Scope",
@@ -105,6 +119,7 @@ __all__ = [
     "Standing",
     "Status",
     "SubscriptionTier",
+    "Suggestion",
     "Tier",
     "Tiers",
     "TokenAllowance",
@@ -131,5 +146,6 @@ __all__ = [
     "format_cost",
     "get_tracker",
     "open_tracker",
+    "suggestion_words",
     "token_tracking_context",
 ]

@@ -5,6 +5,7 @@ alert is first *taken up*, which notes everybody it is owed to: its server's cha
 (`OPERATOR`), and the addresses outside Discord. Each of these is then claimed, tried and delivered by itself.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from bot.usage.database import Database, Script
 from bot.usage.deliveries import LONGEST_PAUSE_ON_DISCORD, TRIES, Deliveries, Delivery, Trouble, ending, expecting
 from bot.usage.ids import new_id
 from bot.usage.rows import microseconds
+
+log = logging.getLogger(__name__)
 
 SERVER = "server"
 """Target: the server's alert channel, or what stands in for it."""
@@ -79,6 +82,11 @@ class AlertBook:
         self._database = database
         self._clock = clock
         self._deliveries = Deliveries(database, clock)
+        self._callbacks: list[Callable[[Alert], None]] = []
+
+    def on_alert(self, callback: Callable[[Alert], None]) -> None:
+        """Call `callback` with each alert that this process, alone among all, takes up. It must not block."""
+        self._callbacks.append(callback)
 
     async def fire(self, kind: AlertKind, guild_id: int, key: str = "") -> bool:
         """Fire an alert that isn't a budget's, once until `cleared`; False while it stands or is still `QUIET`.
@@ -106,7 +114,14 @@ class AlertBook:
         """
         if not await self._database.fetch(_FRESH, 1):
             return []
-        return await self._database.transact(lambda: self._take_up(outside, limit, with_addresses=with_addresses))
+        taken = await self._database.transact(lambda: self._take_up(outside, limit, with_addresses=with_addresses))
+        for callback in self._callbacks:
+            for alert in taken:
+                try:
+                    callback(alert)
+                except Exception as error:  # noqa: BLE001 - a subscriber's fault must not keep an alert from its server
+                    log.error("a subscriber failed on an alert: %s", type(error).__name__)  # noqa: TRY400 - I33
+        return taken
 
     async def due(self, limit: int = 500) -> list[Owed]:
         """What is to be tried now, oldest first; of an address outside Discord only its oldest message."""

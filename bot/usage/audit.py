@@ -12,11 +12,13 @@ from bot.usage.rows import from_microseconds, microseconds
 
 SYSTEM = "system"
 """The actor of what nobody asked for."""
+ERASED = "erased"
+"""Stands for somebody who had themselves erased (`erasure.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """Who changed what on which server (0: the whole bot). `actor` is a user's id or `system`."""
+    """Who changed what on which server (0: the whole bot). `actor` is a user's id, `system` or `erased`."""
 
     at: datetime
     guild_id: int

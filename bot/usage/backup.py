@@ -11,9 +11,10 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from bot.usage import schema
-from bot.usage.database import SqliteDatabase, is_postgres, sqlite_path
+from bot.usage.database import is_postgres, sqlite_path
 from bot.usage.errors import DatabaseUnavailableError, ElsewhereBackedUpError, NotABackupError, SchemaTooNewError
 from bot.usage.process_lock import ProcessLock
+from bot.usage.sqlite import SqliteDatabase
 
 FOLDER = "backups"
 """Where backups go, beside the books, unless told otherwise."""

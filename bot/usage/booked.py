@@ -29,16 +29,22 @@ def beginning(since: datetime | None = None) -> Place:
 
 
 def page(
-    after: Place, until: datetime | None, *, only: str = "", parameters: Sequence[Any] = (), locked: bool = False
+    after: Place,
+    until: datetime | None,
+    *,
+    only: str = "",
+    parameters: Sequence[Any] = (),
+    locked: bool = False,
+    limit: int | None = None,
 ) -> Script[list[UsageRecord]]:
-    """The next finished calls after a place, started before `until`; none after the last.
+    """The next finished calls after a place, started before `until`, at most `limit` (`PAGE`); none after the last.
 
     `only` is SQL that a call must meet besides, with parameters from `$4` on. `locked`: nobody else changes them before
     this transaction ends.
     """
     sql = (
         f"SELECT {_COLUMNS} FROM usage_records WHERE (started_at, id) > ($1, $2) AND started_at < $3 "
-        f"AND status <> 'open'{only} ORDER BY started_at, id LIMIT {PAGE}{' FOR UPDATE' if locked else ''}"
+        f"AND status <> 'open'{only} ORDER BY started_at, id LIMIT {limit or PAGE}{' FOR UPDATE' if locked else ''}"
     )
     found = yield sql, (*after, microseconds(until) if until else 2**62, *parameters)
     return [_record_of(row) for row in found]

@@ -1,6 +1,7 @@
 """The calls that have left and haven't ended: put on the books before, settled after, waited for at the end."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -9,10 +10,10 @@ from typing import Any
 import httpx2
 
 from bot.usage.endpoints import Endpoint
-from bot.usage.errors import QuotaExceededError
+from bot.usage.errors import CallRefusedError, QuotaExceededError
 from bot.usage.events import Events, refusal_event
 from bot.usage.intent import adds_usage, open_call
-from bot.usage.ledger import Ledger
+from bot.usage.keeper import Keeper
 from bot.usage.prices import PriceList
 from bot.usage.providers import provider_of
 from bot.usage.records import OpenCall, Settlement, UsageRecord
@@ -27,18 +28,22 @@ BACKGROUND_PATIENCE_SECONDS = 86_400.0
 
 
 class CallsInFlight:
-    """The door's way to the ledger. `on_settled` hears of each call as it ends, before that is durable."""
+    """The door's way to the ledger. `on_settled` hears of each call as it ends, before that is durable.
+
+    `refused` counts the calls that weren't let through since this process started, by `CallRefusedError.cause`.
+    """
 
     def __init__(
         self,
         prices: PriceList,
-        ledger: Ledger,
+        ledger: Keeper,
         clock: Callable[[], datetime],
         events: Events,
         on_settled: Callable[[UsageRecord], None],
     ) -> None:
         self.prices = prices
         self.ledger = ledger
+        self.refused: Counter[str] = Counter()
         self._clock = clock
         self._events = events
         self._on_settled = on_settled
@@ -61,17 +66,22 @@ class CallsInFlight:
             endpoint, body, estimate,
             prices=self.prices, provider=provider, at=self._clock(), operation=self.ledger.rules.operation,
         )  # fmt: skip
-        try:
-            opened = await self.ledger.admit(opened)
-        except QuotaExceededError as error:
-            if not error.result.is_busy:
-                self._events.fire([refusal_event(error.user_id, opened.attribution.operation, error.result)])
-            raise
+        opened = await self.admitted(opened)
         note_admission()
         self._in_flight.add(opened.id)
         self._landed.clear()
         asks = adds_usage(endpoint, body, streamed=streamed)
         return TrackedCall(self, opened, body, estimate.input_tokens, provider.price_id, adds_usage=asks)
+
+    async def admitted(self, call: OpenCall) -> OpenCall:
+        """The call as the ledger admits it; a refusal is counted and told. Raises `CallRefusedError`."""
+        try:
+            return await self.ledger.admit(call)
+        except CallRefusedError as error:
+            self.refused[error.cause] += 1
+            if isinstance(error, QuotaExceededError) and not error.result.is_busy:
+                self._events.fire([refusal_event(error.user_id, call.attribution.operation, error.result)])
+            raise
 
     def settle(self, call: OpenCall, settled: Settlement) -> None:
         """Queue how a call ended."""

@@ -1,5 +1,6 @@
 """Work that may be done once only, by whichever process is first, and what the bot remembers between starts."""
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -8,6 +9,9 @@ from bot.usage.rows import microseconds
 
 KEPT = timedelta(days=2)
 """How long a claim is remembered: longer than Discord delivers anything again."""
+PSEUDONYM_KEY = "pseudonym key"
+"""The secret that analytics' names for people are made with. Whoever erases a person deletes it, so that nobody can
+make that name again, us included (I34); everybody else gets a new one as well."""
 
 
 class Claims:
@@ -39,3 +43,16 @@ class Claims:
             "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
         )
         await self._database.execute(sql, name, value)
+
+    async def secret(self, name: str) -> str:
+        """64 random hexadecimal digits, the same for every process from the first time somebody asks for that name.
+
+        Whoever deletes the name from `bot_state` has another one made.
+        """
+        found = await self.recall(name)
+        if found is None:
+            sql = "INSERT INTO bot_state (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
+            await self._database.execute(sql, name, secrets.token_hex(32))
+            found = await self.recall(name)
+        assert found is not None  # noqa: S101 - it was written just now
+        return found

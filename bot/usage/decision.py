@@ -14,19 +14,19 @@ from bot.usage import alert_rows, counters, rollups, rows
 from bot.usage.admission import Refused, judge
 from bot.usage.batch import Batch, Intent, refusal_of
 from bot.usage.budgets import FULL, Budget, Level, Unit, newly_passed
+from bot.usage.corrections import added
 from bot.usage.counters import Change, Held
 from bot.usage.database import Row, Script, Statement
 from bot.usage.errors import CallRefusedError
+from bot.usage.known import is_open, look_up
 from bot.usage.quota_gate import QuotaGate, QuotaMove
-from bot.usage.records import OpenCall, Status, UsageRecord
+from bot.usage.records import BY_KEY, OpenCall, UsageRecord
 from bot.usage.rules import QUOTA, Counted, CounterKey, Rules
 
 ADD_REFUSALS = (
     "INSERT INTO refusals (guild_id, hour, cause, calls) VALUES ($1, $2, $3, $4) "
     "ON CONFLICT (guild_id, hour, cause) DO UPDATE SET calls = refusals.calls + excluded.calls"
 )
-
-_OPEN: Row = (Status.OPEN.value,)
 
 
 @dataclass(slots=True)
@@ -70,6 +70,7 @@ class Decision:
         self._again: list[Row] = []
         self._worse: list[Row] = []
         self._adopted: list[Row] = []
+        self._late: list[tuple[UsageRecord, UsageRecord]] = []
         self._quotas = QuotaGate(rules, now)
 
     def script(self) -> Script[tuple[Outcome, Sequence[Statement]]]:
@@ -86,7 +87,8 @@ class Decision:
         new = [intent.call for intent in asking if not intent.again]
         yield from self._quotas.read(chain(new, (record.call for record in self._batch.records)))
         self._settle()
-        self._adopt()
+        self._correct()
+        yield from self._adopt()
         for intent in left:
             self._take_note(intent)
         again = (self._held_where_it_counts(intent.call.id) for intent in asking if intent.again)
@@ -103,28 +105,12 @@ class Decision:
         return self.outcome, list(self._statements())
 
     def _leave_out_what_is_known(self) -> Script[None]:
-        """Of calls that may be in the journal too, or are told again: what is on the books stays as it is.
-
-        What is missing comes along, each call once.
-        """
-        batch, ended = self._batch, {record.call.id: record.call for record in self._batch.records}
-        calls = {intent.call.id: intent.call for intent in batch.intents if not intent.again} | ended
-        known: dict[str, Row] = {}
-        for call_id in sorted(batch.unsure & calls.keys()):
-            found = yield rows.SELECT_KNOWN, rows.key(calls[call_id])
-            known.update((call_id, row) for row in found)
-        once = {record.call.id: record for record in batch.records}.values()
-        records = [record for record in once if known.get(record.call.id, _OPEN)[0] == _OPEN[0]]
-        new = {intent.call.id: intent for intent in batch.intents if not intent.again}.values()
-        intents = [intent for intent in batch.intents if intent.again]
-        intents += [intent for intent in new if intent.call.id not in known]
-        self._worse = [rows.worse_row(calls[id_]) for id_ in known.keys() - ended.keys()]
-        missing = batch.unsure - known.keys() - {intent.call.id for intent in intents}
-        intents += [Intent(record.call) for record in records if record.call.id in missing]
-        self._batch = replace(batch, intents=intents, records=records)
-        self._ending = {record.call.id for record in records}
-        unheld = (self._ending & known.keys()) - self._held.keys()
-        self._held = {**self._held, **{id_: Held.from_json(ended[id_], known[id_][1]) for id_ in unheld}}
+        """Of calls that may be in the journal too, or are told again: what is on the books stays as it is."""
+        known = yield from look_up(self._batch, self._held)
+        self._batch, self._worse, self._late = known.batch, known.worse, known.late
+        self._ending = {record.call.id for record in known.batch.records}
+        self._held = {**self._held, **known.held}
+        self.outcome.admitted += [(intent, intent.call) for intent in known.asked_again]
 
     def _settle(self) -> None:
         """What the finished calls add: to every budget that counts them now, and to those they were held in.
@@ -145,12 +131,22 @@ class Decision:
                 if spent or doubtful or released:
                     self._change(counter, Change(spent, -released, 0 if counter == quota else doubtful))
 
-    def _adopt(self) -> None:
+    def _correct(self) -> None:
+        """What is told at last of calls that were given up counts, in the place of what was feared."""
+        for before, after in self._late:
+            for counter, change in added(after, self._rules):
+                self._change(counter, change)
+            for counter, change in added(before, self._rules):
+                self._change(counter, Change(-change.spent, 0, -change.doubtful))
+
+    def _adopt(self) -> Script[None]:
         """Rules have changed: what is in flight is reserved in the budgets that it wasn't admitted by, too (I13)."""
         if self._rules.version == self._held_by:
             return
         for call_id, held in self._held.items():
             if held.version == self._rules.version or call_id in self._ending:
+                continue
+            if held.call.api == BY_KEY and not (yield from is_open(held.call)):
                 continue
             counted = [item for item in self._rules.counted(held.call) if item.counter not in held.amounts]
             for item in counted:
@@ -206,8 +202,9 @@ class Decision:
 
     def _refusal(self, call: OpenCall) -> CallRefusedError | None:
         """Refusals that aren't a budget's."""
-        paused = self._rules.pause(call.attribution.guild_id, self._now)
-        return paused or self._quotas.refusal(call, self._levels)
+        who = call.attribution
+        refused = self._rules.opt_out(who) or self._rules.pause(who.guild_id, self._now)
+        return refused or self._quotas.refusal(call, self._levels)
 
     def _admit(self, intent: Intent, call: OpenCall, counted: list[Counted]) -> None:
         self.outcome.admitted.append((intent, call))
@@ -268,6 +265,9 @@ class Decision:
         if records:
             yield rows.UPDATE_SETTLED, (rows.settled_row(r.call, r.settlement) for r in records)
             yield rollups.UPSERT, rollups.upserts(records, self._rules.calendar)
+        if self._late:
+            yield rows.UPDATE_SETTLED, [rows.settled_row(after.call, after.settlement) for _, after in self._late]
+            yield rollups.UPSERT, list(rollups.differences(self._late, self._rules.calendar))
         if self._reserving:
             yield counters.CHANGE, [(*c, more, self._levels[c].fired) for c, more in self._reserving.items()]
         if self.outcome.alerts:

@@ -75,6 +75,14 @@ class ElsewhereBackedUpError(UsageError):
         self.command = command
 
 
+class CannotMoveError(UsageError):
+    """Books can't be moved to another database, or haven't all arrived there. `problem` says why, and what to do."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}; the books that are moved stay as they were")
+        self.problem = problem
+
+
 class NotABackupError(UsageError):
     """A file can't be a backup, or can't be restored. `path` and `problem` say which and why."""
 
@@ -100,6 +108,25 @@ class UntrackableCallError(UsageError):
         self.what = what
 
 
+class RemoteBooksError(UsageError):
+    """Books behind a REST API can't be opened, or don't answer a question. `host` and `problem` say which and why."""
+
+    def __init__(self, host: str, problem: str) -> None:
+        super().__init__(f"the books at {host or 'that address'} can't be used: {problem}")
+        self.host = host
+        self.problem = problem
+
+
+class NotOverRestError(UsageError, AttributeError):
+    """What needs the database was asked of a tracker whose books are behind a REST API. `what` names it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} needs the database itself. Ask the REST API (docs/rest-api.md), or open the database's own URL"
+        )
+        self.what = what
+
+
 class LedgerClosedError(UsageError):
     """A call came after the tracker was closed."""
 
@@ -121,6 +148,14 @@ class InvalidBudgetError(UsageError):
         super().__init__(f"{field}: {problem}")
         self.field = field
         self.problem = problem
+
+
+class AlreadyBookedError(UsageError):
+    """Room is asked for a call that isn't open: it has ended, or was never reserved. `call_id` is its id."""
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__("a call of this id and time isn't open any more: it is on the books, or was never reserved")
+        self.call_id = call_id
 
 
 class CallRefusedError(UsageError):
@@ -223,6 +258,19 @@ def _tokens(tokens: int | None) -> str:
     return "unknown" if tokens is None else f"{tokens} tokens"
 
 
+class BooksOutOfReachError(CallRefusedError):
+    """The books behind a REST API can't be asked, and a budget may stop the call (I23). `host` is where they are."""
+
+    def __init__(self, guild_id: int, host: str) -> None:
+        super().__init__(guild_id, f"the books at {host} can't be asked, and a budget may stop this call: try again")
+        self.host = host
+
+    @property
+    def cause(self) -> str:
+        """As of a budget out of reach."""
+        return f"budget {Why.OUT_OF_REACH.value}"
+
+
 class QuotaExceededError(CallRefusedError):
     """A person's monthly tokens are used up, or the operation is for premium members. `result` has the numbers."""
 
@@ -258,6 +306,19 @@ class QuotaResult:
         """Whether calls in flight hold all that is left: then trying again in a moment may help."""
         held = self.tokens_remaining == 0 and self.limit is not None and self.used < self.limit
         return held and not (self.allowed or self.premium_required)
+
+
+class OptedOutError(CallRefusedError):
+    """The person has opted out of AI: no model is called for them until they opt in again. `user_id` is theirs."""
+
+    def __init__(self, guild_id: int, user_id: str) -> None:
+        super().__init__(guild_id, "this person has opted out of AI")
+        self.user_id = user_id
+
+    @property
+    def cause(self) -> str:
+        """`opted out`."""
+        return "opted out"
 
 
 class AiPausedError(CallRefusedError):

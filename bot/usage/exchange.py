@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import httpx2
 
 from bot.usage.answers import payload_of
-from bot.usage.ledger import Ledger
+from bot.usage.keeper import Keeper
 from bot.usage.metered_body import End, MeteredBody, Seen, seen_whole
 from bot.usage.prices import PriceList
 from bot.usage.records import OpenCall, Settlement
@@ -74,7 +74,7 @@ def spares_the_caller(method: MethodT) -> MethodT:
     return cast("MethodT", spared)
 
 
-def note_fault(ledger: Ledger, error: Exception) -> None:
+def note_fault(ledger: Keeper, error: Exception) -> None:
     """Count and log a fault of ours: where it was, not what it said, which may quote anything (I33)."""
     ledger.faults += 1
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -85,7 +85,7 @@ class Books(Protocol):
     """What a call needs of the tracker."""
 
     prices: PriceList
-    ledger: Ledger
+    ledger: Keeper
 
     def settle(self, call: OpenCall, settled: Settlement) -> None:
         """Queue how a call ended."""

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from bot.usage.context import token_tracking_context
 from bot.usage.costs import Money, amount_of, nano_usd_of
 from bot.usage.fees import FeeFileError, fee_of
 from bot.usage.ids import new_id
-from bot.usage.ledger import Ledger
+from bot.usage.keeper import Keeper
 from bot.usage.prices import PriceList
 from bot.usage.records import BY_HAND, BY_KEY, Kind, OpenCall, Price, Settlement, Status, Usage, UsageRecord
 
@@ -39,7 +40,7 @@ class HandTracking:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Keeper,
         prices: PriceList,
         clock: Callable[[], datetime],
         buffering: Buffering,
@@ -143,15 +144,22 @@ class HandTracking:
         duration_ms: float = 0,
         failed: bool = False,
         error_type: str | None = None,
+        estimated: bool = False,
+        response_id: str | None = None,
+        service_tier: str | None = None,
+        doubtful_cost: Money = 0,
+        doubtful_tokens: int = 0,
         **who: Any,
     ) -> None:
         """Book what another program tells, once however often it is told: the same `key`, server and time are the same
-        event (I6).
+        event (I6), and a call of that key that was reserved (`Reservations`) ends with it. What is `doubtful`, USD and
+        tokens, may have been billed besides.
 
         `kind` is a `Kind`'s name; of a payment, `model` is the gateway and `amount` what was paid, in USD. A naive `at`
         is UTC. Raises `ValueError` or `TypeError` for what can't be booked.
         """
-        ending = _Ending(duration_ms, failed, error_type)
+        feared = nano_usd_of(doubtful_cost), doubtful_tokens
+        ending = _Ending(duration_ms, failed, error_type, estimated, response_id, service_tier, *feared)
         if kind == Kind.PAYMENT:
             kept = amount_of(cost) if cost is not None else fee_of(model).of(amount_of(amount or 0))
             self.keep(await self._record(Kind.PAYMENT, model, {}, model, kept, ending, who, at, key))
@@ -171,7 +179,9 @@ class HandTracking:
         who: dict[str, Any],
     ) -> None:
         try:
-            self.keep(await self._record(kind, model, counts, provider, cost, ending, who))
+            record = await self._record(kind, model, counts, provider, cost, ending, who)
+            await self._ledger.room()
+            self.keep(record)
         except (ArithmeticError, TypeError, ValueError) as error:
             log.error("a call tracked by hand can't be booked: %s", error)  # noqa: TRY400 - the message says it all
 
@@ -187,13 +197,13 @@ class HandTracking:
         at: datetime | None = None,
         key: str | None = None,
     ) -> UsageRecord:
-        usage, at = Usage.from_mapping(counts), _utc(at) if at is not None else self._clock()
+        usage, at = Usage.from_mapping(counts), utc(at) if at is not None else self._clock()
         if at > self._clock() + _TOMORROW:
             raise ValueError(f"{at.isoformat()} is in the future")
-        price = self._priced(usage, model, provider, cost, at, kind)
-        async with token_tracking_context(**_attribution(who)) as attribution:
+        price = self._priced(usage, model, provider, cost, at, kind, ending.service_tier)
+        async with token_tracking_context(**attribution_named(who)) as attribution:
             call = OpenCall(
-                id=new_id() if key is None else hashlib.sha256(key.encode()).hexdigest()[:32],
+                id=new_id() if key is None else id_of(key),
                 kind=kind,
                 api=BY_HAND if key is None else BY_KEY,
                 started_at=at,
@@ -202,6 +212,7 @@ class HandTracking:
                 request_model=model,
                 reserved_usage=usage,
                 reserved=price,
+                context=copy_context(),
             )
         return UsageRecord(call, ending.settlement(usage, price))
 
@@ -224,10 +235,17 @@ class HandTracking:
             self._timer = asyncio.get_running_loop().call_later(self._buffering.seconds, self.hand_over)
 
     def _priced(
-        self, usage: Usage, model: str, provider: str | None, cost: Money | None, at: datetime, kind: Kind
+        self,
+        usage: Usage,
+        model: str,
+        provider: str | None,
+        cost: Money | None,
+        at: datetime,
+        kind: Kind,
+        service_tier: str | None,
     ) -> Price:
         if cost is None:
-            return self._prices.price(usage, model, at=at, provider=provider, kind=kind)
+            return self._prices.price(usage, model, at=at, provider=provider, service_tier=service_tier, kind=kind)
         if amount_of(cost) > LARGEST_COST_USD:
             raise ValueError(f"a cost of {cost} USD can't be right")
         return Price(nano_usd_of(cost), GIVEN)
@@ -242,6 +260,9 @@ class _Ending:
     error_type: str | None = None
     estimated: bool = False
     response_id: str | None = None
+    service_tier: str | None = None
+    doubtful_nano_usd: int = 0
+    doubtful_tokens: int = 0
 
     def settlement(self, usage: Usage, price: Price) -> Settlement:
         return Settlement(
@@ -250,12 +271,20 @@ class _Ending:
             price,
             duration_ms=round(self.duration_ms),
             response_id=self.response_id,
+            service_tier=self.service_tier,
             estimated=self.estimated,
             error_type=self.error_type,
+            doubtful_nano_usd=self.doubtful_nano_usd,
+            doubtful_tokens=self.doubtful_tokens,
         )
 
 
-def _attribution(who: dict[str, Any]) -> dict[str, Any]:
+def id_of(key: str) -> str:
+    """The id on the books of what is told by a key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def attribution_named(who: Mapping[str, Any]) -> dict[str, Any]:
     """The names that other systems use, as `token_tracking_context` has them."""
     named = dict(who)
     if (intent := named.pop("intent", None)) is not None:
@@ -267,5 +296,6 @@ def _attribution(who: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-def _utc(at: datetime) -> datetime:
+def utc(at: datetime) -> datetime:
+    """An instant as it was told; a naive one is UTC."""
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

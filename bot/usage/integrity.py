@@ -2,7 +2,8 @@
 
 Everything is read as of one moment, so a running bot can't look like a mistake. What is wrong is mended by adding the
 difference, so that what the bot books meanwhile stays. Sums of days and periods whose single calls are gone can't be
-counted, nor can budgets of roles: who had which role isn't on record.
+counted, nor can budgets of roles: who had which role isn't on record. Nor can counters of people who had themselves
+erased: their calls name nobody any more.
 """
 
 import json
@@ -21,7 +22,7 @@ from bot.usage.database import Database, Row, Script
 from bot.usage.errors import RepairedMeanwhileError
 from bot.usage.operations import Operation
 from bot.usage.records import UsageRecord
-from bot.usage.retention import kept_since
+from bot.usage.retention import Kept, kept
 from bot.usage.rollups import MEASURES, RollupKey
 from bot.usage.rows import from_microseconds
 from bot.usage.rules import QUOTA, CounterKey, Rules
@@ -77,8 +78,8 @@ class Difference:
 
 @dataclass(slots=True)
 class Findings:
-    """What was looked at: how many single calls, since when (UTC; None: since the first), and how many sums of both
-    kinds could be counted. `repairs` is how many there had been of all sums ever.
+    """What was looked at: how many single calls, since when (UTC; None: since the first; some servers keep theirs for a
+    shorter time), and how many sums of both kinds could be counted. `repairs` is how many there had been ever.
     """
 
     kept_since: datetime | None = None
@@ -116,7 +117,8 @@ async def repair(database: Database, findings: Findings, now: datetime, actor: s
 def _look(rules: Rules, now: datetime) -> Script[Findings]:
     yield from rules.refresh(now)
     repairs = yield "SELECT value FROM bot_state WHERE name = $1", (_REPAIRS,)
-    findings = Findings((yield from kept_since()), repairs=int(repairs[0][0]) if repairs else 0)
+    since = yield from kept()
+    findings = Findings(since.everywhere, repairs=int(repairs[0][0]) if repairs else 0)
     lines = yield "SELECT DISTINCT guild_id, dimension FROM spend_daily", ()
     kinds = sorted((guild_id, dimension) for guild_id, dimension in lines if not dimension.endswith("/month"))
     counted: dict[CounterKey, Change] = {}
@@ -129,14 +131,14 @@ def _look(rules: Rules, now: datetime) -> Script[Findings]:
             )
             stored = yield sql, (guild_id, dimension, first.isoformat(), last.isoformat())
             for row in stored:
-                if _is_countable(row[:4], rules, findings.kept_since):
+                if _is_countable(row[:4], rules, since):
                     findings.sums += 1
                     findings.compare("spend_daily", row[:4], row[4:], expected.pop(row[:4], _NOTHING))
-        for key in sorted(key for key in expected if _is_countable(key, rules, findings.kept_since)):
+        for key in sorted(key for key in expected if _is_countable(key, rules, since)):
             findings.sums += 1
             findings.compare("spend_daily", key, _NOTHING, expected[key])
     yield from _compare_months(findings)
-    yield from _compare_counters(rules, findings, counted)
+    yield from _compare_counters(rules, since, findings, counted)
     return findings
 
 
@@ -199,7 +201,9 @@ def _compare_months(findings: Findings) -> Script[None]:
             findings.compare("spend_daily", month, stored, tuple(map(add, stored, short[month])))
 
 
-def _compare_counters(rules: Rules, findings: Findings, counted: dict[CounterKey, Change]) -> Script[None]:
+def _compare_counters(rules: Rules, since: Kept, findings: Findings, counted: dict[CounterKey, Change]) -> Script[None]:
+    nameless = yield "SELECT DISTINCT user_id FROM erasures", ()
+    erased = {user_id for (user_id,) in nameless}
     open_calls = yield "SELECT held FROM usage_records WHERE status = 'open' AND held IS NOT NULL", ()
     for counter, amount in (item for (held,) in open_calls for item in _reserved(held)):
         counted[counter] = counted.get(counter, Change()) + Change(reserved=amount)
@@ -208,12 +212,14 @@ def _compare_counters(rules: Rules, findings: Findings, counted: dict[CounterKey
     for guild_id, budget_id, key, start, *amounts in rows:
         stored[guild_id, budget_id, key, start] = tuple(amounts)
     for counter in sorted(stored.keys() | counted.keys()):
-        guild_id, budget_id, _, start = counter
+        guild_id, budget_id, key, start = counter
         budget = rules.of(guild_id).budget(budget_id)
         if budget is None and budget_id != QUOTA:
             continue  # of a budget that was removed
         found, change = stored.get(counter, (0, 0, 0)), counted.get(counter, Change())
-        if (budget is not None and budget.scope in _BY_ROLE) or not _is_whole(start, findings.kept_since):
+        by_role = budget is not None and budget.scope in _BY_ROLE
+        whose = budget.scope_id if budget is not None and budget.scope is Scope.USER else key
+        if by_role or whose in erased or not _is_whole(start, since.of(guild_id) if guild_id else since.whole):
             change = Change(found[0], change.reserved, found[2])
         findings.counters += 1
         findings.compare("budget_periods", counter, found, (change.spent, change.reserved, change.doubtful))
@@ -225,10 +231,15 @@ def _reserved(held: str) -> Iterator[tuple[CounterKey, int]]:
         yield (guild_id, budget_id, key, start), amount
 
 
-def _is_countable(key: RollupKey, rules: Rules, since: datetime | None) -> bool:
+def _is_countable(key: RollupKey, rules: Rules, kept: Kept) -> bool:
     """Whether every single call of a sum's day is on the books."""
-    calendar = rules.calendar(key[0]) if key[0] else ALWAYS_UTC
-    return since is None or key[2] > calendar.day(since).isoformat()
+    guild_id, dimension, day, name = key
+    if dimension == "guild":
+        since = kept.of(int(name))
+    else:
+        since = kept.whole if dimension.startswith("bot_") else kept.of(guild_id)
+    calendar = rules.calendar(guild_id) if guild_id else ALWAYS_UTC
+    return since is None or day > calendar.day(since).isoformat()
 
 
 def _is_whole(start: str, since: datetime | None) -> bool:

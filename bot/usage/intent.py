@@ -1,6 +1,7 @@
 """A call before it leaves: who it is for, what it asks for, and the worst it can cost."""
 
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -54,15 +55,17 @@ def open_call(
         reserved=price(usage),
         opaque=bool(estimate.opaque) or endpoint.api in TOLD_BY_THE_ANSWER,
         small_nano_usd=price(small_of(usage, choices_of(body))).cost_nano_usd,
-        elastic=_elastic(endpoint, body, usage, declared, model_cap, price)
+        service_tier=_tier_of(body),
+        elastic=elastic_of(endpoint.api, choices_of(body), usage, declared, model_cap, price)
         if uncapped and endpoint.takes_cap
         else None,
+        context=copy_context(),
     )
 
 
-def _elastic(
-    endpoint: Endpoint,
-    body: Mapping[str, Any],
+def elastic_of(
+    api: str,
+    choices: int,
     usage: Usage,
     declared: Operation,
     model_cap: int | None,
@@ -70,8 +73,7 @@ def _elastic(
 ) -> Elastic:
     """What the call may be given: not more than its model can answer with, nor less than the endpoint takes."""
     wanted = declared.max_output_tokens or USUAL_CAP
-    most = max(min(wanted, model_cap or wanted), SHORTEST_CAPS.get(endpoint.api, 1))
-    choices = choices_of(body)
+    most = max(min(wanted, model_cap or wanted), SHORTEST_CAPS.get(api, 1))
     return Elastic(
         most=most,
         choices=choices,
@@ -99,7 +101,7 @@ def _worst_price(
 ) -> Price:
     if endpoint.api in TOLD_BY_THE_ANSWER:
         return Price(None, "unknown")
-    tier = str(body["service_tier"]) if body.get("service_tier") else None
+    tier = _tier_of(body)
     if endpoint.api in _PRICED_BY_USAGE:
         return prices.price(usage, model, at=at, provider=provider, service_tier=tier, kind=endpoint.kind)
     return prices.worst_case(
@@ -111,6 +113,10 @@ def _worst_price(
         service_tier=tier,
         audio=_speaks(model, body),
     )
+
+
+def _tier_of(body: Mapping[str, Any]) -> str | None:
+    return str(body["service_tier"]) if body.get("service_tier") else None
 
 
 def _speaks(model: str, body: Mapping[str, Any]) -> bool:

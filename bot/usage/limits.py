@@ -11,7 +11,15 @@ from bot.usage.records import NANO_USD_PER_USD
 
 LARGEST_USD = LARGEST_LIMIT // NANO_USD_PER_USD
 LARGEST_TOKENS = LARGEST_LIMIT
-UNDERSTOOD = "I understand amounts like `$5`, `0.05`, `1,000 usd`, `200k tokens` or `1.5M tokens`."
+
+
+def mark(message: str) -> str:
+    """Mark a message for the catalogs, as `bot.translation` does, which the books don't know."""
+    return message
+
+
+UNDERSTOOD = mark("I understand amounts like `$5`, `0.05`, `1,000 usd`, `200k tokens` or `1.5M tokens`.")
+_WHOLE = mark("Tokens come whole: give a number without a fraction.")
 
 _MAX_LENGTH = 60
 _TYPED = re.compile(
@@ -26,7 +34,15 @@ _TIMES = {"k": 10**3, "m": 10**6, "b": 10**9}
 
 
 class LimitNotUnderstoodError(ValueError):
-    """What somebody typed is no limit; the message says what is wrong with it and what is understood."""
+    """What somebody typed is no limit; the `sentences` say what is wrong with it and what is understood.
+
+    They are English, with braces for the `bounds`: whoever shows them says them in the person's language.
+    """
+
+    def __init__(self, *sentences: str, **bounds: str) -> None:
+        super().__init__(" ".join(sentences).format(**bounds))
+        self.sentences = sentences
+        self.bounds = bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +62,15 @@ def parse_limit(text: str) -> Limit:
     typed = text.strip()
     found = _TYPED.fullmatch(typed) if len(typed) <= _MAX_LENGTH else None
     if found is None:
-        raise LimitNotUnderstoodError(f"I can't read that as a limit. {UNDERSTOOD}")
+        raise LimitNotUnderstoodError(mark("I can't read that as a limit."), UNDERSTOOD)
     before, times, after = found["before"], found["times"], (found["after"] or "").lower()
     in_tokens = after.startswith("tok")
     if before and after:
-        raise LimitNotUnderstoodError(f"Give the unit once, before or after the number. {UNDERSTOOD}")
+        raise LimitNotUnderstoodError(mark("Give the unit once, before or after the number."), UNDERSTOOD)
     if times and not before and not after:
-        raise LimitNotUnderstoodError(f"Is that tokens or dollars? Add the unit. {UNDERSTOOD}")
+        raise LimitNotUnderstoodError(mark("Is that tokens or dollars? Add the unit."), UNDERSTOOD)
+    if in_tokens and not times and "." in found["number"]:  # `200.000 tokens` are two hundred thousand to many
+        raise LimitNotUnderstoodError(_WHOLE)
     number = Decimal(found["number"].replace(",", "")) * _TIMES.get((times or "").lower(), 1)
     return _tokens(number) if in_tokens else _usd(number)
 
@@ -76,25 +94,27 @@ def parse_thresholds(text: str) -> tuple[int, ...]:
     wanted = sorted({int(part) if _PERCENTAGE.fullmatch(part) else 0 for part in parts})
     if not 1 <= len(wanted) <= MOST_THRESHOLDS or not 1 <= wanted[0] <= wanted[-1] <= LARGEST_THRESHOLD:
         raise LimitNotUnderstoodError(
-            f"Give one to {MOST_THRESHOLDS} percentages from 1 to {LARGEST_THRESHOLD}, like `80, 90, 100`."
+            mark("Give one to {many} percentages from 1 to {most}, like `80, 90, 100`."),
+            many=str(MOST_THRESHOLDS),
+            most=str(LARGEST_THRESHOLD),
         )
     return tuple(wanted)
 
 
 def _usd(number: Decimal) -> Limit:
     if number > LARGEST_USD:
-        raise LimitNotUnderstoodError(f"A limit may be at most ${LARGEST_USD:,}.")
+        raise LimitNotUnderstoodError(mark("A limit may be at most ${most}."), most=f"{LARGEST_USD:,}")
     nano = number * NANO_USD_PER_USD
     if nano != int(nano):
-        raise LimitNotUnderstoodError("A limit in dollars may have at most nine decimals.")
+        raise LimitNotUnderstoodError(mark("A limit in dollars may have at most nine decimals."))
     return Limit(Unit.USD, int(nano))
 
 
 def _tokens(number: Decimal) -> Limit:
     if number > LARGEST_TOKENS:
-        raise LimitNotUnderstoodError(f"A limit may be at most {LARGEST_TOKENS:,} tokens.")
+        raise LimitNotUnderstoodError(mark("A limit may be at most {most} tokens."), most=f"{LARGEST_TOKENS:,}")
     if number != int(number):
-        raise LimitNotUnderstoodError("Tokens come whole: give a number without a fraction.")
+        raise LimitNotUnderstoodError(_WHOLE)
     return Limit(Unit.TOKENS, int(number))
 
 

@@ -130,10 +130,11 @@ class TrackedOpenAI(AsyncOpenAI):
         except TriloError:
             raise  # refused on purpose
         except Exception as error:  # noqa: BLE001 - our fault isn't the caller's (I23); budgets refuse by TriloError
-            note_fault(tracker.ledger, error)
-            if (refusal := tracker.ledger.stopping(callers_attribution())) is not None:
+            keeper = tracker.calls.ledger
+            note_fault(keeper, error)
+            if (refusal := keeper.stopping(callers_attribution())) is not None:
                 raise refusal from None
-            tracker.ledger.unrecorded += 1
+            keeper.left_unrecorded()
             return None
 
     async def _request_with_usage(

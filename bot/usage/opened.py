@@ -1,8 +1,11 @@
 """Which trackers are open in this process: what `get_tracker()` finds, and the door where it wasn't given one."""
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from bot.usage.console import Console
 from bot.usage.errors import NoTrackerError
 
 if TYPE_CHECKING:
@@ -13,14 +16,20 @@ _open: "list[UsageTracker]" = []
 _warned = False
 
 
-def opened(tracker: "UsageTracker") -> None:
-    """Note a tracker that was opened."""
+@asynccontextmanager
+async def at_work(tracker: "UsageTracker", *, console: bool) -> AsyncIterator[None]:
+    """Have a tracker found and its console lines printed while it is open, and close it afterwards."""
+    printer = Console() if console else None
+    if printer is not None:
+        tracker.subscribe(printer.show)
     _open.append(tracker)
-
-
-def closing(tracker: "UsageTracker") -> None:
-    """Forget a tracker that is about to close."""
-    _open.remove(tracker)
+    try:
+        yield
+    finally:
+        _open.remove(tracker)
+        await tracker.close()
+        if printer is not None:
+            printer.close()
 
 
 def get_tracker() -> "UsageTracker":

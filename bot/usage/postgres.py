@@ -30,6 +30,8 @@ STATEMENT_SECONDS = 10
 ANSWER_SECONDS = STATEMENT_SECONDS + 5
 """After that the server is taken for gone."""
 CONNECT_SECONDS = 5
+MANY_ROWS = 32
+"""From so many rows on, one statement inserts them all."""
 CONFLICT_PAUSES = (0.01, 0.05, 0.2)
 """Before each further try of a transaction that another one got in the way of."""
 
@@ -41,6 +43,9 @@ _WRITE = f"BEGIN ISOLATION LEVEL READ COMMITTED; {_BOUNDS}"
 _READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {_BOUNDS}"
 _MIGRATE = f"BEGIN; SET LOCAL statement_timeout = 0; {_BOUNDS.rpartition('; ')[2]}"
 _MIGRATING = "SELECT pg_advisory_xact_lock(7286314650101)"
+_INSERT = re.compile(r"(INSERT INTO \w+ \([\w, ]+\)) VALUES \([$\d, ]+\) ON CONFLICT DO NOTHING")
+_of_arrays: dict[str, str] = {}
+"""Statements that insert a row, and what inserts many: the types of its columns are asked for once."""
 _CONFLICTS = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -145,6 +150,12 @@ class PostgresDatabase:
         """The result of a script that only reads, all as of one moment."""
         return await self._read(lambda connection: _play(connection, script()))
 
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Add many rows to a table by COPY, all of them or none. Raises as `write` does."""
+        await self._transaction(
+            self._begin, lambda connection: connection.copy_records_to_table(table, columns=columns, records=rows)
+        )
+
     async def close(self) -> None:
         """Close every connection, whatever is still running on it after a while."""
         self._closed = True
@@ -203,8 +214,22 @@ async def _run_all(connection: Connection, statements: Sequence[Statement]) -> N
     for sql, rows in statements:
         if rows is None:
             await connection.execute(sql)
+            continue
+        parameters = list(rows)
+        if len(parameters) >= MANY_ROWS and _INSERT.fullmatch(sql):
+            await _insert_many(connection, sql, parameters)
         else:
-            await connection.executemany(sql, rows)
+            await connection.executemany(sql, parameters)
+
+
+async def _insert_many(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
+    """Insert many rows by one statement, from an array for each column: a third less work for the server."""
+    if sql not in _of_arrays:
+        prepared = await connection.prepare(sql, name="")  # nameless, or it would stay behind at a pooler
+        kinds = enumerate((kind.name for kind in prepared.get_parameters()), start=1)
+        arrays = ", ".join(f"CAST(${number} AS {kind}[])" for number, kind in kinds)
+        _of_arrays[sql] = _INSERT.sub(rf"\1 SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING", sql)
+    await connection.execute(_of_arrays[sql], *zip(*rows, strict=True))
 
 
 async def _rows(

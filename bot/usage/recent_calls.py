@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bot.usage.database import Database, Row
 from bot.usage.queued import wait_for_queued
+from bot.usage.retention import kept
 from bot.usage.rows import from_microseconds, microseconds
 
 MOST = 1_000
@@ -17,7 +18,14 @@ _COLUMNS = (
 )
 _PAGE = (
     f"SELECT {_COLUMNS} FROM usage_records WHERE status <> 'open' AND started_at >= $1 "
-    "AND (started_at < $2 OR (started_at = $2 AND id < $3)) {whose} ORDER BY started_at DESC, id DESC LIMIT $4"
+    "AND (started_at < $2 OR (started_at = $2 AND id < $3)) {which} ORDER BY started_at DESC, id DESC LIMIT $4"
+)
+
+
+# A plus keeps the database from reading all that the server has: there are few calls of one execution.
+_OF_EXECUTION = (
+    f"SELECT {_COLUMNS} FROM usage_records WHERE +guild_id = $1 AND execution_id = $2 AND status <> 'open' "
+    "ORDER BY started_at, id LIMIT $3"
 )
 
 
@@ -56,16 +64,38 @@ class RecentCalls:
         self._before_reading = before_reading
 
     async def page(
-        self, since: datetime, before: tuple[datetime, str], *, limit: int = 100, guild_id: int | None = None
+        self,
+        since: datetime,
+        before: tuple[datetime, str],
+        *,
+        limit: int = 100,
+        guild_id: int | None = None,
+        failed: bool = False,
     ) -> list[RecentCall]:
-        """Calls that began at `since` or later and come after `before`, an instant and an id, newest first."""
+        """Calls that began at `since` or later and come after `before`, an instant and an id, newest first.
+
+        `failed`: only those that ended otherwise than they should.
+        """
         await wait_for_queued(self._before_reading)
         parameters = [microseconds(since), microseconds(before[0]), before[1], max(1, min(limit, MOST))]
-        sql = _PAGE.format(whose="" if guild_id is None else "AND guild_id = $5")
+        which = "" if guild_id is None else "AND guild_id = $5"
+        sql = _PAGE.format(which=f"{which} AND status <> 'ok'" if failed else which)
         if guild_id is not None:
             parameters.append(guild_id)
         rows = await self._database.fetch(sql, *parameters)
         return [_call(row) for row in rows]
+
+    async def of_execution(self, guild_id: int, execution_id: object, *, limit: int = 100) -> list[RecentCall]:
+        """A server's calls that were made for one execution (of the bot's answers: the question's message), oldest
+        first.
+        """
+        await wait_for_queued(self._before_reading)
+        rows = await self._database.fetch(_OF_EXECUTION, guild_id, str(execution_id), max(1, min(limit, MOST)))
+        return [_call(row) for row in rows]
+
+    async def kept_since(self) -> datetime | None:
+        """Since when every single call is on the books (UTC); None: since the first."""
+        return (await self._database.read(kept)).whole
 
 
 def _call(row: Row) -> RecentCall:

@@ -19,7 +19,7 @@ from bot.usage.operations import Operation
 from bot.usage.prices import PriceList
 from bot.usage.providers import price_id_of
 from bot.usage.records import Kind, Price, Settlement, Usage, UsageRecord
-from bot.usage.retention import kept_since
+from bot.usage.retention import kept
 from bot.usage.rows import microseconds
 from bot.usage.rules import Rules
 
@@ -159,7 +159,7 @@ async def put_right(
 
 
 def _read(first: date, last: date, provider: str) -> Script[tuple[datetime | None, dict[DayAndModel, Ours]]]:
-    since = yield from kept_since()
+    since = (yield from kept()).whole
     found: dict[DayAndModel, Ours] = {}
     place = beginning(_midnight(first))
     until, only = _midnight(last + timedelta(days=1)), " AND provider = $4 AND kind <> $5"

@@ -5,6 +5,7 @@ Money is an integer number of nano-USD (1 USD = 1,000,000,000). Token counts fol
 """
 
 from collections.abc import Mapping
+from contextvars import Context
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +21,8 @@ UNATTRIBUTED = "unattributed"
 BY_HAND = "by hand"
 BY_KEY = "by key"
 """The `api` of calls that were told: of the second the id comes from the teller's key, so it may be told again."""
+NOT_CHARGED = "not charged"
+"""Price source of a call that cost nothing whatever its price: it was never made, or answered with an error."""
 
 
 class Kind(StrEnum):
@@ -188,7 +191,8 @@ class OpenCall:
     `reserved` is the worst case it is admitted at. After a crash the call is booked at exactly this. `opaque` says that
     part of what it will use can't be told before it leaves. `elastic` is None for a call that sets its own cap (or
     whose output has none to set); `output_cap` is the cap it was given instead. `small_nano_usd` is what a small call
-    like it would cost at worst; None: as much as this one.
+    like it would cost at worst; None: as much as this one. `service_tier` is what it asks for, None: the usual.
+    `context` is its caller's, for traces; it isn't stored.
     """
 
     id: str
@@ -204,6 +208,8 @@ class OpenCall:
     elastic: Elastic | None = None
     output_cap: int | None = None
     small_nano_usd: int | None = None
+    service_tier: str | None = None
+    context: Context | None = field(default=None, compare=False, repr=False)
 
     def capped(self, tokens: int) -> Self:
         """The call with an output cap of so many tokens for each answer, and its worst case with that."""

@@ -5,8 +5,8 @@ in the middle of a period are a row each. A server's days are its own local date
 UTC. A call belongs to the day on which it started.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal, get_args
 
@@ -28,6 +28,12 @@ _LAST_DAY = date(9999, 12, 29)
 """The last whose day after exists in every time zone."""
 _SUMS = ", ".join(f"CAST(COALESCE(sum({name}), 0) AS BIGINT)" for name in MEASURES)
 _SIGNED_SUMS = ", ".join(f"CAST(sum(sign * {name}) AS BIGINT)" for name in MEASURES)
+_ONE_KEY = (
+    f"SELECT s.day, {', '.join(f's.{name}' for name in MEASURES)} FROM spend_daily AS t CROSS JOIN spend_daily AS s "
+    "WHERE t.guild_id = $1 AND t.dimension = 'total' AND t.day >= $3 AND t.day <= $4 "
+    "AND s.guild_id = $1 AND s.dimension = $2 AND s.day = t.day AND s.key = $5 ORDER BY s.day"
+)
+"""A search for each day that has calls, not a walk over all the keys of these days."""
 _WHERE = "FROM spend_daily WHERE guild_id = $1 AND dimension = $2 AND day >= $3 AND day <= $4"
 
 
@@ -73,15 +79,17 @@ class Reports:
         """Spend of a server, or of the whole bot, in a named period: dearest first, days in their order."""
         return await self.spend_between(guild_id, await self.days(guild_id, period), by, limit=limit)
 
-    async def spend_between(self, guild_id: int | None, days: Days, by: Split, *, limit: int | None = None) -> Report:
-        """The same for any range of days."""
+    async def spend_between(
+        self, guild_id: int | None, days: Days, by: Split, *, limit: int | None = None, skip: int = 0
+    ) -> Report:
+        """The same for any range of days; with a limit, without the first `skip` rows, which go to the rest."""
         await self._flushed()
         now = self._clock()
-        totals, found, [(refused,)] = await self._database.read(lambda: _spent(guild_id, days, by, limit, now))
+        totals, found, [(refused,)] = await self._database.read(lambda: _spent(guild_id, days, by, limit, skip, now))
         total = _line(totals[0])
         rows = [_line(row[:-1]) for row in found[:limit]]
         keys = found[0][-1] if found else 0
-        return Report(days, total, rows, _rest(total, rows), keys - len(rows), refused)
+        return Report(days, total, rows, rest_of(total, rows), keys - len(rows), refused)
 
     async def trend(self, guild_id: int | None, days: Days) -> list[SpendLine]:
         """One line for each day, in order, days without a call included. `all` starts at the first day on the books."""
@@ -92,6 +100,28 @@ class Reports:
         count = (days.last - first).days + 1
         names = [(first + timedelta(days=n)).isoformat() for n in range(count)]
         return [found.get(name, SpendLine(name)) for name in names]
+
+    async def trend_by(
+        self, guild_id: int | None, days: Sequence[str], by: Split, keys: Sequence[str]
+    ) -> dict[str, dict[str, int]]:
+        """What some keys of a split cost on some days, in nano-USD: `{key: {day: cost}}`, without days it had no call.
+
+        `days` are ISO dates, as `trend` names its lines; what the keys leave of a day is `trend`'s line less these.
+        """
+        found: dict[str, dict[str, int]] = {key: {} for key in keys}
+        if keys and days and by != "day":
+            await self._flushed()
+            sql, parameters = _days_query(guild_id, days, by, keys)
+            for key, day, cost in await self._database.fetch(sql, *parameters):
+                found[key][day] = cost
+        return found
+
+    async def trend_of(self, guild_id: int, days: Days, by: Split, key: str) -> list[SpendLine]:
+        """One line for each day on which a server's key of a split had a call, in order."""
+        await self._flushed()
+        dimension, _ = _dimension(guild_id, by)
+        rows = await self._database.fetch(_ONE_KEY, *_scope(guild_id, dimension, days), key)
+        return [_line(row) for row in rows]
 
     async def before(self, guild_id: int | None, period: PeriodName) -> SpendLine | None:
         """The total of the period before: as many days, or the same days of last month. None for `all`."""
@@ -172,7 +202,7 @@ def _total_query(guild_id: int | None, days: Days) -> Query:
     return f"SELECT '', {_SUMS} {_WHERE}", _scope(guild_id, dimension, days)
 
 
-def _rows_query(guild_id: int | None, days: Days, by: Split, limit: int | None, today: date) -> Query:
+def _rows_query(guild_id: int | None, days: Days, by: Split, limit: int | None, skip: int, today: date) -> Query:
     """One row a key, dearest first, days in their order; the last column counts the keys, beyond the limit too.
 
     `CROSS JOIN` keeps SQLite to this order: a search for each span. A key all of whose calls were taken off is none.
@@ -188,17 +218,30 @@ def _rows_query(guild_id: int | None, days: Days, by: Split, limit: int | None, 
         f"GROUP BY {key} HAVING sum(sign * calls) > 0 ORDER BY {order}"
     )
     if limit is not None:
-        sql += f" LIMIT {max(1, limit)}"
+        sql += f" LIMIT {max(1, limit)} OFFSET {max(0, skip)}"
     return sql, (guild_id or 0, *(name for _, *names in found for name in names))
 
 
+def _days_query(guild_id: int | None, days: Sequence[str], by: Split, keys: Sequence[str]) -> Query:
+    """A search for each day and key: its cost grows with what is shown, not with the keys that a day has."""
+    dimension, key = _dimension(guild_id, by)
+    named = ", ".join(f"(${n})" for n in range(3, 3 + len(days)))
+    wanted = ", ".join(f"${n}" for n in range(3 + len(days), 3 + len(days) + len(keys)))
+    sql = (
+        f"WITH days (day) AS (VALUES {named}) SELECT {key}, s.day, s.cost_nano_usd FROM days "
+        "CROSS JOIN spend_daily AS s WHERE s.guild_id = $1 AND s.dimension = $2 AND s.day = days.day "
+        f"AND {key} IN ({wanted})"
+    )
+    return sql, (guild_id or 0, dimension, *days, *keys)
+
+
 def _spent(
-    guild_id: int | None, days: Days, by: Split, limit: int | None, now: datetime
+    guild_id: int | None, days: Days, by: Split, limit: int | None, skip: int, now: datetime
 ) -> Script[tuple[list[Row], list[Row], list[Row]]]:
     """The total, the rows, and the refusals, all as of one moment."""
     calendar = (yield from read_calendar(guild_id)) if guild_id else ALWAYS_UTC
     total = yield _total_query(guild_id, days)
-    rows = yield _rows_query(guild_id, days, by, limit, now.date())
+    rows = yield _rows_query(guild_id, days, by, limit, skip, now.date())
     refused = yield _refused_query(guild_id, days, calendar.zone(Period.DAY, now))
     return total, rows, refused
 
@@ -223,6 +266,12 @@ def _line(row: tuple[object, ...]) -> SpendLine:
     return SpendLine(*row)  # type: ignore[arg-type]
 
 
-def _rest(total: SpendLine, rows: list[SpendLine]) -> SpendLine:
-    names = [f.name for f in fields(SpendLine) if f.name != "key"]
-    return SpendLine("", **{name: getattr(total, name) - sum(getattr(row, name) for row in rows) for name in names})
+def sum_of(key: str, rows: Iterable[SpendLine]) -> SpendLine:
+    """The rows as one."""
+    found = list(rows)
+    return SpendLine(key, **{name: sum(getattr(row, name) for row in found) for name in MEASURES})
+
+
+def rest_of(total: SpendLine, rows: Sequence[SpendLine]) -> SpendLine:
+    """What the rows leave of their total."""
+    return SpendLine("", **{name: getattr(total, name) - sum(getattr(row, name) for row in rows) for name in MEASURES})

@@ -80,11 +80,10 @@ def differences(
     """Parameters of `UPSERT` for finished calls that are booked otherwise now: each as it was, and as it is."""
     sums: dict[RollupKey, tuple[int, ...]] = {}
     for before, after in corrected:
-        amounts = tuple(map(sub, _amounts(after.settlement), _amounts(before.settlement)))
-        assert before.model == after.model  # noqa: S101 - else it would move from one key to another
-        for key in _keys(before, calendar_of(before.call.attribution.guild_id)):
-            found = sums.get(key)
-            sums[key] = amounts if found is None else tuple(map(add, found, amounts))
+        for record, change in ((before, sub), (after, add)):  # another model's name is another row
+            amounts = _amounts(record.settlement)
+            for key in _keys(record, calendar_of(record.call.attribution.guild_id)):
+                sums[key] = tuple(map(change, sums.get(key, (0,) * len(amounts)), amounts))
     for key in sorted(key for key, amounts in sums.items() if any(amounts)):
         yield key + sums[key]
 

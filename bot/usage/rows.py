@@ -96,13 +96,15 @@ UPDATE_WORSE = (
 )
 """The same as it stands in a journal, which may be written twice: the worst case of all attempts together."""
 UPDATE_HELD = f"UPDATE usage_records SET held = $4 {_THE_CALL} AND status = 'open'"
-SELECT_KNOWN = f"SELECT status, held FROM usage_records {_THE_CALL} FOR UPDATE"
-"""What is on the books of a call that was in the journal; `key` has the parameters."""
 CALL_COLUMNS = (
     "id, kind, api, started_at, guild_id, channel_id, user_id, operation, agent_name, session_id, workflow_id, "
     "execution_id, metadata, provider, request_model, reserved_nano_usd"
 )
 """What a call was before it left: `call_of` reads them."""
+SELECT_KNOWN = f"SELECT status, held, {CALL_COLUMNS} FROM usage_records {_THE_CALL} FOR UPDATE"
+"""What is on the books of a call that may be there; `key` has the parameters."""
+SELECT_RESERVED = f"SELECT status, reserved_nano_usd, input_tokens, output_tokens FROM usage_records {_THE_CALL}"
+"""How a call that is told by key stands, and the worst case it was admitted at; `key` has the parameters."""
 SELECT_ORPHANS = (
     f"SELECT {CALL_COLUMNS}, input_tokens, output_tokens, held "
     "FROM usage_records WHERE status = 'open' AND NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = worker_id "

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from bot.usage.budgets import BOT, NUMBERED, Budget, Level, Mode, Owner, Saving, Scope, Unit, Unknown, saving
 from bot.usage.calendars import ALWAYS_UTC, BEGINNING, Calendar, Period, zone_named
 from bot.usage.database import Row, Script
-from bot.usage.errors import AiPausedError
+from bot.usage.errors import AiPausedError, OptedOutError
 from bot.usage.operations import UNDECLARED, Operation
 from bot.usage.quotas import Tier, Tiers
 from bot.usage.records import Attribution, Kind, OpenCall
@@ -100,7 +100,7 @@ _NO_OPERATIONS: Mapping[str, Operation] = {}
 
 
 class Rules:
-    """All rules by server, the tiers of quotas, and the operations that were declared.
+    """All rules by server, the tiers of quotas, the operations that were declared, and who has opted out of AI.
 
     Read by the event loop at any time, changed only inside the ledger's transactions.
     """
@@ -108,6 +108,7 @@ class Rules:
     def __init__(self, tiers: Tiers = NO_TIERS, operations: Mapping[str, Operation] = _NO_OPERATIONS) -> None:
         self.tiers = tiers
         self.version = -1
+        self.opted_out: frozenset[str] = frozenset()
         self._operations = operations
         self._guilds: dict[int, GuildRules] = {}
         self._saving: set[str] = set()
@@ -145,6 +146,11 @@ class Rules:
             return None
         return AiPausedError(guild_id, None if until >= FOREVER else from_microseconds(until))
 
+    def opt_out(self, who: Attribution) -> OptedOutError | None:
+        """What a call for somebody who has opted out of AI is told; None for everybody else."""
+        user_id = who.user_id
+        return OptedOutError(who.guild_id, user_id) if user_id is not None and user_id in self.opted_out else None
+
     def saving(self, who: Attribution, at: datetime) -> Saving:
         """How the strictest of the budgets that save before they stop wants a call of that kind to save now."""
         found = [
@@ -172,6 +178,9 @@ class Rules:
             changed, version = [guild_id for guild_id, _ in rows], max([self.version, *(v for _, v in rows)])
             for guild_id in changed:
                 self._guilds[guild_id] = yield from _read_guild(guild_id)
+        if self.version < 0 or BOT in changed:
+            rows = yield ("SELECT user_id FROM opt_outs", ())
+            self.opted_out = frozenset(user_id for (user_id,) in rows)
         for guild_id in changed:
             yield from self._read_levels(guild_id, now)
         self.version = version  # last: what fails on the way is read again

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from bot.usage.database import Database, Script
-from bot.usage.errors import DatabaseUnavailableError, SchemaTooNewError
+from bot.usage.errors import CannotMoveError, DatabaseUnavailableError, SchemaTooNewError
 
 STEPS: dict[str, tuple[str, ...]] = {
     "001 usage records": (
@@ -137,12 +137,39 @@ STEPS: dict[str, tuple[str, ...]] = {
             id TEXT PRIMARY KEY, digest TEXT NOT NULL UNIQUE, label TEXT NOT NULL, may_write SMALLINT NOT NULL,
             guild_id BIGINT, created_at BIGINT NOT NULL, revoked_at BIGINT)""",
     ),
+    "010 calls by server, and by what they were made for": (
+        "CREATE INDEX usage_records_guild ON usage_records (guild_id, started_at)",
+        "CREATE INDEX usage_records_execution ON usage_records (execution_id) WHERE execution_id IS NOT NULL",
+        """CREATE TABLE shown_answers (
+            message_id BIGINT PRIMARY KEY, guild_id BIGINT NOT NULL, execution_id TEXT NOT NULL,
+            shown_at BIGINT NOT NULL)""",
+        "CREATE INDEX shown_answers_age ON shown_answers (shown_at)",
+    ),
+    "011 privacy": (
+        "ALTER TABLE guild_settings ADD COLUMN retention_days INTEGER",
+        "CREATE TABLE opt_outs (user_id TEXT PRIMARY KEY, opted_out_at BIGINT NOT NULL)",
+        """CREATE TABLE erasures (
+            user_id TEXT NOT NULL, guild_id BIGINT NOT NULL, asked_at BIGINT NOT NULL,
+            PRIMARY KEY (user_id, guild_id))""",
+        "CREATE TABLE removals (guild_id BIGINT PRIMARY KEY, removed_at BIGINT NOT NULL, erased_at BIGINT)",
+    ),
+    "012 a server's language": ("ALTER TABLE guild_settings ADD COLUMN language TEXT",),
 }
+
+
+MOVING = "moving from"
+"""In `bot_state` while books are being moved here (`moving.py`): from where."""
 
 
 async def apply(database: Database, now_us: int) -> None:
     """Bring the database to the newest step. Raises `SchemaTooNewError` where it is beyond this version."""
     await database.migrate(lambda: _apply(now_us, on_postgres=database.shared))
+
+
+async def require_whole(database: Database) -> None:
+    """Raise `CannotMoveError` where books that are being moved here have arrived in part only."""
+    if found := await database.fetch("SELECT value FROM bot_state WHERE name = $1", MOVING):
+        raise CannotMoveError(f"the move of {found[0][0]} to this database isn't finished: run it again")
 
 
 async def is_current(database: Database) -> bool:
@@ -180,6 +207,8 @@ def _for_postgres(sql: str) -> Iterator[str]:
     Every key of `usage_records` must hold the instant that they are parted by. It begins with the server, so that an
     extension can spread the servers over several machines.
     """
+    if sql.startswith("CREATE INDEX usage_records_guild "):
+        return  # the key of the records serves there
     if not sql.startswith(("CREATE TABLE", "ALTER TABLE")):
         yield sql
         return

@@ -16,7 +16,8 @@ from bot.usage.rules import FOREVER, changing
 ReportEvery = Literal["day", "week", "month"]
 _COLUMNS = (
     "time_zone, paused_until, quotas, tier, alert_channel_id, alert_owner, usage_role_id, report_every, "
-    "report_channel_id, reported_until, commissioner_role_id, private_games, tag_players, announce_channel_id"
+    "report_channel_id, reported_until, commissioner_role_id, private_games, tag_players, announce_channel_id, "
+    "retention_days, language"
 )
 _LAST_ZONE = "SELECT COALESCE(max(changed_at), 0) FROM guild_time_zones WHERE guild_id = $1"
 _INSERT_ZONE = "INSERT INTO guild_time_zones (guild_id, changed_at, zone_before) VALUES ($1, $2, $3)"
@@ -32,6 +33,8 @@ _CHOOSABLE = frozenset(
         "private_games",
         "tag_players",
         "announce_channel_id",
+        "retention_days",
+        "language",
     }
 )
 
@@ -43,7 +46,9 @@ class ServerSettings:
     `alert_owner`: the server's owner gets alerts by direct message where no channel takes them. `usage_role_id`: a role
     that may see usage besides Manage Server. `reported_until`: the ISO date up to which reports have been sent.
     `commissioner_role_id`: a role that may run the league besides Manage Channels. `private_games`, `tag_players`: what
-    a new week does unless it is told otherwise. `announce_channel_id`: where advances are announced.
+    a new week does unless it is told otherwise. `announce_channel_id`: where advances are announced. `retention_days`:
+    for how long single calls are kept; None: for as long as the operator keeps them, which is never exceeded.
+    `language`: the code of that in which everybody is spoken to; None: the server's in Discord.
     """
 
     guild_id: int
@@ -62,6 +67,8 @@ class ServerSettings:
     private_games: bool = False
     tag_players: bool = False
     announce_channel_id: int | None = None
+    retention_days: int | None = None
+    language: str | None = None
 
 
 class SettingsBook:
@@ -79,31 +86,21 @@ class SettingsBook:
         rows = await self._database.fetch(f"SELECT {_COLUMNS} FROM guild_settings WHERE guild_id = $1", guild_id)
         if not rows:
             return ServerSettings(guild_id)
-        zone, until, quotas, tier, channel, owner, role, every, report_channel, reported, *league = rows[0]
-        commissioner, private, tag, announce_channel = league
+        found = dict(zip(_COLUMNS.split(", "), rows[0], strict=True))
+        until = found["paused_until"]
         paused = bool(until) and until > microseconds(self._clock())
-        return ServerSettings(
-            guild_id=guild_id,
-            time_zone=zone,
-            paused=paused,
-            paused_until=from_microseconds(until) if paused and until < FOREVER else None,
-            quotas=bool(quotas),
-            tier=tier,
-            alert_channel_id=channel,
-            alert_owner=bool(owner),
-            usage_role_id=role,
-            report_every=every,
-            report_channel_id=report_channel,
-            reported_until=reported,
-            commissioner_role_id=commissioner,
-            private_games=bool(private),
-            tag_players=bool(tag),
-            announce_channel_id=announce_channel,
-        )
+        found["paused_until"] = from_microseconds(until) if paused and until < FOREVER else None
+        flags = {name: bool(found[name]) for name in ("quotas", "alert_owner", "private_games", "tag_players")}
+        return ServerSettings(guild_id, paused=paused, **{**found, **flags})
+
+    async def language(self, guild_id: int) -> str | None:
+        """The code of the language that a server chose; None where it chose none."""
+        rows = await self._database.fetch("SELECT language FROM guild_settings WHERE guild_id = $1", guild_id)
+        return rows[0][0] if rows else None
 
     async def choose(self, guild_id: int, *, actor: object = audit.SYSTEM, **chosen: Any) -> None:
         """Change any of quotas, alert_channel_id, alert_owner, usage_role_id, report_every, report_channel_id,
-        commissioner_role_id, private_games, tag_players, announce_channel_id.
+        commissioner_role_id, private_games, tag_players, announce_channel_id, retention_days, language.
 
         Raises `TypeError` for any other name.
         """

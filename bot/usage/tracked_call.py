@@ -14,10 +14,10 @@ from bot.usage.context import storable
 from bot.usage.endpoints import CAP_FIELDS, TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage, thinks_unseen
 from bot.usage.exchange import Books, Exchange, spares_the_caller, was_never_sent
 from bot.usage.metered_body import End, Seen
-from bot.usage.records import OpenCall, Price, Settlement, Status, Usage
+from bot.usage.records import NOT_CHARGED, OpenCall, Price, Settlement, Status, Usage
 from bot.usage.tokens import count_tokens_async
 
-_NOT_CHARGED = Price(0, "not charged")
+_NOT_CHARGED = Price(0, NOT_CHARGED)
 _UNKNOWN = Price(None, "unknown")
 _TEXTLESS_APIS = frozenset({"images", "embeddings"})
 _TEXT_APIS = frozenset({"chat", "completions", "responses"})

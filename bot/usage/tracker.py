@@ -1,9 +1,9 @@
-"""`UsageTracker`: one object that holds the books open, and `open_tracker`, which opens and closes them in order."""
+"""`UsageTracker`: one object that holds the books open. `open_tracker` (`opening.py`) makes it."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any
 
 import openai
 
-from bot.usage import rows, schema
 from bot.usage.alert_book import AlertBook
 from bot.usage.alert_targets import AlertTargets
 from bot.usage.analytics import Analytics
@@ -20,36 +19,37 @@ from bot.usage.budgets import Saving
 from bot.usage.calendars import Calendar
 from bot.usage.calls_in_flight import CallsInFlight
 from bot.usage.claims import Claims
-from bot.usage.console import Console
 from bot.usage.context import current_attribution
-from bot.usage.database import Database, is_postgres, open_database, sqlite_path
-from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.database import Database
 from bot.usage.events import Events, premium_uses, quota_events
 from bot.usage.hand_tracking import Buffering, HandTracking
+from bot.usage.keeper import Keeper
 from bot.usage.ledger import Ledger
 from bot.usage.openai_client import StreamTransport, TrackedOpenAI
-from bot.usage.opened import closing, opened
 from bot.usage.operation_costs import OperationCosts
 from bot.usage.operations import Operation
 from bot.usage.prices import PriceList
-from bot.usage.process_lock import ProcessLock
+from bot.usage.privacy_book import PrivacyBook
 from bot.usage.quota_book import QuotaBook
 from bot.usage.quota_gate import QuotaMove
 from bot.usage.quotas import Tiers
 from bot.usage.receipts import put_on_receipt
 from bot.usage.recent_calls import RecentCalls
-from bot.usage.records import UsageRecord, utc_now
+from bot.usage.records import UsageRecord
+from bot.usage.removals import Removals
 from bot.usage.reports import Reports
+from bot.usage.reservations import Reservations
 from bot.usage.rules import Rules
 from bot.usage.scheduled_reports import ScheduledReports
 from bot.usage.server_settings import SettingsBook
+from bot.usage.shown_answers import ShownAnswers
+from bot.usage.single_calls import SingleCalls
+from bot.usage.suggestions import Suggestions
 from bot.usage.summary import RunningSums, Summary
 from bot.usage.tier_grants import TierGrants
 
 log = logging.getLogger(__name__)
 
-LOCK_WAIT_SECONDS = 15.0
-"""How long opening waits for another process to let go of a SQLite file: longer than a redeploy's old one takes."""
 CLOSE_PATIENCE_SECONDS = 4.0
 """How long closing waits for calls in flight; those still open then are booked at the next opening (I21)."""
 Subscriber = Callable[[Sequence[UsageRecord]], None]
@@ -63,6 +63,7 @@ class UsageTracker:
         track_llm_call (track_usage), track_embedding, track_image_generation,
         track_payment_fee, book_event, book_record
                                       what was done elsewhere, told by hand       (HandTracking)
+        reservations                  may a call be made elsewhere, and room for it (Reservations)
         set_budget, budgets           limits, and how they stand                  (BudgetBook)
         check_operation_allowed, enforce_operation_quota, can_use_tokens,
         get_quota_summary, update_user_subscription, quotas                       (QuotaBook)
@@ -70,9 +71,14 @@ class UsageTracker:
         on_event                      who crossed what, as it happens             (Events)
         get_user_usage, get_thread_usage, get_cost_summary, get_daily_costs, get_top_users,
         get_top_users_by_usage, get_platform_usage_stats, get_cost_projection     (Analytics)
+        suggestions                   where money could be saved                  (Suggestions)
         recent_calls                  single calls, newest first                  (RecentCalls)
+        shown_answers                 which calls made an answer                  (ShownAnswers)
+        single_calls                  sums two ways at once: a member's by model  (SingleCalls)
         reports                       sums by server, member, model, day          (Reports)
         settings                      pause, time zone, quotas, audit log         (SettingsBook)
+        privacy                       what is on a person; erasing, opting out    (PrivacyBook)
+        removals                      servers that have removed the bot           (Removals)
         alerts, alert_targets         thresholds passed, and who is told          (AlertBook, AlertTargets)
         database                      the open database, for rooms that keep tables of their own
     """
@@ -90,12 +96,8 @@ class UsageTracker:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.database = database
-        self.prices = prices
-        self.clock = clock
         self.operations: dict[str, Operation] = {}
         rules = Rules(tiers, self.operations)
-        self.events = Events()
-        self.on_event = self.events.on_event
         self.ledger = Ledger(
             database,
             clock,
@@ -105,12 +107,17 @@ class UsageTracker:
             fail_open=fail_open,
             journal=journal,
         )
+        self._open_door(self.ledger, prices, clock, buffering)
         self.reports = Reports(database, clock=clock, before_reading=self.force_flush)
         self.claims = Claims(database, clock)
         self.budgets = BudgetBook(database, self.ledger.rules, clock, self.ledger.rules_changed, self.force_flush)
         self.set_budget = self.budgets.set
         self.settings = SettingsBook(database, clock, self.ledger.rules_changed)
+        self.privacy = PrivacyBook(database, rules, clock, self.ledger.rules_changed, self.force_flush)
+        self.removals = Removals(database, clock, self.ledger.rules_changed)
         self.recent_calls = RecentCalls(database, self.force_flush)
+        self.shown_answers = ShownAnswers(database, clock, self.recent_calls)
+        self.single_calls = SingleCalls(database, clock, self.force_flush)
         analytics = Analytics(database, clock, self.force_flush)
         self.get_user_usage = analytics.get_user_usage
         self.get_thread_usage = analytics.get_thread_usage
@@ -123,19 +130,10 @@ class UsageTracker:
         self.alerts = AlertBook(database, clock)
         self.alert_targets = AlertTargets(database, clock)
         self.scheduled_reports = ScheduledReports(database, clock, self.ledger.rules)
-        self._subscribers: list[Subscriber] = []
-        self._sums = RunningSums()
-        self._by_hand = HandTracking(self.ledger, prices, clock, buffering, self._sums.add)
-        self.track_llm_call = self.track_usage = self._by_hand.track_llm_call
-        self.track_embedding = self._by_hand.track_embedding
-        self.track_image_generation = self._by_hand.track_image_generation
-        self.track_payment_fee = self._by_hand.track_payment_fee
-        self.book_event = self._by_hand.book_event
-        self.book_record = self._by_hand.keep
-        self._clients: list[TrackedOpenAI] = []
-        self.calls = CallsInFlight(prices, self.ledger, clock, self.events, self._settled)
+        self.reservations = Reservations(database, self.ledger, prices, clock, self.calls)
         costs = OperationCosts(database, prices, self.operations, clock)
         self.estimate_operation_cost = costs.estimate
+        self.suggestions = Suggestions(database, prices, self.operations, clock, self.force_flush).of
         self.quotas = QuotaBook(
             database,
             rules=self.ledger.rules,
@@ -151,6 +149,26 @@ class UsageTracker:
         self.can_use_tokens = self.quotas.can_use_tokens
         self.get_quota_summary = self.quotas.get_quota_summary
         self.update_user_subscription = self.quotas.update_user_subscription
+
+    def _open_door(
+        self, keeper: Keeper, prices: PriceList, clock: Callable[[], datetime], buffering: Buffering
+    ) -> None:
+        """What a tracker is whoever keeps its books: the door, telling by hand, and who hears of it."""
+        self.prices = prices
+        self.clock = clock
+        self.events = Events()
+        self.on_event = self.events.on_event
+        self._subscribers: list[Subscriber] = []
+        self._sums = RunningSums()
+        self._by_hand = HandTracking(keeper, prices, clock, buffering, self._sums.add)
+        self.track_llm_call = self.track_usage = self._by_hand.track_llm_call
+        self.track_embedding = self._by_hand.track_embedding
+        self.track_image_generation = self._by_hand.track_image_generation
+        self.track_payment_fee = self._by_hand.track_payment_fee
+        self.book_event = self._by_hand.book_event
+        self.book_record = self._by_hand.keep
+        self._clients: list[TrackedOpenAI] = []
+        self.calls = CallsInFlight(prices, keeper, clock, self.events, self._settled)
         self.subscribe(self._tell_premium_uses)
 
     def openai(self, **arguments: Any) -> TrackedOpenAI:
@@ -199,11 +217,11 @@ class UsageTracker:
     def saving(self, operation: str | None = None) -> Saving:
         """How the budgets that count a call made here and now want it to save, from what this process knows of them."""
         who = current_attribution()
-        return self.ledger.rules.saving(replace(who, operation=operation) if operation else who, self.clock())
+        return self.calls.ledger.rules.saving(replace(who, operation=operation) if operation else who, self.clock())
 
     def calendar(self, guild_id: int) -> Calendar:
         """The calendar that a server's days and periods are counted in."""
-        return self.ledger.rules.calendar(guild_id)
+        return self.calls.ledger.rules.calendar(guild_id)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with each batch of finished calls once they are durable. It must not block."""
@@ -231,7 +249,7 @@ class UsageTracker:
         """Return when everything booked so far is durable, however long the books stay out of reach."""
         await self.calls.settled()
         self._by_hand.hand_over()
-        await self.ledger.flush()
+        await self.calls.ledger.flush()
 
     async def close(self) -> None:
         """Wait a while for calls in flight, close the clients, write everything down."""
@@ -240,7 +258,7 @@ class UsageTracker:
             await client.close()
         await self.calls.settled(CLOSE_PATIENCE_SECONDS)
         self._by_hand.hand_over()
-        await self.ledger.close()
+        await self.calls.ledger.close()
 
     def _tell_premium_uses(self, records: Sequence[UsageRecord]) -> None:
         premium = {name for name, operation in self.operations.items() if operation.premium}
@@ -261,77 +279,3 @@ class UsageTracker:
                 subscriber(records)
             except Exception as error:  # noqa: BLE001 - nor one subscriber the next
                 log.error("a subscriber failed on %d booked calls: %s", len(records), type(error).__name__)  # noqa: TRY400 - I33
-
-
-@asynccontextmanager
-async def open_tracker(
-    database_url: str = "sqlite:///data/trilo.db",
-    *,
-    prices: PriceList | None = None,
-    tiers: Tiers | None = None,
-    console: bool = True,
-    clock: Callable[[], datetime] = utc_now,
-    synchronous: str = "NORMAL",
-    buffering: Buffering = Buffering(),  # noqa: B008 - frozen
-    fail_open: bool = False,
-    journal: Path | None = None,
-    lock_wait_seconds: float = LOCK_WAIT_SECONDS,
-) -> AsyncIterator[UsageTracker]:
-    """Open the books of `database_url`, first booking what a dead process left open. Opening prints nothing.
-
-    `buffering` is for calls tracked by hand. `console=False` turns the `[Token Usage]` lines off. `fail_open`: while
-    the books can't be reached, calls under a budget that stops leave too (I23); otherwise they are refused. `journal`
-    names the files that keep what the database can't take; beside a SQLite file they lie anyway. Raises
-    `DatabaseUrlError`, `DatabaseUnavailableError`, `SchemaTooNewError`, and `DatabaseBusyError` where another process
-    keeps the SQLite file.
-    """
-    path = None if is_postgres(database_url) else sqlite_path(database_url)
-    lock = await _locked(path, lock_wait_seconds) if path else None
-    try:
-        database = await open_database(database_url, synchronous=synchronous)
-        try:
-            await schema.apply(database, rows.microseconds(clock()))
-            tracker = UsageTracker(
-                database,
-                prices or PriceList.load(),
-                clock,
-                buffering,
-                tiers or Tiers.load(),
-                fail_open=fail_open,
-                journal=journal or _beside(path),
-            )
-            if recovered := await tracker.ledger.start():
-                log.warning("interrupted by a crash and booked at their reserved worst case: %d", recovered)
-            printer = Console() if console else None
-            if printer is not None:
-                tracker.subscribe(printer.show)
-            opened(tracker)
-            try:
-                yield tracker
-            finally:
-                closing(tracker)
-                await tracker.close()
-                if printer is not None:
-                    printer.close()
-        finally:
-            await database.close()
-    finally:
-        if lock is not None:
-            lock.release()
-
-
-def _beside(path: Path | None) -> Path | None:
-    """Where the journals of a SQLite file lie, whatever name it was opened by."""
-    if path is None:
-        return None
-    path = path.resolve()
-    return path.with_name(path.name + ".journal")
-
-
-async def _locked(path: Path, wait_seconds: float) -> ProcessLock:
-    path = path.resolve()  # noqa: ASYNC240 - once, at opening; two names of one file share one lock
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatabaseUnavailableError(str(path), error.strerror or str(error)) from error
-    return await ProcessLock.acquire(path.with_name(path.name + ".lock"), wait_seconds)

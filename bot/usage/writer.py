@@ -182,7 +182,7 @@ class Writer:
     def _take_up(self, batch: Batch, outcome: Outcome) -> None:
         self.held.update(outcome.held)
         self._held_by = outcome.version
-        for record in outcome.settled:
+        for record in (*outcome.settled, *batch.records):  # of what is told twice, only the first is settled
             self.held.pop(record.call.id, None)
         self._told.written(batch, outcome)
 

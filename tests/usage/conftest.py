@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.usage import PriceList, TrackedOpenAI, UsageTracker, open_tracker, schema
-from bot.usage import ledger as ledger_module
+from bot.usage import PriceList, TrackedOpenAI, UsageTracker, lookout, open_tracker, schema
 from bot.usage.database import Database, open_database
 from tests.usage.making import columns_of
 from tests.usage.postgres_server import PostgresServer, running_server
@@ -64,7 +63,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     """An open database with tables, on which no ledger looks around for others of itself."""
-    monkeypatch.setattr(ledger_module, "LOOK_SECONDS", 3600)
+    monkeypatch.setattr(lookout, "LOOK_SECONDS", 3600)
     opened = await open_database(database_url)
     await schema.apply(opened, 0)
     yield opened

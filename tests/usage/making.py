@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.usage import schema
-from bot.usage.database import Database, Row, SqliteDatabase, Statement
+from bot.usage.database import Database, Row, Statement
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.ids import new_id
 from bot.usage.ledger import Ledger
 from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage, UsageRecord
 from bot.usage.rollups import MEASURES
+from bot.usage.sqlite import SqliteDatabase
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

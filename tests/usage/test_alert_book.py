@@ -81,6 +81,21 @@ async def test_it_is_taken_up_once_by_two_processes(database: Database, database
     await other.close()
 
 
+async def test_who_subscribed_hears_of_it_once(database: Database, book: AlertBook) -> None:
+    """I19, I23: from the process that takes it up; one subscriber's fault keeps it from nobody."""
+    told: list[int] = []
+
+    def fails(alert: Alert) -> None:
+        raise ValueError
+
+    book.on_alert(fails)
+    book.on_alert(lambda alert: told.append(alert.threshold))
+    await passes(database, 1, 80, 100)
+    assert [alert.threshold for alert in await book.take_up()] == [100]
+    assert await book.take_up() == []
+    assert told == [100]
+
+
 async def test_a_lease_keeps_others_off_for_a_minute_and_no_longer(
     database: Database, book: AlertBook, clock: Clock
 ) -> None:

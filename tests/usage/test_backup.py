@@ -9,7 +9,7 @@ from time import perf_counter
 
 import pytest
 
-from bot.usage import DatabaseBusyError, DatabaseUnavailableError, PriceList, SchemaTooNewError, database, open_tracker
+from bot.usage import DatabaseBusyError, DatabaseUnavailableError, PriceList, SchemaTooNewError, open_tracker, sqlite
 from bot.usage.backup import Copy, back_up, restore
 from bot.usage.errors import ElsewhereBackedUpError, NotABackupError
 from tests.usage.making import a_record, fresh_database, recount, the_books
@@ -34,7 +34,7 @@ async def test_a_backup_under_load_is_of_one_moment_and_holds_nobody_up(
 
     Many are booked during each copy, which would never end if it began anew each time.
     """
-    monkeypatch.setattr(database, "COPIED_PAGES", 1)
+    monkeypatch.setattr(sqlite, "COPIED_PAGES", 1)
     url = f"sqlite:///{tmp_path}/a.db"
     async with open_tracker(url, console=False, prices=prices) as tracker:
         for _ in range(4_500):

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.usage import ledger as ledger_module
-from bot.usage import waiting_room
+from bot.usage import entries, leaving, waiting_room
 from bot.usage import writer as writer_module
 from bot.usage.batch import Intent
 from bot.usage.budget_book import BudgetBook
@@ -67,7 +66,7 @@ async def try_to_admit(ledger: Ledger, call: OpenCall) -> Why | None:
 @pytest.mark.parametrize("committed", [False, True])
 async def test_a_decision_whose_reply_is_lost_is_still_the_decision(database, committed: bool, monkeypatch) -> None:
     """I13, I22: 20 calls, room for 3: whatever becomes of the reply, 3 leave and 17 are refused, once and for all."""
-    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 0.0)
     async with ledger_on(database) as ledger:
         budget = await limit(database, "0.000029")  # three times 9,000 nano-USD, and a little
         await ledger.rules_changed()
@@ -93,7 +92,7 @@ async def test_a_decision_whose_reply_is_lost_is_still_the_decision(database, co
 @pytest.mark.parametrize("seed", range(12))
 async def test_any_weather_leaves_nothing_reserved(database, seed: int, monkeypatch) -> None:
     """I8, I13, I14, I23: whatever fails in whatever order, counters equal a recount and nothing is held afterwards."""
-    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 0.02)
     monkeypatch.setattr(waiting_room, "LOOK_AGAIN_SECONDS", 0.01)
     dice = random.Random(seed)
     hard = await limit(database, "0.0004")
@@ -137,7 +136,7 @@ async def test_any_weather_leaves_nothing_reserved(database, seed: int, monkeypa
         await ledger.flush()
         await ledger.flush()  # what was told no while it was being written is settled after that
         assert not ledger._writer.held
-        assert not ledger._crowded
+        assert not ledger._leaving.crowded
     found = await levels(database)
     sums = "CAST(COALESCE(sum(cost_nano_usd), 0) AS BIGINT), CAST(COALESCE(sum(doubtful_nano_usd), 0) AS BIGINT)"
     where = "FROM usage_records WHERE kind <> 'payment'"
@@ -157,7 +156,7 @@ async def test_any_weather_leaves_nothing_reserved(database, seed: int, monkeypa
 async def test_a_hard_budget_fails_closed(database, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
     """I23: with the books out of reach nothing leaves under it, within the bound; elsewhere calls go ahead."""
     await limit(database, "5")
-    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 0.3)
     async with ledger_on(database) as ledger:
         database.gone = True
         async with asyncio.timeout(2):
@@ -202,7 +201,7 @@ async def test_told_no_while_it_was_being_written(database, real, monkeypatch: p
         await asyncio.sleep(0.2)
         return result
 
-    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 0.05)
     budget = await limit(database, "5")
     async with ledger_on(database) as ledger:
         monkeypatch.setattr(real, "decide", slow_to_reply)
@@ -217,7 +216,7 @@ async def test_told_no_while_it_was_being_written(database, real, monkeypatch: p
 
 async def test_let_go_while_it_was_being_refused(database, real, monkeypatch: pytest.MonkeyPatch) -> None:
     """I2, I8: the books were too slow to say that a quota is used up: the call has left, so it is booked after all."""
-    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 0.05)
     decide = real.decide
 
     async def slow_to_reply(script: Any) -> Any:
@@ -256,17 +255,18 @@ async def test_a_pause_holds_while_the_books_are_away(database) -> None:
 async def test_cancelled_while_it_was_being_refused(database, real, monkeypatch: pytest.MonkeyPatch) -> None:
     """I8: its caller was told nothing and gave up: what was refused isn't booked all the same."""
     await limit(database, "0")
-    decide = real.decide
+    decide, decided = real.decide, asyncio.Event()
 
     async def slow_to_reply(script: Any) -> Any:
         result = await decide(script)
+        decided.set()
         await asyncio.sleep(0.1)
         return result
 
     monkeypatch.setattr(real, "decide", slow_to_reply)
     async with ledger_on(database) as ledger:
         asking = asyncio.create_task(ledger.admit(a_call()))
-        await asyncio.sleep(0.05)
+        await decided.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
@@ -278,12 +278,12 @@ async def test_cancelled_while_it_was_being_refused(database, real, monkeypatch:
 
 async def test_closing_answers_those_who_wait_for_room(database, monkeypatch: pytest.MonkeyPatch) -> None:
     """I14, I23: with what is true: they would have fitted, but for the calls in flight; and that is counted."""
-    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 60.0)
     await limit(database, "0.00001")
     async with ledger_on(database) as ledger:
         assert await try_to_admit(ledger, a_call()) is None
         waiting = asyncio.create_task(try_to_admit(ledger, a_call()))
-        while not ledger._crowded:
+        while not ledger._leaving.crowded:
             await asyncio.sleep(0.01)
         async with asyncio.timeout(2):
             await ledger.close()
@@ -451,7 +451,7 @@ async def test_a_budget_that_cannot_be_read_is_listed_and_can_be_removed(databas
 
 async def test_a_batch_of_nothing_but_poison_and_refusals_wedges_nobody(database, monkeypatch) -> None:
     """I23: whatever is left of a batch when nothing of it can be written, the next one is."""
-    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 0.0)
     await limit(database, "0.00001")
     async with ledger_on(database) as ledger:
         bad = a_call(guild_id=2, user_id=object())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,16 +17,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from bot.usage import ledger as ledger_module
-from bot.usage import schema
+from bot.usage import leaving, lookout, schema
 from bot.usage.budget_book import BudgetBook
 from bot.usage.calendars import Calendar, Period
-from bot.usage.database import SqliteDatabase
+from bot.usage.database import open_database
 from bot.usage.errors import AiPausedError, BudgetExceededError, Why
 from bot.usage.ledger import Ledger
 from bot.usage.records import Kind, OpenCall, Settlement, UsageRecord
 from bot.usage.server_settings import SettingsBook
 from tests.usage.making import a_call, a_settlement
+from tests.usage.postgres_server import PostgresServer
 
 START = datetime(2026, 3, 27, 20, tzinfo=UTC)
 GUILDS, USERS, CHANNELS, ROLES, OPERATIONS = (0, 1, 2), ("ann", "bob"), (11, 12), (5, 6), ("chat", "help")
@@ -94,6 +94,7 @@ class BudgetsMachine(RuleBasedStateMachine):
     """I8, I13, I14, I16, I17, I19: the books and the model agree after every step."""
 
     calls = Bundle("calls")
+    postgres: ClassVar[PostgresServer | None] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +112,8 @@ class BudgetsMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(work)
 
     async def _open(self) -> None:
-        self.database = await SqliteDatabase.open(f"sqlite:///{Path(self.folder.name)}/a.db")
+        url = await self.postgres.emptied_database() if self.postgres else f"sqlite:///{Path(self.folder.name)}/a.db"
+        self.database = await open_database(url)
         await schema.apply(self.database, 0)
         self.ledger = Ledger(self.database, lambda: self.now, lambda records: None)
         await self.ledger.start()
@@ -361,11 +363,29 @@ BudgetsMachine.TestCase.settings = settings(
 
 @pytest.mark.timeout(180)
 class TestBudgets(BudgetsMachine.TestCase):
-    """Runs it. A call that finds no room is refused at once."""
+    """Runs it, on SQLite. A call that finds no room is refused at once."""
 
     def setUp(self) -> None:
-        self.patience = ledger_module.ROOM_PATIENCE_SECONDS
-        ledger_module.ROOM_PATIENCE_SECONDS = 0.0
+        self.patience = leaving.ROOM_PATIENCE_SECONDS
+        leaving.ROOM_PATIENCE_SECONDS = 0.0
 
     def tearDown(self) -> None:
-        ledger_module.ROOM_PATIENCE_SECONDS = self.patience
+        leaving.ROOM_PATIENCE_SECONDS = self.patience
+
+
+class OnPostgres(BudgetsMachine):
+    """The same on PostgreSQL, where each transaction takes its time: fewer lives."""
+
+
+OnPostgres.TestCase.settings = settings(BudgetsMachine.TestCase.settings, max_examples=25)
+
+
+@pytest.mark.timeout(180)
+class TestBudgetsOnPostgres(OnPostgres.TestCase):
+    """Runs it there."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(OnPostgres, "postgres", postgres)
+        monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(lookout, "LOOK_SECONDS", 3600)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.usage import ledger as ledger_module
+from bot.usage import entries, leaving
 from bot.usage.budget_book import BudgetBook
 from bot.usage.errors import BudgetExceededError
 from bot.usage.ledger import Ledger
@@ -23,8 +23,8 @@ DAYS = 369  # of a leap year, and some at either end
 @pytest.mark.parametrize("name", ["America/New_York", "Europe/Madrid", "Australia/Lord_Howe"])
 async def test_a_year_of_days(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """I13, I17, I19: eight questions a day, four of them answered, one alert a day; weeks and months as they come."""
-    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(ledger_module, "SETTLE_DELAY_SECONDS", 0.0)
+    monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(entries, "SETTLE_DELAY_SECONDS", 0.0)
     zone = ZoneInfo(name)
     clock = [FIRST - timedelta(days=40)]  # when it chose its zone: in effect by now for months too
     asked: Counter[str] = Counter()

@@ -11,8 +11,7 @@ from typing import Any
 import openai
 import pytest
 
-from bot.usage import TrackedOpenAI, UsageTracker, open_tracker, token_tracking_context
-from bot.usage import ledger as ledger_module
+from bot.usage import TrackedOpenAI, UsageTracker, leaving, open_tracker, token_tracking_context
 from bot.usage.budgets import Level, Saving
 from bot.usage.errors import AiPausedError, BudgetExceededError, QuotaExceededError, Why
 from bot.usage.prices import PriceList
@@ -46,7 +45,7 @@ async def level_of(tracker: UsageTracker, guild_id: int = 1) -> Level:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 0.0)
 
 
 async def test_no_budget_no_cap_no_block(stub: Stub, client: TrackedOpenAI) -> None:
@@ -321,7 +320,7 @@ async def test_a_call_waits_for_room(
     stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """I13: what calls in flight hold comes back when they end, and who waits is served then, in turn."""
-    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 5.0)
+    monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 5.0)
     await limit(tracker, "0.0001")
     stub.default = lambda _: answer(chat(usage=USED), delay=0.1)
     await asyncio.gather(*(ask(client, max_completion_tokens=100) for _ in range(3)))
@@ -345,7 +344,7 @@ async def test_a_cancelled_waiter_leaves_nothing_behind(
     stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """I2, I14: cancelled while it waited for room: one record, aborted, at no cost."""
-    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 5.0)
+    monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 5.0)
     await limit(tracker, "0.0001")
     stub.answers(answer(chat(usage=USED), delay=0.3))
     first = asyncio.create_task(ask(client, max_completion_tokens=100))

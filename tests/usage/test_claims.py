@@ -83,3 +83,13 @@ async def test_remember_and_recall(database: Database, database_url: str) -> Non
     with pytest.raises(DatabaseUnavailableError):
         await Claims(reader, lambda: NOW).claim("y")
     await reader.close()
+
+
+async def test_a_secret_is_made_once_for_everybody(database: Database) -> None:
+    """I34, I35: by whoever asks first; deleted, it is another."""
+    one, other = Claims(database, lambda: NOW), Claims(database, lambda: NOW)
+    first, second = await asyncio.gather(one.secret("key"), other.secret("key"))
+    assert (first, len(first)) == (second, 64)
+    assert first == await one.secret("key") != await one.secret("another key")
+    await database.execute("DELETE FROM bot_state WHERE name = $1", "key")
+    assert await other.secret("key") != first

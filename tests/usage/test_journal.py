@@ -18,10 +18,9 @@ from typing import Any
 
 import pytest
 
+from bot.usage import entries, schema
 from bot.usage import journal as journal_module
-from bot.usage import ledger as ledger_module
 from bot.usage import outage as outage_module
-from bot.usage import schema
 from bot.usage import writer as writer_module
 from bot.usage.batch import Batch, Intent
 from bot.usage.budget_book import BudgetBook
@@ -119,7 +118,7 @@ def test_no_field_is_overlooked() -> None:
     """I21: the full ones above really are: no field of theirs is as it is by default."""
     for values in (FULL_USAGE, FULL_CALL.attribution, FULL_END):
         assert all(getattr(values, field.name) != field.default for field in fields(values))
-    only_before_it_leaves = {"opaque", "elastic", "output_cap", "small_nano_usd"}
+    only_before_it_leaves = {"opaque", "elastic", "output_cap", "small_nano_usd", "service_tier", "context"}
     assert {f.name for f in fields(FULL_CALL)} - only_before_it_leaves == {
         "id", "kind", "api", "started_at", "attribution", "provider", "request_model", "reserved_usage", "reserved",
     }  # fmt: skip
@@ -362,7 +361,7 @@ async def test_a_replay_that_breaks_off_anywhere(database, real, path: Path, mon
 async def test_any_weather_over_database_and_journal(database, path: Path, seed: int, monkeypatch) -> None:
     """I14, I21, I22, I25: whatever fails in whatever order, whoever gives up meanwhile: exact books, nothing held."""
     monkeypatch.setattr(journal_module, "PIECE_BYTES", 20_000)
-    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr(outage_module, "JOURNAL_PATIENCE_SECONDS", 0.01)
     dice = random.Random(seed)
     budgets = BudgetBook(database, Rules(), lambda: NOW, nothing)
@@ -512,7 +511,7 @@ async def test_refused_while_the_journal_takes_it(database, real, path: Path, mo
         database.gone = True
         ledger._degrade("a test")
         intent = Intent(a_call(), asyncio.get_running_loop().create_future())
-        leaving = asyncio.create_task(ledger._keep_and_let_go(intent))
+        leaving = asyncio.create_task(ledger._leaving.keep_and_let_go(intent))
         await asyncio.sleep(0.01)
         assert intent.refuse(AiPausedError(1, None))
         assert isinstance(intent.waiter.exception(), AiPausedError)
@@ -542,7 +541,7 @@ async def test_what_is_looked_up(path: Path) -> None:
 
 async def test_a_budget_that_stops_goes_on_stopping(database, real, path: Path, monkeypatch) -> None:
     """I13, I23: with a journal, too, nothing leaves under it while the books are away, unless the operator says so."""
-    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 0.2)
     budget = await BudgetBook(database, Rules(), lambda: NOW, nothing).set(
         scope="guild", scope_id=1, guild_id=1, period="day", limit_usd="5", mode="hard"
     )
@@ -570,7 +569,7 @@ async def test_a_budget_that_stops_goes_on_stopping(database, real, path: Path, 
 
 async def test_a_long_outage_stays_out_of_memory(database, real, path: Path, monkeypatch) -> None:
     """I24: three times as many calls as the queue holds: none of them waits in memory, and all are written."""
-    monkeypatch.setattr(ledger_module, "QUEUE_LIMIT", 100)
+    monkeypatch.setattr(entries, "QUEUE_LIMIT", 100)
     async with open_ledger(database, path) as ledger:
         database.gone = True
         for _ in range(6):
@@ -579,7 +578,8 @@ async def test_a_long_outage_stays_out_of_memory(database, real, path: Path, mon
             for call in calls:
                 ledger.settle(call, a_settlement())
         await kept(ledger)
-        in_memory = len(ledger._writing) + len(ledger._pending) + len(ledger._settled) + len(ledger._outage._unsure)
+        waiting = ledger._entries
+        in_memory = len(waiting.writing) + len(waiting.pending) + len(waiting.settled) + len(ledger._outage._unsure)
         assert in_memory <= 100
         assert (ledger.journalled, ledger.unrecorded, ledger.dropped) == (300, 0, 0)
         database.gone = False

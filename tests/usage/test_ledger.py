@@ -7,8 +7,7 @@ from time import perf_counter
 
 import pytest
 
-from bot.usage import ledger as ledger_module
-from bot.usage import rows
+from bot.usage import entries, rows
 from bot.usage.database import Database, open_database
 from bot.usage.errors import LedgerClosedError
 from bot.usage.ledger import Ledger
@@ -127,8 +126,8 @@ async def test_settlements_of_one_call_after_another_share_a_transaction(databas
 
 async def test_many_settlements_wait_for_no_more(database, monkeypatch: pytest.MonkeyPatch) -> None:
     """I24: under load they go in as they come, not only after the delay."""
-    monkeypatch.setattr(ledger_module, "SETTLE_DELAY_SECONDS", 3600)
-    monkeypatch.setattr(ledger_module, "SETTLE_AT_ONCE", 5)
+    monkeypatch.setattr(entries, "SETTLE_DELAY_SECONDS", 3600)
+    monkeypatch.setattr(entries, "SETTLE_AT_ONCE", 5)
     async with ledger_on(database) as ledger:
         calls = [a_call() for _ in range(5)]
         await asyncio.gather(*(ledger.admit(call) for call in calls))
@@ -148,7 +147,7 @@ async def test_a_lone_settlement_is_written_soon(database, seen_from_outside) ->
         for call in calls:
             ledger.settle(call, a_settlement())
         assert set(seen_from_outside().values()) == {"open"}
-        await asyncio.sleep(ledger_module.SETTLE_DELAY_SECONDS * 5)
+        await asyncio.sleep(entries.SETTLE_DELAY_SECONDS * 5)
         assert set(seen_from_outside().values()) == {"ok"}
         assert database.writes == before + 1
 

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.usage import ledger as ledger_module
+from bot.usage import entries
 from bot.usage import writer as writer_module
-from bot.usage.database import Database, SqliteDatabase
+from bot.usage.database import Database
 from bot.usage.errors import DatabaseUnavailableError, LedgerClosedError
 from bot.usage.ledger import Ledger
 from bot.usage.records import Kind, Status, Usage, UsageRecord
+from bot.usage.sqlite import SqliteDatabase
 from tests.usage.making import (
     NOW,
     FaultyDatabase,
@@ -280,7 +281,7 @@ async def test_the_file_is_taken_away_and_brought_back(real: SqliteDatabase, mon
 
 async def test_a_slow_database_holds_nobody_beyond_the_bound(database, monkeypatch: pytest.MonkeyPatch) -> None:
     """I23: whenever a call comes, just before or long after a slow write began, it waits no longer than the bound."""
-    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 0.2)
     waits: list[float] = []
     async with ledger_on(database) as ledger:
 
@@ -302,12 +303,12 @@ async def test_a_slow_database_holds_nobody_beyond_the_bound(database, monkeypat
 
 async def test_the_stated_bound() -> None:
     """I23: the bound that the documentation states, above the time-out of a locked file."""
-    assert ledger_module.ADMIT_PATIENCE_SECONDS == 3.0
+    assert entries.ADMIT_PATIENCE_SECONDS == 3.0
 
 
 async def test_a_full_queue_makes_callers_wait_and_drops_nothing(database, monkeypatch: pytest.MonkeyPatch) -> None:
     """I24: with a slow database the queue stays at its limit; who waits gets in when there is room."""
-    monkeypatch.setattr(ledger_module, "QUEUE_LIMIT", 10)
+    monkeypatch.setattr(entries, "QUEUE_LIMIT", 10)
     database.delay = 0.02
     async with ledger_on(database) as ledger:
         longest = 0
@@ -315,7 +316,7 @@ async def test_a_full_queue_makes_callers_wait_and_drops_nothing(database, monke
         async def watch() -> None:
             nonlocal longest
             while True:
-                longest = max(longest, len(ledger._pending))
+                longest = max(longest, len(ledger._entries.pending))
                 await asyncio.sleep(0)
 
         watching = asyncio.create_task(watch())
@@ -330,8 +331,8 @@ async def test_a_full_queue_makes_callers_wait_and_drops_nothing(database, monke
 
 async def test_a_full_queue_without_a_database_lets_calls_go_and_counts_them(database, monkeypatch, caplog) -> None:
     """I23, I24: no database and no room: the call goes ahead within the bound, counted; no half of it is booked."""
-    monkeypatch.setattr(ledger_module, "QUEUE_LIMIT", 10)
-    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(entries, "QUEUE_LIMIT", 10)
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 0.1)
     async with ledger_on(database) as ledger:
         database.gone = True
         await run_calls(ledger, 10)  # intents that are tried again and again; their settlements fill the queue
@@ -340,7 +341,7 @@ async def test_a_full_queue_without_a_database_lets_calls_go_and_counts_them(dat
         assert 0.09 < perf_counter() - began < 0.5
         assert ledger.dropped == 5
         assert all(call_id in caplog.text for call_id in lost)
-        assert len(ledger._pending) <= 30
+        assert len(ledger._entries.pending) <= 30
         database.gone = False
         await ledger.flush()
         assert not ledger._writer._unbooked
@@ -350,13 +351,13 @@ async def test_a_full_queue_without_a_database_lets_calls_go_and_counts_them(dat
 
 async def test_a_flood_told_by_hand_stays_bounded(database, monkeypatch, caplog) -> None:
     """I24: calls tracked by hand don't wait; beyond the limit, or after closing, each is counted and named."""
-    monkeypatch.setattr(ledger_module, "QUEUE_LIMIT", 10)
+    monkeypatch.setattr(entries, "QUEUE_LIMIT", 10)
     async with ledger_on(database) as ledger:
         database.gone = True
         calls = [a_call() for _ in range(100)]
         for call in calls:
             ledger.record(UsageRecord(call, a_settlement()))
-        assert len(ledger._pending) + len(ledger._settled) == 10
+        assert len(ledger._entries.pending) + len(ledger._entries.settled) == 10
         assert ledger.dropped == 95
         database.gone = False
         await ledger.flush()
@@ -370,7 +371,7 @@ async def test_a_flood_told_by_hand_stays_bounded(database, monkeypatch, caplog)
 
 async def test_closing_wakes_those_who_wait_for_room(database, monkeypatch: pytest.MonkeyPatch) -> None:
     """I23: a call that waits for room when the ledger closes is refused with words, not forgotten."""
-    monkeypatch.setattr(ledger_module, "QUEUE_LIMIT", 5)
+    monkeypatch.setattr(entries, "QUEUE_LIMIT", 5)
     async with ledger_on(database) as ledger:
         database.delay = 0.05
         callers = [asyncio.create_task(ledger.admit(a_call())) for _ in range(20)]

@@ -70,6 +70,7 @@ def test_what_people_type(typed, unit, amount):
         ("1000001", "A limit may be at most $1,000,000."),
         ("0.0000000001", "A limit in dollars may have at most nine decimals."),
         ("1.5 tokens", "Tokens come whole: give a number without a fraction."),
+        ("200.000 tokens", "Tokens come whole: give a number without a fraction."),
         ("1000001b tokens", "A limit may be at most 1,000,000,000,000,000 tokens."),
     ],
 )

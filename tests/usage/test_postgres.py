@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from time import perf_counter
 from urllib.parse import parse_qs, urlsplit
@@ -11,16 +12,25 @@ import asyncpg
 import pytest
 
 from bot.usage import postgres as postgres_module
-from bot.usage import schema
+from bot.usage import rows, schema
 from bot.usage.database import is_postgres, open_database
 from bot.usage.errors import DatabaseUnavailableError, DatabaseUrlError, SchemaTooNewError
 from bot.usage.months import make_months, make_months_ahead
-from bot.usage.postgres import PostgresDatabase
+from bot.usage.postgres import MANY_ROWS, PostgresDatabase
 from bot.usage.records import UsageRecord
 from tests.usage.making import NOW, a_call, a_settlement, ledger_on, recount, the_books
 from tests.usage.postgres_server import PostgresServer
 
 COUNT = "SELECT CAST(value AS BIGINT) FROM bot_state WHERE name = 'n' FOR UPDATE"
+
+
+def row_of(number: int) -> tuple[object, ...]:
+    """What is stored of a call as it leaves: every third one outside of servers, with metadata."""
+    outside = number % 3 == 0
+    call = a_call(
+        guild_id=0 if outside else 1, user_id=None if outside else "ann", metadata={"n": number} if outside else {}
+    )
+    return rows.open_row(replace(call, id=f"{number:032x}"), "w")
 
 
 @pytest.fixture
@@ -112,6 +122,23 @@ async def test_a_transaction_is_all_or_nothing(database: PostgresDatabase) -> No
     assert await database.fetch("SELECT id FROM claims") == []
     await database.write([(insert, [("g", 7)]), ("UPDATE claims SET claimed_at = 8", None)])
     assert await database.fetch("SELECT id, claimed_at FROM claims") == [("g", 8)]
+
+
+async def test_many_rows_are_inserted_as_one_by_one_they_are(database: PostgresDatabase) -> None:
+    """I22: by one statement and by many, with what isn't known, twice; nothing where one row is at fault."""
+    few, many = ([row_of(number) for number in range(count)] for count in (MANY_ROWS - 1, MANY_ROWS + 8))
+    await database.write([(rows.INSERT_OPEN, few)])
+    one_by_one = await database.fetch("SELECT * FROM usage_records ORDER BY id")
+    await database.execute("TRUNCATE usage_records")
+    await database.write([(rows.INSERT_OPEN, many), (rows.INSERT_OPEN, iter(many))])
+    found = await database.fetch("SELECT * FROM usage_records ORDER BY id")
+    assert found[: len(few)] == one_by_one
+    assert len(found) == len(many)
+    wrong = [row_of(number) for number in range(100, 100 + MANY_ROWS)]
+    wrong[7] = (*wrong[7][:4], "no instant", *wrong[7][5:])
+    with pytest.raises(asyncpg.DataError):
+        await database.write([(rows.INSERT_OPEN, wrong)])
+    assert await database.fetch("SELECT count(*) FROM usage_records") == [(len(many),)]
 
 
 async def test_who_reads_cannot_write(database: PostgresDatabase, postgres_url: str) -> None:
@@ -312,6 +339,12 @@ async def test_behind_a_pooler_nothing_is_prepared(postgres_url: str, pooled: bo
     for _ in range(3):
         assert await opened.execute("SELECT CAST($1 AS BIGINT)", 5) == [(5,)]
     prepared = await opened.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT CAST%'")
+    assert prepared == [(0 if pooled else 1,)]
+    many = [row_of(number) for number in range(MANY_ROWS)]
+    for _ in range(3):
+        await opened.write([(rows.INSERT_OPEN, many)])
+    assert await opened.execute("SELECT count(*) FROM usage_records") == [(MANY_ROWS,)]
+    prepared = await opened.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'INSERT%'")
     assert prepared == [(0 if pooled else 1,)]
     await opened.close()
     server.close()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from bot.usage import reports as reports_module
 from bot.usage import schema
-from bot.usage.database import SqliteDatabase
 from bot.usage.records import UsageRecord
 from bot.usage.reports import SPLITS, Days
+from bot.usage.sqlite import SqliteDatabase
 from tests.usage.making import NOW, fresh_database, recount, the_books
 from tests.usage.test_reports import add_up, book, call_at, reports_at
 
@@ -94,7 +94,7 @@ async def _assert_searches(database: SqliteDatabase) -> None:
     search = "USING PRIMARY KEY (guild_id=? AND dimension=? AND day>? AND day<?)"
     for guild_id in (None, 1):
         for days in (Days(date.min, date(2026, 3, 31)), Days(date(2026, 3, 2), date(2026, 3, 31))):
-            queries = [reports_module._rows_query(guild_id, days, by, 10, NOW.date()) for by in SPLITS]
+            queries = [reports_module._rows_query(guild_id, days, by, 10, 0, NOW.date()) for by in SPLITS]
             for sql, parameters in [*queries, reports_module._total_query(guild_id, days)]:
                 plan = " / ".join(row[3] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", *parameters))
                 assert f"SEARCH s {search}" in plan or f"SEARCH spend_daily {search}" in plan

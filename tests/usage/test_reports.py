@@ -210,6 +210,26 @@ async def test_trend_has_every_day(database) -> None:
         assert len(await reports.trend(guild_id, await reports.days(guild_id, "30d"))) == 30
 
 
+async def test_a_trend_told_apart_by_key(database) -> None:
+    """I8, I26: what some keys cost on which day, of one server or of all; days without a call are left out."""
+    await book(
+        database,
+        call_at("2026-03-01", 5, operation="chat", user_id="a"),
+        call_at("2026-03-01", 1, operation="draw", user_id="b"),
+        call_at("2026-03-03", 7, operation="chat", user_id="a"),
+        call_at("2026-03-03", 9, operation="chat", user_id="a", guild_id=2),
+    )
+    reports, days = reports_at(database), ["2026-03-01", "2026-03-02", "2026-03-03"]
+    chat = {"2026-03-01": 5, "2026-03-03": 7}
+    assert await reports.trend_by(1, days, "operation", ["chat", "none"]) == {"chat": chat, "none": {}}
+    assert await reports.trend_by(1, days[1:], "user", ["a", "b"]) == {"a": {"2026-03-03": 7}, "b": {}}
+    assert await reports.trend_by(None, days, "operation", ["chat"]) == {"chat": {"2026-03-01": 5, "2026-03-03": 16}}
+    assert await reports.trend_by(None, days, "guild", ["2"]) == {"2": {"2026-03-03": 9}}
+    assert await reports.trend_by(1, days, "day", ["2026-03-01"]) == {"2026-03-01": {}}
+    assert await reports.trend_by(1, [], "operation", ["chat"]) == {"chat": {}}
+    assert await reports.trend_by(1, days, "operation", []) == {}
+
+
 async def test_nobody_sees_another_server(database) -> None:
     """I26: a server's report holds its own calls only, split by server too; id 0 is calls outside servers."""
     await book(database, *(call_at("2026-03-31", 10**g, guild_id=g, user_id=f"u{g}") for g in (0, 1, 2)))

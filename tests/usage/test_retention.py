@@ -14,7 +14,7 @@ from bot.usage.integrity import verify
 from bot.usage.months import make_months
 from bot.usage.records import UsageRecord
 from bot.usage.reports import PERIODS, SPLITS
-from bot.usage.retention import STEP, forget_calls, give_back_space, kept_since
+from bot.usage.retention import STEP, forget_calls, give_back_space, kept
 from tests.usage.making import a_call, a_record, a_settlement
 from tests.usage.upkeep import BEGIN, END, Clock, dump, tracker_at, write_history
 
@@ -51,7 +51,7 @@ async def count(tracker: UsageTracker, where: str = "1 = 1") -> int:
 
 
 async def since(tracker: UsageTracker) -> datetime | None:
-    return await tracker.database.read(kept_since)
+    return (await tracker.database.read(kept)).everywhere
 
 
 async def test_totals_stay_when_detail_goes(tracker: UsageTracker, clock: Clock) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.usage import schema
-from bot.usage.database import SqliteDatabase
 from bot.usage.errors import DatabaseUnavailableError, SchemaTooNewError
+from bot.usage.sqlite import SqliteDatabase
 from tests.usage.making import fresh_database
 
 

