@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bot.api.access import server_for, writer
 from bot.api.keys import ApiKey
@@ -67,12 +67,15 @@ class StandingAnswer(BaseModel):
 class NewBudget(BaseModel):
     """A limit in USD or in tokens, one of them."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"guild_id": 42, "scope": "guild", "period": "month", "limit_usd": "5"}]}
+    )
     guild_id: int = Field(default=0, ge=0, le=2**63 - 1)
     scope: Scope
     scope_id: str = ""
     period: Period = Period.MONTH
     limit_usd: Decimal | None = Field(default=None, ge=0)
-    limit_tokens: int | None = Field(default=None, ge=0)
+    limit_tokens: int | None = Field(default=None, ge=0, strict=True)
     mode: Mode = Mode.HARD
     thresholds: list[int] = Field(default=[80, 90, 100], max_length=20)
     unknown: Unknown = Unknown.REFUSE

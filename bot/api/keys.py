@@ -69,6 +69,12 @@ class KeyBook:
         sql = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id"
         return bool(await self._database.execute(sql, key_id, microseconds(self._clock())))
 
+    async def find(self, key_id: str) -> ApiKey | None:
+        """The key of that id; None where there is none, and for one that is revoked."""
+        sql = f"SELECT {_COLUMNS} FROM api_keys WHERE id = $1 AND revoked_at IS NULL"
+        rows = await self._database.fetch(sql, key_id)
+        return _key(rows[0]) if rows else None
+
     async def recognise(self, text: str) -> ApiKey | None:
         """The key with that text; None for any other, and for one that is revoked."""
         sql = f"SELECT {_COLUMNS} FROM api_keys WHERE digest = $1 AND revoked_at IS NULL"

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, Query
+from pydantic import BeforeValidator, Field
 
 from bot.api.access import Service, reader, server_for, service_of
 from bot.api.keys import ApiKey
@@ -17,6 +18,22 @@ DAYS = Annotated[int, Query(ge=1, le=3_660, description="The last so many days, 
 LIMIT = Annotated[int, Query(ge=1, le=1_000, description="At most so many.")]
 Reader = Annotated[ApiKey, Depends(reader)]
 Books = Annotated[Service, Depends(service_of)]
+Snowflake = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+def _as_text(at: object) -> object:
+    if not isinstance(at, str | datetime):
+        raise ValueError("an instant is text, like 2026-11-26T12:00:00Z")  # noqa: TRY004 - which pydantic answers
+    return at
+
+
+Instant = Annotated[datetime, BeforeValidator(_as_text)]
+"""As ISO 8601. Numbers could be seconds or milliseconds, so they aren't taken."""
+WHO = (
+    "operation", "channel_id", "user_id", "session_id", "workflow_id", "execution_id", "agent_name", "role_ids",
+    "metadata",
+)  # fmt: skip
+"""Whom a call made elsewhere is for, besides its server."""
 _SNOWFLAKE = Query(ge=0, le=2**63 - 1, description="One server's id; without it the key's own, or all of them.")
 
 

@@ -10,7 +10,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from bot.usage.errors import DatabaseUnavailableError, QuotaExceededError, UsageError
+from bot.usage.errors import (
+    AlreadyBookedError,
+    DatabaseUnavailableError,
+    LedgerClosedError,
+    QuotaExceededError,
+    UsageError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +88,15 @@ def add_problem_handlers(app: FastAPI) -> None:
         return problem_response(Problem(403, kind, error.result.reason))
 
     @app.exception_handler(DatabaseUnavailableError)
-    async def books(_: Request, error: DatabaseUnavailableError) -> JSONResponse:
+    @app.exception_handler(LedgerClosedError)
+    async def books(_: Request, error: UsageError) -> JSONResponse:
         log.warning("a request can't be answered: %s", error)
         detail = "The books are out of reach just now. Try again in a minute."
         return problem_response(Problem(503, "books_out_of_reach", detail, {"Retry-After": "60"}))
+
+    @app.exception_handler(AlreadyBookedError)
+    async def booked(_: Request, error: AlreadyBookedError) -> JSONResponse:
+        return problem_response(Problem(409, "already_booked", str(error)))
 
     @app.exception_handler(UsageError)
     @app.exception_handler(ValueError)

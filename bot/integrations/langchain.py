@@ -69,7 +69,7 @@ def _spares_the_chain(method: Callable[..., None]) -> Callable[..., None]:
             method(self, *arguments, **named)
         except Exception as error:  # noqa: BLE001 - see above
             if (tracker := self.open_tracker()) is not None:
-                note_fault(tracker.ledger, error)
+                note_fault(tracker.calls.ledger, error)
 
     return spared
 

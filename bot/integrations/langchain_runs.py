@@ -126,7 +126,7 @@ class ModelRun:
             usage = replace(usage, output_tokens=max(usage.output_tokens, output))
             record = self._record(status, answer, usage, estimated=True)
         except Exception as error:  # noqa: BLE001 - a call isn't lost because it can't be counted: it shows as unpriced
-            note_fault(self.tracker.ledger, error)
+            note_fault(self.tracker.calls.ledger, error)
             flagged = replace(answer, flagged="accounting failed")
             record = self._record(status, flagged, Usage(), price=_UNKNOWN, estimated=True)
         self.tracker.book_record(record)
@@ -192,7 +192,7 @@ class ModelRun:
                 self.stop_watching()
                 self.failed(asyncio.CancelledError(), None)
             except Exception as error:  # noqa: BLE001 - nobody is there to hear of it
-                note_fault(self.tracker.ledger, error)
+                note_fault(self.tracker.calls.ledger, error)
 
     def _elapsed_ms(self) -> int:
         return round((perf_counter() - self._began) * 1000)

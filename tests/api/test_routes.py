@@ -1,11 +1,13 @@
 """What the routes answer: the guide's own addresses and keys, exact amounts, pages, problems, events told twice."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from bot.api import event_routes
 from bot.api.app import create_app
 from bot.usage import UsageTracker
 from tests.api.conftest import NOW, Clock
@@ -89,7 +91,8 @@ async def test_my_quota_has_the_guides_keys(everything: httpx.AsyncClient, track
     asked = {"user_id": "eve", "estimated_tokens": 2_501}
     assert (await everything.post("/check", json=asked)).json()["allowed"] is False
     answer = (await everything.post("/check", json={"user_id": "eve", "operation": "conversation"})).json()
-    assert answer == {"allowed": True, "reason": "", "requires_upgrade": False, "tokens_remaining": 2_500}
+    asked_for = {name: answer[name] for name in ("allowed", "reason", "requires_upgrade", "tokens_remaining")}
+    assert asked_for == {"allowed": True, "reason": "", "requires_upgrade": False, "tokens_remaining": 2_500}
 
 
 async def test_an_estimate(everything: httpx.AsyncClient, tracker: UsageTracker) -> None:
@@ -146,6 +149,20 @@ async def test_events_are_booked_once_however_often_they_are_told(
     assert after.total.calls == before.total.calls + 1
     assert after.total.cost_nano_usd == before.total.cost_nano_usd + 500_000_000
     assert before.total.cost_nano_usd == 5_000_000 + 3_500_000 + 20_000 + 40_000_000
+
+
+async def test_events_that_are_not_durable_in_time_are_told_again(
+    everything: httpx.AsyncClient, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I23: nobody waits for ever for a database that is away, and what was told is lost by no haste."""
+    told = {"events": [{"at": "2026-03-15T11:00:00Z", **EVENTS[0]}]}
+    with monkeypatch.context() as away:
+        away.setattr(event_routes, "DURABLE_SECONDS", 0.01)
+        away.setattr(tracker, "force_flush", asyncio.Event().wait)
+        answer = await everything.post("/events", json=told)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert (await everything.post("/events", json=told)).json() == {"accepted": 1, "rejected": []}
+    assert (await everything.get("/summary?user_id=zoe")).json()["total_calls"] == 1
 
 
 @pytest.mark.parametrize(

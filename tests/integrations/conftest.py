@@ -9,6 +9,7 @@ from langchain_openai import ChatOpenAI
 
 from bot.sandbox.stand_in_model import StandInModel
 from bot.usage import PriceList, UsageTracker, open_tracker
+from tests.integrations.receiver import Receiver, running_receiver
 from tests.usage import shapes
 from tests.usage.stub import Stub, answer
 
@@ -71,3 +72,10 @@ def through_the_door(tracker: UsageTracker, stub: Stub) -> ChatOpenAI:
         async_client=client.chat.completions,
         root_async_client=client,
     )
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """Whoever is told of booked calls, on loopback."""
+    async with running_receiver() as running:
+        yield running

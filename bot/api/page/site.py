@@ -1,0 +1,93 @@
+"""The page's addresses: the screen, an export, signing in and out, and words for what isn't there.
+
+Whoever has a link or a key of one server sees that server alone (I26); who may see all servers can choose one.
+"""
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from bot.api.access import Service
+from bot.api.export_routes import export_answer
+from bot.api.page.look import Choice, Names, read_look
+from bot.api.page.screens import Screens, kept_private, style
+from bot.api.page.visits import Viewer, Visits
+from bot.api.page.words import OF_ALL_SERVERS, SPLITS
+from bot.api.problems import Problem
+from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.export import FORMATS
+from bot.usage.reports import PERIODS, PeriodName, Split
+
+
+def page_site(service: Service, names: Names, *, is_https: bool) -> ASGIApp:
+    """The page over open books, to be mounted. `is_https`: its cookies are for encrypted connections alone."""
+    screens = Screens()
+    visits = Visits(service, screens, is_https=is_https)
+
+    async def show(request: Request) -> Response:
+        viewer = await visits.viewer(request)
+        if viewer is None:
+            return await visits.ask(request)
+        guild_id = _server(request, viewer)
+        look = await read_look(service.tracker, guild_id, _choice(request, guild_id), names)
+        return await screens.spend(look, may_see_all=viewer.guild_id is None)
+
+    async def export(request: Request) -> Response:
+        viewer = await visits.viewer(request)
+        if viewer is None:
+            return await visits.ask(request, status=403)
+        form = next((form for form in FORMATS if form == request.path_params["form"]), None)
+        if form is None:
+            raise HTTPException(404)
+        guild_id = _server(request, viewer)
+        days = await service.tracker.reports.days(guild_id, _choice(request, guild_id).period)
+        return await export_answer(service, guild_id, days, form)
+
+    async def look_of_it(_: Request) -> Response:
+        return await style()
+
+    async def problem(_: Request, error: Problem) -> Response:
+        return await screens.words(error.detail, error.status, error.headers)
+
+    async def missing(_: Request, error: HTTPException) -> Response:
+        return await screens.words("There is nothing here.", error.status_code, error.headers)
+
+    async def out_of_reach(_: Request, _error: DatabaseUnavailableError) -> Response:
+        told = "The books are out of reach just now. Try again in a minute."
+        return await screens.words(told, 503, {"Retry-After": "60"})
+
+    routes = [
+        Route("/", show),
+        Route("/export.{form}", export),
+        Route("/open", visits.open),
+        Route("/sign-in", visits.sign_in, methods=["POST"]),
+        Route("/sign-out", visits.sign_out, methods=["POST"]),
+        Route("/style.css", look_of_it),
+    ]
+    told: dict[Any, Any] = {Problem: problem, HTTPException: missing, DatabaseUnavailableError: out_of_reach}
+    return kept_private(Starlette(routes=routes, exception_handlers=told))
+
+
+def _server(request: Request, viewer: Viewer) -> int | None:
+    """The server that is asked for. Raises `Problem` 403 for another one than one's own (I26), 404 for none."""
+    asked = request.query_params.get("guild", "")
+    if not asked:
+        return viewer.guild_id
+    if not (asked.isascii() and asked.isdecimal() and len(asked) < 20 and int(asked) < 2**63):
+        raise Problem(404, "no_such_server", "There is no server of that id.")
+    if viewer.guild_id not in (None, int(asked)):
+        raise Problem(403, "other_server", "That is another server than the one you may see.")
+    return int(asked)
+
+
+def _choice(request: Request, guild_id: int | None) -> Choice:
+    """As the address has it; what is no choice there is the usual one."""
+    asked, splits = request.query_params, SPLITS if guild_id is not None else OF_ALL_SERVERS
+    usual: Split = "operation" if guild_id is not None else "guild"
+    period: PeriodName = next((name for name in PERIODS if name == asked.get("period")), "month")
+    return Choice(period, next((name for name in splits if name == asked.get("by")), usual), "advise" in asked)
