@@ -1,0 +1,1 @@
+"""The library in use, each example in one file that runs."""
