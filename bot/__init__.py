@@ -9,7 +9,8 @@ The rooms, in reading order:
     assistant/    what we ask the model, and how a question is answered from our own guide
     alerts/       why an alert fired, and e-mail and webhooks
     api/          the books over HTTP
-    integrations/ LangChain and LangGraph: hangs on the books alone, nobody imports it
+    integrations/ LangChain and LangGraph; PostHog, OpenTelemetry, Prometheus, a webhook: hangs on the books alone
+    outlets       opens those of them that are told of booked calls
     commands/     the command line's commands, one module each
     words         errors as words for people        errors        the exception tree, drawn
     sandbox/      the bot inside a made-up Discord, with an offline stand-in for the model

@@ -1,6 +1,7 @@
 """The composition root: opens the books, the model client and the bot, and closes them in the right order.
 
-Closing: the bot first (answers being written may finish), then calls in flight, then the ledger.
+Closing: the API, the bot (answers being written may finish), then calls in flight, then the ledger, then whoever is
+told of booked calls.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +28,7 @@ from bot.assistant.setup_help import SetupHelp
 from bot.client import Services, Trilo
 from bot.errors import SettingsError, TriloError
 from bot.league.league_book import LeagueBook
+from bot.outlets import Outlet, counted, listen, open_outlets
 from bot.settings import Settings, ephemeral_host
 from bot.usage import open_tracker
 from bot.usage.database import is_postgres, sqlite_path
@@ -72,16 +74,18 @@ async def run_bot(settings: Settings) -> None:
     assert settings.discord_token is not None  # noqa: S101 - the command line sends token-less runs elsewhere
     check_disk(settings)
     async with (
+        open_outlets(settings) as outlets,
         open_services(
             settings,
             database_url=settings.database_url,
             base_url=settings.openai_base_url,
             api_key=model_key(settings),
         ) as services,
-        _serving_api(services),
         Trilo(services) as bot,
+        serving_api(services, outlets, bot),
     ):
         try:
+            await listen(outlets, services.tracker)
             await bot.start(settings.discord_token.get_secret_value())
         except discord.LoginFailure:
             raise SettingsError("DISCORD_TOKEN", "Discord refused it; copy the bot's token anew") from None
@@ -100,18 +104,21 @@ async def run_bot(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _serving_api(services: Services) -> AsyncIterator[None]:
-    """The REST API in this process, where API_PORT (or a host's PORT) asks for it. Raises `ServingError`."""
+async def serving_api(services: Services, outlets: Sequence[Outlet], bot: Trilo) -> AsyncIterator[None]:
+    """The REST API and the page in this process, where API_PORT (or a host's PORT) says so. Raises `ServingError`."""
     settings = services.settings
     if settings.api_port is None:
         yield
         return
     from bot.api.app import create_app
     from bot.api.server import serving
+    from cogs._page_names import page_names
 
-    app = create_app(services.tracker, open_on_loopback=settings.app_env == "development")
-    async with serving(app, settings.api_host, settings.api_port):
-        yield
+    is_open, url, names = settings.app_env == "development", settings.public_url, page_names(bot)
+    async with counted(outlets, services.tracker) as metrics:
+        app = create_app(services.tracker, open_on_loopback=is_open, metrics=metrics, public_url=url, names=names)
+        async with serving(app, settings.api_host, settings.api_port):
+            yield
 
 
 _AUTHENTICATION_FAILED = 4004

@@ -16,14 +16,17 @@ from discord import app_commands
 from discord.ext import commands, tasks
 
 from bot.alerts.outside import Outside
+from bot.api.page.passes import Passes, page_link
 from bot.assistant.conversation import Conversation
 from bot.assistant.league_commands import LeagueCommands
 from bot.assistant.setup_help import SetupHelp
+from bot.command_words import CommandWords
 from bot.league.league_book import LeagueBook
 from bot.settings import Settings
+from bot.translation import _, catalogs_digest, mark, speak_to, speaking
 from bot.usage.budgets import Budget, Mode, Owner, Scope
 from bot.usage.errors import CallRefusedError, UsageError
-from bot.usage.retention import forget_calls
+from bot.usage.retention import forget_by_servers, forget_calls
 from bot.usage.tracker import UsageTracker
 from bot.words import refusal_words, where, words_for
 
@@ -35,13 +38,16 @@ EXTENSIONS = (
     "cogs.owner",
     "cogs.help",
     "cogs.my_usage",
+    "cogs.receipts",
     "cogs.subscriptions",
     "cogs.budgets",
     "cogs.ai",
     "cogs.settings",
+    "cogs.privacy",
     "cogs.alerts",
     "cogs.reports",
     "cogs.league",
+    "cogs.first_contact",
 )
 INVITE_PERMISSIONS = 274_878_024_784
 """What the invite link asks for: view channels, send messages (also in threads), embed links, attach files, read
@@ -52,7 +58,7 @@ FINISH_PATIENCE_SECONDS = 3.5
 """How long shutting down waits for answers that are being written."""
 LAST_WORDS_SECONDS = 1.0
 """How long answers that didn't finish have to say so."""
-_GOODBYE = "Thanks for the invitation, but I only work on servers my operator has chosen. Goodbye!"
+_GOODBYE = mark("Thanks for the invitation, but I only work on servers my operator has chosen. Goodbye!")
 _SYNCED = "synced commands"
 _OWNER_GUILD = "owner guild"
 
@@ -67,6 +73,14 @@ class Services:
     league_book: LeagueBook
     league_commands: LeagueCommands
     setup_help: SetupHelp
+
+    async def page_link(self, guild_id: int) -> str | None:
+        """The address of a server's page for whoever may see its figures, good for a while; None without PUBLIC_URL.
+
+        Raises `DatabaseUnavailableError`.
+        """
+        url = self.settings.public_url
+        return None if url is None else await page_link(Passes(self.tracker.claims, self.tracker.clock), url, guild_id)
 
 
 class Trilo(commands.AutoShardedBot):
@@ -95,6 +109,7 @@ class Trilo(commands.AutoShardedBot):
 
     async def setup_hook(self) -> None:
         """Load the cogs; tell Discord of the commands where they have changed since the last start."""
+        await self.tree.set_translator(CommandWords())
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self._sync_commands()
@@ -124,6 +139,8 @@ class Trilo(commands.AutoShardedBot):
             await self.give_cap(guild.id)
         except UsageError as error:
             log.error("server %d has no cap until the next start: %s", guild.id, where(error))  # noqa: TRY400 - I33
+        else:
+            self.dispatch("trilo_entered", guild)
 
     async def give_cap(self, guild_id: int) -> None:
         """Write DEFAULT_SERVER_LIMIT_USD down as the server's budget, unless the operator has given it one already.
@@ -144,8 +161,8 @@ class Trilo(commands.AutoShardedBot):
         log.info("leaving server %d: not among ALLOWED_GUILDS", guild.id)
         channel = guild.system_channel
         if channel is not None and channel.permissions_for(guild.me).send_messages:
-            with suppress(discord.HTTPException):
-                await channel.send(_GOODBYE)
+            with suppress(discord.HTTPException), speaking(guild.preferred_locale.value):
+                await channel.send(_(_GOODBYE))
         await guild.leave()
 
     def is_allowed(self, guild_id: int) -> bool:
@@ -158,6 +175,7 @@ class Trilo(commands.AutoShardedBot):
         try:
             await self.services.tracker.claims.forget_old()
             await self.services.tracker.alerts.forget_old()
+            await self.services.tracker.shown_answers.forget_old()
             await self.services.tracker.quotas.grants.expire_servers()
             await self.services.league_book.forget_old()
             await self._forget_calls()
@@ -165,10 +183,11 @@ class Trilo(commands.AutoShardedBot):
             log.warning("what is out of date stays for now: %s", error)
 
     async def _forget_calls(self) -> None:
-        """Single calls beyond RETENTION_DAYS; the sums stay (I25)."""
+        """Single calls beyond RETENTION_DAYS, or what their server has chosen; the sums stay (I25)."""
         days, tracker = self.services.settings.retention_days, self.services.tracker
         if days is not None:
             await forget_calls(tracker.database, tracker.clock() - timedelta(days=days))
+        await forget_by_servers(tracker.database, tracker.clock(), days)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -209,7 +228,8 @@ class Trilo(commands.AutoShardedBot):
         scopes = [None, *(discord.Object(int(guild)) for guild in {owner_guild, before} if guild)]
         for scope in scopes:
             payload = [command.to_dict(self.tree) for command in self.tree.get_commands(guild=scope)]
-            digest = hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
+            told = json.dumps([payload, catalogs_digest()], sort_keys=True, default=str)
+            digest = hashlib.sha256(told.encode()).hexdigest()
             name = f"{_SYNCED} {self.application_id} {scope.id if scope else 'global'}"
             if not self._always_sync and await claims.recall(name) == digest:
                 continue
@@ -229,10 +249,11 @@ class Tree(app_commands.CommandTree[Trilo]):
     """The command tree: keeps strangers out, and gives every failed command words."""
 
     async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:
-        """Only servers that may use the operator's key (ALLOWED_GUILDS)."""
+        """Only servers that may use the operator's key (ALLOWED_GUILDS). Speaks the person's language from here on."""
+        speak_to(interaction.locale.value)
         if interaction.guild_id is None or interaction.client.is_allowed(interaction.guild_id):
             return True
-        await answer_privately(interaction, "I only work on servers my operator has chosen.")
+        await answer_privately(interaction, _("I only work on servers my operator has chosen."))
         return False
 
     async def on_error(self, interaction: discord.Interaction[Trilo], error: app_commands.AppCommandError, /) -> None:

@@ -9,6 +9,7 @@ import openai
 from bot.application import check_disk, model_key
 from bot.client import INVITE_PERMISSIONS
 from bot.errors import SettingsError, TriloError
+from bot.outlets import configured
 from bot.settings import ENV_FILE, Settings
 from bot.usage import DatabaseBusyError, open_tracker
 from bot.usage.database import is_postgres, sqlite_path
@@ -33,6 +34,8 @@ async def examine(settings: Settings, *, online: bool = True) -> list[Finding]:
         _disk(settings),
         _prices(settings),
     ]
+    findings += _events_out(settings)
+    findings += _page(settings)
     findings += await _discord(settings, online)
     findings.append(await _model(settings, online))
     return findings
@@ -87,6 +90,27 @@ def _prices(settings: Settings) -> Finding:
     if unknown:
         return Finding("prices", False, f"none is known for {', '.join(unknown)}: add it to data/prices.toml")
     return Finding("prices", True, prices.described())
+
+
+def _events_out(settings: Settings) -> list[Finding]:
+    """Nothing is said where nobody is told."""
+    try:
+        told = ", ".join(outlet.name for outlet in configured(settings))
+    except SettingsError as error:
+        return [Finding(error.variable, False, error.problem)]
+    return [Finding("events out", True, f"booked calls are told to {told}")] if told else []
+
+
+def _page(settings: Settings) -> list[Finding]:
+    """Nothing is said where people aren't led to it."""
+    if settings.public_url is None:
+        return []
+    if settings.api_port is None and not is_postgres(settings.database_url):
+        problem = "set, but nothing is served there: set API_PORT too, so that the bot serves its page (docs/page.md)"
+        return [Finding("PUBLIC_URL", False, problem)]
+    if not settings.public_url.startswith("https://"):
+        return [Finding("PUBLIC_URL", True, "without https, whoever is between can read the page and its links")]
+    return [Finding("PUBLIC_URL", True, f"the page is at {settings.public_url}/page/")]
 
 
 async def _discord(settings: Settings, online: bool) -> list[Finding]:

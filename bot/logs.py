@@ -10,8 +10,11 @@ _TALKATIVE = {
     "httpx2": logging.WARNING,
     "httpcore2": logging.WARNING,
     "aiosqlite": logging.WARNING,
+    "posthog": logging.ERROR,
+    "urllib3": logging.INFO,
 }
-"""Libraries that at lower levels log whole requests or every statement, prompts and tokens included."""
+"""Libraries that at lower levels log whole requests or every statement, prompts and tokens included, or each event that
+they drop."""
 _BESIDE_THE_POINT = ("voice will NOT be supported", "This may cause state related issues.")
 """Ends of warnings that don't concern Trilo: it doesn't speak, and has the intent that simcord's own probe lacks."""
 

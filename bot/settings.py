@@ -28,6 +28,7 @@ from bot.usage.retention import KEPT_DAYS, SHORTEST_DAYS
 ENV_FILE = Path(".env")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ADDRESS_GAP = re.compile(rf"[\s,]+(?={_ADDRESS.pattern})", re.IGNORECASE)
+_LOOPBACK = {("http", "localhost"), ("http", "127.0.0.1"), ("http", "::1")}
 
 
 class Settings(BaseSettings):
@@ -49,6 +50,14 @@ class Settings(BaseSettings):
     alert_urls: SecretStr | None = None
     api_host: str = "127.0.0.1"
     api_port: int | None = Field(default=None, ge=0, le=65_535, validation_alias=AliasChoices("api_port", "port"))
+    public_url: str | None = None
+    posthog_api_key: SecretStr | None = None
+    posthog_host: str = "https://us.i.posthog.com"
+    otel_exporter_otlp_endpoint: str | None = Field(default=None, repr=False)
+    otel_exporter_otlp_headers: SecretStr | None = None
+    otel_service_name: str = "trilo"
+    webhook_url: str | None = Field(default=None, repr=False)
+    webhook_secret: SecretStr | None = None
     fast_model: str = "gpt-4o-mini"
     smart_model: str = "gpt-4o"
     allowed_guilds: Annotated[frozenset[PositiveInt], NoDecode] = frozenset()
@@ -136,11 +145,28 @@ class Settings(BaseSettings):
             raise ValueError("must be addresses such as mailto://… or discord://…, separated by commas")
         return value
 
-    @field_validator("openai_base_url", "premium_url")
+    @field_validator("public_url")
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value is not None else None
+
+    @field_validator("openai_base_url", "premium_url", "public_url", "posthog_host", "otel_exporter_otlp_endpoint")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
+        return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_safe_address(cls, value: str | None) -> str | None:
+        """What is sent there tells of people: never in the clear, but on this machine."""
+        try:
+            parts = urlsplit(value or "https://none")
+        except ValueError:
+            parts = urlsplit("")
+        if not parts.hostname or (parts.scheme != "https" and (parts.scheme, parts.hostname) not in _LOOPBACK):
+            raise ValueError("must start with https://, or with http:// and be on this machine")
         return value
 
 

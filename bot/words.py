@@ -1,4 +1,7 @@
-"""Errors as words for people: what happened, in plain language, and what to do. The only place that does this."""
+"""Errors as words for people: what happened, in plain language, and what to do. The only place that does this.
+
+In the language of whom we speak to: what stands in the tables here is marked, and translated where it is told.
+"""
 
 import asyncio
 import json
@@ -10,6 +13,7 @@ import openai
 from discord import app_commands
 
 from bot.errors import AnswerRefusedError, ModelAnswerError, PictureNotReadError, TakenBackError
+from bot.translation import _, mark
 from bot.usage.errors import (
     AiPausedError,
     BudgetExceededError,
@@ -17,13 +21,15 @@ from bot.usage.errors import (
     CallRefusedError,
     DatabaseUnavailableError,
     LedgerClosedError,
+    OptedOutError,
     QuotaExceededError,
     QuotaResult,
     Why,
 )
 
-RESTARTING = "I'm restarting. Please ask again in a minute."
-FALLBACK = "Something went wrong on my side. It has been logged; please try again in a moment."
+RESTARTING = mark("I'm restarting. Please ask again in a minute.")
+OPTED_OUT = mark("You've opted out of AI, so I leave your messages alone. `/privacy` turns it on again.")
+FALLBACK = mark("Something went wrong on my side. It has been logged; please try again in a moment.")
 
 
 def words_for(error: BaseException) -> str:
@@ -36,7 +42,7 @@ def words_for(error: BaseException) -> str:
         return _taken_back_words(error)
     if isinstance(error, discord.HTTPException):
         return _discord_words(error)
-    return next((words for kind, words in _BY_ERROR if isinstance(error, kind)), FALLBACK)
+    return _(next((words for kind, words in _BY_ERROR if isinstance(error, kind)), FALLBACK))
 
 
 def where(error: BaseException) -> str:
@@ -61,121 +67,139 @@ def refusal_words(error: app_commands.AppCommandError) -> str | None:
     """Words for a command that was rightly refused; None where it failed."""
     if isinstance(error, app_commands.MissingPermissions):
         names = ", ".join(
-            name.replace("_", " ").replace("guild", "server").title() for name in error.missing_permissions
+            _(name.replace("_", " ").replace("guild", "server").title()) for name in error.missing_permissions
         )
-        return f"You need the {names} permission for that."
+        return _("You need the {names} permission for that.", names=names)
     if isinstance(error, app_commands.NoPrivateMessage):
-        return "That works on a server only."
+        return _("That works on a server only.")
     if isinstance(error, app_commands.CommandOnCooldown):
-        return f"You're asking faster than I may answer. Try again in {max(1, math.ceil(error.retry_after))} s."
+        seconds = max(1, math.ceil(error.retry_after))
+        return _("You're asking faster than I may answer. Try again in {seconds} s.", seconds=seconds)
     if isinstance(error, app_commands.CheckFailure):
-        return str(error) or "You can't use that here."
+        return str(error) or _("You can't use that here.")
     return None
 
 
 def _refused_call_words(error: CallRefusedError) -> str:
     """Why a question wasn't put to the model, and when it can be: for anybody to read, so without amounts of money."""
     if isinstance(error, BudgetExceededError) and error.is_too_large:
-        return "What is left of the AI budget here can't cover that. Please ask for something shorter."
+        return _("What is left of the AI budget here can't cover that. Please ask for something shorter.")
     if isinstance(error, BudgetExceededError):
-        return _used_up_words(error.budget) if error.why is Why.USED_UP else _BY_REASON[error.why]
+        return _used_up_words(error.budget) if error.why is Why.USED_UP else _(_BY_REASON[error.why])
     if isinstance(error, QuotaExceededError):
         return _quota_words(error.result)
+    if isinstance(error, OptedOutError):
+        return _(OPTED_OUT)
     if isinstance(error, AiPausedError) and error.until is not None:
-        return f"The AI is paused here. It is back {discord.utils.format_dt(error.until, 'R')}."
+        return _("The AI is paused here. It is back {back}.", back=discord.utils.format_dt(error.until, "R"))
     if isinstance(error, AiPausedError):
-        return "The AI is paused here until somebody who manages this server resumes it."
-    return FALLBACK
+        return _("The AI is paused here until somebody who manages this server resumes it.")
+    return _(FALLBACK)
 
 
 def _taken_back_words(error: TakenBackError) -> str:
-    done = "I took back what I had done, so that nothing has changed."
+    done = _("I took back what I had done, so that nothing has changed.")
     if error.left:
-        done = f"I took back what I had done, but for {', '.join(error.left)}. Please see to that by hand."
+        left = ", ".join(error.left)
+        done = _("I took back what I had done, but for {left}. Please see to that by hand.", left=left)
     return f"{words_for(error.cause)} {done} {error.lost}".rstrip()
 
 
 def _discord_words(error: discord.HTTPException) -> str:
     if error.code in _BY_DISCORD_CODE:
-        return _BY_DISCORD_CODE[error.code]
+        return _(_BY_DISCORD_CODE[error.code])
     if isinstance(error, discord.Forbidden):
-        return "Discord doesn't let me do that here. A server admin can check my permissions in this channel."
+        return _("Discord doesn't let me do that here. A server admin can check my permissions in this channel.")
     if isinstance(error, discord.DiscordServerError):
-        return "Discord has trouble of its own right now. Please try again in a minute."
+        return _("Discord has trouble of its own right now. Please try again in a minute.")
     if error.status == _TOO_MANY:
-        return "Discord says that was too much at once. Please try again in a few minutes."
-    return FALLBACK
+        return _("Discord says that was too much at once. Please try again in a few minutes.")
+    return _(FALLBACK)
 
 
 def _used_up_words(budget: BudgetFigures) -> str:
-    whose = _WHOSE.get(budget.scope, "The AI budget for this")
-    raiser = "Whoever runs this bot" if budget.owner == "operator" else "Somebody who manages this server"
+    whose = _(_WHOSE.get(budget.scope, _SOME_BUDGET))
+    is_operators = budget.owner == "operator"
+    raiser = _(_OPERATOR if is_operators else _MANAGER)
     if budget.limit == 0:
-        return f"{whose} allows no questions. {raiser} can change that."
+        return _("{whose} allows no questions. {raiser} can change that.", whose=whose, raiser=raiser)
     if budget.ends_at is None:
-        return f"{whose} is used up, for good. {raiser} can raise it."
-    back = discord.utils.format_dt(budget.ends_at, "R")
-    return f"{whose} for {_RUNNING[budget.period]} is used up. It is back {back}."
+        return _("{whose} is used up, for good. {raiser} can raise it.", whose=whose, raiser=raiser)
+    return _(_USED_UP[budget.period], whose=whose, back=discord.utils.format_dt(budget.ends_at, "R"))
 
 
 def _quota_words(result: QuotaResult) -> str:
     if result.premium_required:
-        return "That is for premium members."
+        return _("That is for premium members.")
     if result.is_busy:
-        return _BY_REASON[Why.BUSY]
-    back = f" They are back {discord.utils.format_dt(result.resets_at, 'R')}." if result.resets_at else ""
-    return f"You have used up your AI tokens for this month.{back}"
+        return _(_BY_REASON[Why.BUSY])
+    used_up = _("You have used up your AI tokens for this month.")
+    if result.resets_at is None:
+        return used_up
+    back = _("They are back {back}.", back=discord.utils.format_dt(result.resets_at, "R"))
+    return f"{used_up} {back}"
 
 
 def _provider_words(error: openai.OpenAIError) -> str:
     code = getattr(error, "code", None)
     if code in _BY_CODE:
-        return _BY_CODE[code]
+        return _(_BY_CODE[code])
     if isinstance(error, openai.APIStatusError) and error.status_code == _PAYLOAD_TOO_LARGE:
-        return _TOO_LONG
-    return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _NONSENSE)
+        return _(_TOO_LONG)
+    return _(next((words for kind, words in _BY_KIND if isinstance(error, kind)), _NONSENSE))
 
 
 _WHOSE = {
-    "bot": "My AI budget",
-    "guild": "This server's AI budget",
-    "channel": "This channel's AI budget",
-    "user": "Your own AI budget",
-    "each_user": "Your own AI budget",
-    "each_in_role": "Your own AI budget",
-    "role": "The AI budget that your role shares",
-    "operation": "The AI budget for this kind of question",
-    "direct_messages": "My AI budget for direct messages",
+    "bot": mark("My AI budget"),
+    "guild": mark("This server's AI budget"),
+    "channel": mark("This channel's AI budget"),
+    "user": mark("Your own AI budget"),
+    "each_user": mark("Your own AI budget"),
+    "each_in_role": mark("Your own AI budget"),
+    "role": mark("The AI budget that your role shares"),
+    "operation": mark("The AI budget for this kind of question"),
+    "direct_messages": mark("My AI budget for direct messages"),
 }
-_RUNNING = {"day": "today", "week": "this week", "month": "this month"}
+_SOME_BUDGET = mark("The AI budget for this")
+_OPERATOR = mark("Whoever runs this bot")
+_MANAGER = mark("Somebody who manages this server")
+_USED_UP = {
+    "day": mark("{whose} for today is used up. It is back {back}."),
+    "week": mark("{whose} for this week is used up. It is back {back}."),
+    "month": mark("{whose} for this month is used up. It is back {back}."),
+}
 _BY_REASON = {
-    Why.BUSY: "I'm busy with other questions just now. Please try again in a moment.",
-    Why.UNKNOWN_COST: (
+    Why.BUSY: mark("I'm busy with other questions just now. Please try again in a moment."),
+    Why.UNKNOWN_COST: mark(
         "I can't tell beforehand what that would cost, and the budget here doesn't allow such questions. "
         "Please put it differently, without pictures or files."
     ),
-    Why.OUT_OF_REACH: (
+    Why.OUT_OF_REACH: mark(
         "My books are out of reach just now, and without them I may not spend anything. Please try again in a minute."
     ),
 }
 _TOO_MANY = 429
 _BY_DISCORD_CODE = {
     # https://docs.discord.com/developers/topics/opcodes-and-status-codes#json
-    10003: "That channel isn't there any more.",
-    30013: "This server has as many channels as Discord allows: 500. Delete old weeks first: `/league delete`.",
-    50035: "Discord didn't accept that: a name, a number of channels or a text is beyond its limits.",
-    50074: "Discord keeps that channel: a community server needs it.",
+    10003: mark("That channel isn't there any more."),
+    30013: mark("This server has as many channels as Discord allows: 500. Delete old weeks first: `/league delete`."),
+    50035: mark("Discord didn't accept that: a name, a number of channels or a text is beyond its limits."),
+    50074: mark("Discord keeps that channel: a community server needs it."),
 }
-_TOO_LONG = "That was too long for the model. Please shorten it, or start a new thread."
-_REFUSED = "The AI provider refused that request under its rules. Please put it differently."
+_TOO_LONG = mark("That was too long for the model. Please shorten it, or start a new thread.")
+_REFUSED = mark("The AI provider refused that request under its rules. Please put it differently.")
 _PAYLOAD_TOO_LARGE = 413
-_KEY = "The AI provider refused my key. The bot's operator has to check OPENAI_API_KEY."
-_MODEL = "The AI model I'm set to use isn't available. The bot's operator has to check FAST_MODEL and SMART_MODEL."
-_BUSY = "The AI provider is busy right now. Please try again in a minute."
-_TROUBLE = "The AI provider has trouble of its own right now. Please try again in a minute."
-_NONSENSE = "The AI provider's answer made no sense. Please try again."
+_KEY = mark("The AI provider refused my key. The bot's operator has to check OPENAI_API_KEY.")
+_MODEL = mark(
+    "The AI model I'm set to use isn't available. The bot's operator has to check FAST_MODEL and SMART_MODEL."
+)
+_BUSY = mark("The AI provider is busy right now. Please try again in a minute.")
+_TROUBLE = mark("The AI provider has trouble of its own right now. Please try again in a minute.")
+_NONSENSE = mark("The AI provider's answer made no sense. Please try again.")
 _BY_CODE = {
-    "insufficient_quota": "The AI account is out of credit. The bot's operator has to top it up before I can answer.",
+    "insufficient_quota": mark(
+        "The AI account is out of credit. The bot's operator has to top it up before I can answer."
+    ),
     "context_length_exceeded": _TOO_LONG,
     "content_policy_violation": _REFUSED,
     "content_filter": _REFUSED,
@@ -186,28 +210,31 @@ _BY_CODE = {
 _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
     (
         AnswerRefusedError,
-        "The AI model refused to read that. Please put it differently, or fill in the command yourself.",
+        mark("The AI model refused to read that. Please put it differently, or fill in the command yourself."),
     ),
-    (ModelAnswerError, "I couldn't make sense of that. Please put it differently, or fill in the command yourself."),
+    (
+        ModelAnswerError,
+        mark("I couldn't make sense of that. Please put it differently, or fill in the command yourself."),
+    ),
     (
         PictureNotReadError,
-        "The AI budget here is nearly used up, so I don't read pictures. Please type the games instead.",
+        mark("The AI budget here is nearly used up, so I don't read pictures. Please type the games instead."),
     ),
     (json.JSONDecodeError, _NONSENSE),  # what the SDK raises at a garbled piece of a stream
     (LedgerClosedError, RESTARTING),
     (
         DatabaseUnavailableError,
-        "My database is out of reach just now, so I can't look that up. Please try again in a minute.",
+        mark("My database is out of reach just now, so I can't look that up. Please try again in a minute."),
     ),
-    (asyncio.TimeoutError, "That took too long, so I stopped. Please try again."),
+    (asyncio.TimeoutError, mark("That took too long, so I stopped. Please try again.")),
 )
 _BY_KIND: tuple[tuple[type[openai.OpenAIError], str], ...] = (
     (openai.RateLimitError, _BUSY),
     (openai.AuthenticationError, _KEY),
     (openai.PermissionDeniedError, _KEY),
     (openai.NotFoundError, _MODEL),
-    (openai.APITimeoutError, "The AI provider took too long to answer. Please try again."),
-    (openai.APIConnectionError, "I can't reach the AI provider right now. Please try again in a minute."),
+    (openai.APITimeoutError, mark("The AI provider took too long to answer. Please try again.")),
+    (openai.APIConnectionError, mark("I can't reach the AI provider right now. Please try again in a minute.")),
     (openai.InternalServerError, _TROUBLE),
-    (openai.APIStatusError, "The AI provider didn't accept that request. Please put it differently."),
+    (openai.APIStatusError, mark("The AI provider didn't accept that request. Please put it differently.")),
 )

@@ -1,20 +1,39 @@
 """Who may see what: our own checks, asked at every command and again at every press (I26)."""
 
+import asyncio
+from contextlib import suppress
+from enum import Enum, auto
+
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.translation import _, mark
+from bot.usage.errors import UsageError
 
-NOT_FOR_YOU = (
+LOOK_SECONDS = 1.0
+"""How long `rights` asks Discord and the books what somebody may do."""
+
+NOT_FOR_YOU = mark(
     "Only people with the Manage Server permission, or a role this server has named for it, can see what this server's "
     "AI costs."
 )
-NOT_A_MANAGER = "Only people with the Manage Server permission can do that."
-NOT_A_COMMISSIONER = (
+NOT_A_MANAGER = mark("Only people with the Manage Server permission can do that.")
+NOT_A_COMMISSIONER = mark(
     "Only people with the Manage Channels permission, or the commissioner role this server has chosen in `/settings`, "
     "can do that."
 )
-NOT_A_CHANNEL_MANAGER = "Only people with the Manage Channels permission can do that."
-NOT_THE_OWNER = "Only the people who run this bot can use that."
+NOT_A_CHANNEL_MANAGER = mark("Only people with the Manage Channels permission can do that.")
+NOT_THE_OWNER = mark("Only the people who run this bot can use that.")
+
+
+class May(Enum):
+    """What somebody may do on a server: one name for each of the checks below."""
+
+    MANAGE = auto()
+    SEE_USAGE = auto()
+    RUN_LEAGUE = auto()
+    MANAGE_CHANNELS = auto()
+    RUN_BOT = auto()
 
 
 async def may_manage(interaction: discord.Interaction[Trilo]) -> bool:
@@ -37,7 +56,7 @@ async def managed_server(interaction: discord.Interaction[Trilo]) -> discord.Gui
     """
     await interaction.response.defer(ephemeral=True, thinking=True)
     if interaction.guild is None or not await may_manage(interaction):
-        await answer_privately(interaction, NOT_A_MANAGER)
+        await answer_privately(interaction, _(NOT_A_MANAGER))
         return None
     return interaction.guild
 
@@ -92,7 +111,7 @@ async def is_operator(interaction: discord.Interaction[Trilo]) -> bool:
     await interaction.response.defer(ephemeral=True, thinking=True)
     if await owns_the_bot(interaction):
         return True
-    await answer_privately(interaction, NOT_THE_OWNER)
+    await answer_privately(interaction, _(NOT_THE_OWNER))
     return False
 
 
@@ -105,3 +124,30 @@ async def _has_usage_role(interaction: discord.Interaction[Trilo], guild: discor
 def has_role(member: discord.Member, role_id: int | None) -> bool:
     """Whether they have the role; nobody has one that wasn't chosen."""
     return role_id is not None and member.get_role(role_id) is not None
+
+
+async def rights(interaction: discord.Interaction[Trilo]) -> set[May]:
+    """What the person may do here, by the checks above; nothing outside servers. It's for showing, not for guarding.
+
+    Where the books or Discord don't say so in time, what is known by then. Whether somebody runs the bot is asked on
+    the operator's own server alone: the first time that is a question to Discord.
+    """
+    may: set[May] = set()
+    guild = interaction.guild
+    if guild is None:
+        return may
+    granted = interaction.permissions
+    if granted.manage_guild or granted.administrator or interaction.user.id == guild.owner_id:
+        may |= {May.MANAGE, May.SEE_USAGE}
+    if may_manage_channels(interaction):
+        may |= {May.MANAGE_CHANNELS, May.RUN_LEAGUE}
+    with suppress(TimeoutError, UsageError, discord.HTTPException):
+        async with asyncio.timeout(LOOK_SECONDS):
+            if May.RUN_LEAGUE not in may and await may_run_league(interaction):
+                may.add(May.RUN_LEAGUE)
+            if May.SEE_USAGE not in may and await _has_usage_role(interaction, guild):
+                may.add(May.SEE_USAGE)
+            is_operators = guild.id == interaction.client.services.settings.owner_guild_id
+            if is_operators and await owns_the_bot(interaction):
+                may.add(May.RUN_BOT)
+    return may

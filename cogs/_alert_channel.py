@@ -2,6 +2,7 @@
 
 import discord
 
+from bot.translation import _
 from bot.usage.server_settings import ServerSettings
 
 Writable = discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.StageChannel
@@ -17,7 +18,7 @@ def alert_channel(guild: discord.Guild, settings: ServerSettings) -> Writable:
         return writable(guild, settings.alert_channel_id)
     updates = guild.public_updates_channel
     if updates is None:
-        raise NoChannelError("no channel for alerts is chosen: `/settings` does that")
+        raise NoChannelError(_("no channel for alerts is chosen: `/settings` does that"))
     return writable(guild, updates.id)
 
 
@@ -25,13 +26,18 @@ def writable(guild: discord.Guild, channel_id: int) -> Writable:
     """A channel of the server that the bot may write in. Raises `NoChannelError`."""
     channel = guild.get_channel_or_thread(channel_id)
     if channel is None:
-        raise NoChannelError("the channel is gone: choose another in `/settings`")
+        raise NoChannelError(_("the channel is gone: choose another in `/settings`"))
     if not isinstance(channel, Writable):
-        raise NoChannelError("that kind of channel takes no messages: choose another in `/settings`")
+        raise NoChannelError(_("that kind of channel takes no messages: choose another in `/settings`"))
     may = channel.permissions_for(guild.me)
     may_send = may.send_messages_in_threads if isinstance(channel, discord.Thread) else may.send_messages
     if not (may.view_channel and may_send):
-        raise NoChannelError(f"I may not write in {channel.mention}: give me View Channel and Send Messages there")
+        raise NoChannelError(
+            _(
+                "I may not write in {channel}: give me View Channel and Send Messages there",
+                channel=channel.mention,
+            )
+        )
     return channel
 
 

@@ -9,11 +9,13 @@ import discord
 from bot.alerts.facts import read_facts
 from bot.alerts.outside import NotSentError
 from bot.client import Trilo
+from bot.translation import ENGLISH, speaking
 from bot.usage.alert_book import LOG, MAIN, OPERATOR, SERVER, Owed
 from bot.usage.alert_rows import Alert
 from bot.usage.budgets import BOT
 from bot.usage.deliveries import Delivery
 from cogs._alert_channel import NoChannelError, Writable, alert_channel, everyone_reads
+from cogs._language import server_language
 from cogs._views.alert import AlertView
 from cogs._views.alert_text import heading, plain_text
 from cogs._views.look import NOBODY
@@ -92,7 +94,8 @@ class Courier:
             raise ConnectionError("Discord has lost sight of that server for now")
         channel = alert_channel(guild, await self._tracker.settings.of(guild.id))
         with_members = not everyone_reads(channel)
-        await self._send(channel, alert, with_members=with_members)
+        tag = await server_language(self._bot, guild)
+        await self._send(channel, alert, with_members=with_members, tag=tag)
         return f"channel {channel.id}"
 
     async def _tell_operator(self, alert: Alert) -> str:
@@ -111,9 +114,10 @@ class Courier:
         """The server's owner, where it chose that; the log has it in any case."""
         alert = owed.alert
         guild = self._bot.get_guild(alert.guild_id) if owed.target == SERVER else None
-        may_tell_owner = guild is not None and (await self._tracker.settings.of(guild.id)).alert_owner
-        if guild is not None and may_tell_owner and await self._is_told(guild.owner_id or 0, alert, server=guild.name):
-            return "owner"
+        if guild is not None and (await self._tracker.settings.of(guild.id)).alert_owner:
+            tag = await server_language(self._bot, guild)
+            if await self._is_told(guild.owner_id or 0, alert, server=guild.name, tag=tag):
+                return "owner"
         log.warning("alert %s of server %d reached nobody on Discord: %s", alert.id, alert.guild_id, problem)
         return LOG
 
@@ -125,23 +129,33 @@ class Courier:
             ids = {member.id for member in team} or {application.owner.id}
         return sorted(ids)
 
-    async def _is_told(self, user_id: int, alert: Alert, *, server: str = "") -> bool:
+    async def _is_told(self, user_id: int, alert: Alert, *, server: str = "", tag: str = ENGLISH) -> bool:
         """By direct message; False where that person takes none, or has deleted their account."""
         try:
             person = self._bot.get_user(user_id) or await self._bot.fetch_user(user_id)
             if person.bot:
                 return False
-            await self._send(person, alert, with_members=True, server=server)
+            await self._send(person, alert, with_members=True, server=server, tag=tag)
         except (_RefusedError, discord.NotFound):
             return False
         return True
 
     async def _send(
-        self, where: Writable | discord.User, alert: Alert, *, with_members: bool, server: str = ""
+        self,
+        where: Writable | discord.User,
+        alert: Alert,
+        *,
+        with_members: bool,
+        server: str = "",
+        tag: str = ENGLISH,
     ) -> None:
-        """With the alert's id as nonce, which discord.py sends with `enforce_nonce`: Discord drops a repeat of it."""
+        """In a server's language, the operator's being English.
+
+        With the alert's id as nonce, which discord.py sends with `enforce_nonce`: Discord drops a repeat of it.
+        """
         facts = await read_facts(self._tracker, alert, with_members=with_members)
-        view = AlertView(facts, with_members=with_members, server=server)
+        with speaking(tag):
+            view = AlertView(facts, with_members=with_members, server=server)
         try:
             await where.send(view=view, nonce=alert.id[:NONCE_LENGTH], allowed_mentions=NOBODY)
         except discord.HTTPException as error:
@@ -152,15 +166,18 @@ class Courier:
 
     async def _send_outside(self, alert: Alert, target: str) -> str:
         guild = self._bot.get_guild(alert.guild_id)
-        if guild is None and target not in self._bot.outside.operator_targets:
+        is_ours = target in self._bot.outside.operator_targets
+        if guild is None and not is_ours:
             raise NotSentError("the bot isn't on that server any more")
         facts = await read_facts(self._tracker, alert)
         name = guild.name if guild else "" if alert.guild_id == BOT else str(alert.guild_id)
-        await self._bot.outside.send(target, f"Trilo: {heading(facts)}", plain_text(facts, name))
+        with speaking(ENGLISH if guild is None or is_ours else await server_language(self._bot, guild)):
+            title, text = f"Trilo: {heading(facts)}", plain_text(facts, name)
+        await self._bot.outside.send(target, title, text)
         return "outside"
 
     async def _tell_of_dead(self, target: str) -> None:
-        """A line in the log when an address stops taking what it is owed, not at each try; `/owner servers` has it."""
+        """A line in the log when an address stops taking what it is owed, not at each try; `/owner health` has it."""
         for label, trouble in await self._bot.outside.dead_targets(self._tracker.alerts):
             if trouble.target == target and (trouble.messages, trouble.attempts) == (1, 1):
                 log.warning("alerts don't reach %s: %s", label, trouble.problem)

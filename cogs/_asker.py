@@ -1,13 +1,14 @@
 """Who asks for a league action, and where: by a slash command or by a message; both lead to the same plans."""
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import discord
 
 from bot.client import Trilo
 from bot.usage import token_tracking_context
+from bot.usage.ids import new_id
 from cogs._access import has_role, may_run_league_as
 
 
@@ -24,6 +25,8 @@ class Asker:
     channel: Any
     permissions: discord.Permissions
     replies_to: discord.Message | None = None
+    execution_id: str = field(default_factory=new_id)
+    """What all calls made for this one question are booked under."""
 
     @classmethod
     def of(cls, interaction: discord.Interaction[Trilo]) -> "Asker":
@@ -73,5 +76,6 @@ class Asker:
             channel_id=self.channel_id,
             session_id=self.channel.id if isinstance(self.channel, discord.Thread) else None,
             user_id=self.user.id,
+            execution_id=self.execution_id,
             role_ids=[role.id for role in self.user.roles],
         )

@@ -2,19 +2,20 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import reduce
 
+from bot.translation import _, mark, n_
 from bot.usage.budgets import Scope
-from cogs._views.figures import counted
 from cogs._views.tables import plain, shorten
 
 APPLIES_TO = {
-    Scope.GUILD: "server",
-    Scope.EACH_USER: "each member",
-    Scope.CHANNEL: "channel",
-    Scope.ROLE: "role",
-    Scope.EACH_IN_ROLE: "each member of a role",
-    Scope.USER: "member",
-    Scope.OPERATION: "operation",
+    Scope.GUILD: mark("server"),
+    Scope.EACH_USER: mark("each member"),
+    Scope.CHANNEL: mark("channel"),
+    Scope.ROLE: mark("role"),
+    Scope.EACH_IN_ROLE: mark("each member of a role"),
+    Scope.USER: mark("member"),
+    Scope.OPERATION: mark("operation"),
 }
 """What can be chosen, and its name there."""
 
@@ -27,7 +28,12 @@ _OPTION = {
 }
 """The option that says which."""
 _MEANT = {"channel": Scope.CHANNEL, "role": Scope.ROLE, "member": Scope.USER, "operation": Scope.OPERATION}
-
+_ONE = {
+    "channel": mark("a channel"),
+    "role": mark("a role"),
+    "member": mark("a member"),
+    "operation": mark("an operation"),
+}
 
 _NAMED = 10
 """Operations told to somebody who named none of them."""
@@ -63,17 +69,25 @@ def target_of(chosen: Scope | None, which: Which, operations: Collection[str]) -
     scope = chosen if chosen is not None else _meant(given)
     wanted = _OPTION.get(scope)
     if extra := sorted(set(given) - {wanted}):
-        article = "an" if extra[0] == "operation" else "a"
         raise TargetError(
-            f"You chose **{APPLIES_TO[scope]}** and named {article} {extra[0]}. "
-            f"Leave out `{extra[0]}`, or choose another `applies-to`."
+            _(
+                "You chose **{chosen}** and named {what}. Leave out `{option}`, or choose another `applies-to`.",
+                chosen=_(APPLIES_TO[scope]),
+                what=_(_ONE[extra[0]]),
+                option=extra[0],
+            )
         )
     if wanted is None:
         return scope, ""
     if wanted not in given:
-        raise TargetError(f"Which {wanted}? Fill in the option `{wanted}` as well.")
+        which_one = _(
+            "Which {what}? Fill in the option `{option}` as well.", what=_(APPLIES_TO[_MEANT[wanted]]), option=wanted
+        )
+        raise TargetError(which_one)
     if scope is Scope.OPERATION and given[wanted] not in operations:
-        raise TargetError(f"I know no such operation. Those I know: {_some(operations)}.")
+        if not operations:
+            raise TargetError(_("I know no such operation. Those I know: none."))
+        raise TargetError(_("I know no such operation. Those I know: {names}.", names=_some(operations)))
     return scope, given[wanted]
 
 
@@ -81,11 +95,14 @@ def _some(operations: Collection[str]) -> str:
     """A few of them, as code; the others appear while somebody types."""
     names = [f"`{shorten(plain(name), _NAME_COLUMNS)}`" for name in sorted(operations)[:_NAMED]]
     more = len(operations) - _NAMED
-    return ", ".join(names) + (f" and {counted(more, 'other')}" if more > 0 else "") or "none"
+    listed = ", ".join(names)
+    if more <= 0:
+        return listed
+    return n_("{names} and {n}\u00a0other", "{names} and {n}\u00a0others", more, names=listed)
 
 
 def _meant(given: dict[str, str]) -> Scope:
     if len(given) > 1:
-        names = " and ".join(f"`{name}`" for name in given)
-        raise TargetError(f"One budget is for one thing, and you named {names}. Leave out all but one.")
+        names = reduce(lambda first, last: _("{first} and {last}", first=first, last=last), (f"`{n}`" for n in given))
+        raise TargetError(_("One budget is for one thing, and you named {names}. Leave out all but one.", names=names))
     return next((_MEANT[name] for name in given), Scope.GUILD)

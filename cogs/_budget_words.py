@@ -8,78 +8,103 @@ from datetime import datetime
 
 from discord.utils import format_dt
 
+from bot.translation import _, mark, n_
+from bot.usage.audit import ERASED
 from bot.usage.budget_book import Standing
 from bot.usage.budgets import FULL, Budget, Level, Mode, Owner, Scope, Unknown
 from bot.usage.calendars import Period
-from bot.usage.limits import amount_words, limit_words
-from cogs._views.figures import counted, percent
+from bot.usage.limits import LimitNotUnderstoodError
+from cogs._views.figures import amount, limit, percent
 from cogs._views.tables import plain, shorten
 
-PER = {Period.DAY: "a day", Period.WEEK: "a week", Period.MONTH: "a month", Period.TOTAL: "in total"}
+PER = {
+    Period.DAY: mark("a day"),
+    Period.WEEK: mark("a week"),
+    Period.MONTH: mark("a month"),
+    Period.TOTAL: mark("in total"),
+}
 EACH = frozenset({Scope.EACH_USER, Scope.EACH_IN_ROLE})
 """Scopes that have a counter for every member."""
 
-TOO_LITTLE = "what is left is too little for another answer"
+TOO_LITTLE = mark("what is left is too little for another answer")
 """Why a budget is used up before all of it is spent."""
 
 _CELLS = 16
 _NAME_COLUMNS = 50
 _DEAREST = 3
 _FOR = {
-    Scope.BOT: "the whole bot",
-    Scope.GUILD: "this server",
-    Scope.CHANNEL: "<#{0}>",
-    Scope.USER: "<@{0}>",
-    Scope.EACH_USER: "each member",
-    Scope.ROLE: "all of <@&{0}> together",
-    Scope.EACH_IN_ROLE: "each member of <@&{0}>",
-    Scope.OPERATION: "the operation `{0}`",
-    Scope.AGENT: "the agent `{0}`",
-    Scope.WORKFLOW: "the workflow `{0}`",
-    Scope.DIRECT_MESSAGES: "direct messages",
+    Scope.BOT: mark("the whole bot"),
+    Scope.GUILD: mark("this server"),
+    Scope.CHANNEL: "<#{name}>",
+    Scope.USER: "<@{name}>",
+    Scope.EACH_USER: mark("each member"),
+    Scope.ROLE: mark("all of <@&{name}> together"),
+    Scope.EACH_IN_ROLE: mark("each member of <@&{name}>"),
+    Scope.OPERATION: mark("the operation `{name}`"),
+    Scope.AGENT: mark("the agent `{name}`"),
+    Scope.WORKFLOW: mark("the workflow `{name}`"),
+    Scope.DIRECT_MESSAGES: mark("direct messages"),
 }
-_UNNAMED = {**_FOR, Scope.CHANNEL: "a private channel", Scope.USER: "a member"}
-_NAMED = {**_FOR, Scope.CHANNEL: "{0}", Scope.USER: "{0}", Scope.ROLE: "all of {0}", Scope.EACH_IN_ROLE: "each of {0}"}
+_UNNAMED = {**_FOR, Scope.CHANNEL: mark("a private channel"), Scope.USER: mark("a member")}
+_NAMED = {
+    **_FOR,
+    Scope.CHANNEL: "{name}",
+    Scope.USER: "{name}",
+    Scope.ROLE: mark("all of {name}"),
+    Scope.EACH_IN_ROLE: mark("each of {name}"),
+}
 
 
 def whom(budget: Budget) -> str:
     """Whom a budget is for, with mentions: `this server`, `<#1>`, `each member of <@&2>`."""
-    return _FOR[budget.scope].format(shorten(plain(budget.scope_id), _NAME_COLUMNS))
+    if budget.scope is Scope.USER and budget.scope_id == ERASED:
+        return _(_UNNAMED[Scope.USER])
+    return _(_FOR[budget.scope], name=shorten(plain(budget.scope_id), _NAME_COLUMNS))
+
+
+def allowance(budget: Budget) -> str:
+    """`$5.00 a month`."""
+    return _("{limit} {per}", limit=limit(budget.unit, budget.limit), per=_(PER[budget.period]))
 
 
 def title(budget: Budget) -> str:
     """`$5.00 a month for this server`."""
-    return f"{limit_words(budget.unit, budget.limit)} {PER[budget.period]} for {whom(budget)}"
+    return _title(budget, whom(budget))
 
 
 def unnamed_title(budget: Budget) -> str:
     """The title where not everybody may know of whom it is: `$5.00 a month for a member`."""
-    unnamed = _UNNAMED[budget.scope].format(shorten(plain(budget.scope_id), _NAME_COLUMNS))
-    return f"{limit_words(budget.unit, budget.limit)} {PER[budget.period]} for {unnamed}"
+    return _title(budget, _(_UNNAMED[budget.scope], name=shorten(plain(budget.scope_id), _NAME_COLUMNS)))
 
 
 def label(budget: Budget, name: str) -> str:
     """The title where Discord shows no mentions, as in lists: `name` is that of its channel, member or role."""
-    named = _NAMED[budget.scope].format(shorten(plain(name), _NAME_COLUMNS)).replace("`", "")
-    return f"{limit_words(budget.unit, budget.limit)} {PER[budget.period]} for {named}"
+    named = _(_NAMED[budget.scope], name=shorten(plain(name), _NAME_COLUMNS))
+    return _title(budget, named.replace("`", ""))
 
 
 def at_limit(budget: Budget) -> str:
     """What happens at the limit: `stops at the limit`."""
     if budget.mode is Mode.SOFT:
-        return "only warns"
+        return _("only warns")
     if budget.mode is Mode.CHEAPER:
-        return f"takes the cheaper model from {budget.cheaper_at}\u00a0% on, then stops"
-    return "stops at the limit"
+        share = f"{budget.cheaper_at}\u00a0%"
+        return _("takes the cheaper model from {share} on, then stops", share=share)
+    return _("stops at the limit")
 
 
 def alerts_at(budget: Budget) -> str:
     """The percentages at which alerts go out: `alerts at 80, 90 and 100 %`."""
     if not budget.thresholds:
-        return "no alerts"
+        return _("no alerts")
     *first, last = map(str, budget.thresholds)
-    listed = f"{', '.join(first)} and {last}" if first else last
-    return f"alerts at {listed}\u00a0%"
+    shares = _("{first} and {last}", first=", ".join(first), last=last) if first else last
+    return _("alerts at {shares}", shares=shares + "\u00a0%")
+
+
+def misread(error: LimitNotUnderstoodError) -> str:
+    """What is wrong with a limit that somebody typed, and what is understood."""
+    return " ".join(_(sentence, **error.bounds) for sentence in error.sentences)
 
 
 def grouped(standings: Sequence[Standing]) -> list[list[Standing]]:
@@ -93,8 +118,9 @@ def grouped(standings: Sequence[Standing]) -> list[list[Standing]]:
 def section(standings: Sequence[Standing]) -> str:
     """One budget in a few lines: a bar, what is spent, reserved and left, when it starts anew and when it runs out."""
     budget = standings[0].budget
-    owner = "the operator's cap, which only the bot's operator can change" if budget.owner is Owner.OPERATOR else ""
-    unknown = "answers questions of unknown cost" if budget.unknown is Unknown.ADMIT else ""
+    is_cap = budget.owner is Owner.OPERATOR
+    owner = _("the operator's cap, which only the bot's operator can change") if is_cap else ""
+    unknown = _("answers questions of unknown cost") if budget.unknown is Unknown.ADMIT else ""
     rules = " · ".join(filter(None, [at_limit(budget), alerts_at(budget), owner, unknown]))
     heading = f"**{title(budget)}**\n-# {rules[0].upper()}{rules[1:]}"
     if budget.scope in EACH:
@@ -108,8 +134,9 @@ def section(standings: Sequence[Standing]) -> str:
 def ends(standing: Standing) -> str:
     """When the period is over."""
     if standing.ends_at is None:
-        return "Never starts anew."
-    return f"Starts anew {format_dt(standing.ends_at, 'R')}, {format_dt(standing.ends_at, 'f')}."
+        return _("Never starts anew.")
+    at, soon = format_dt(standing.ends_at, "f"), format_dt(standing.ends_at, "R")
+    return _("Starts anew {soon}, {at}.", soon=soon, at=at)
 
 
 def bar(budget: Budget, level: Level) -> str:
@@ -120,12 +147,18 @@ def bar(budget: Budget, level: Level) -> str:
 
 def paused_words(until: datetime | None) -> str:
     """A line on the AI being paused, with how to end that."""
-    return f"⏸️ **The AI is paused on this server** {pause_ends(until)}. `/ai resume` ends that."
+    return _("⏸️ **The AI is paused on this server** {until}. `/ai resume` ends that.", until=pause_ends(until))
 
 
 def pause_ends(until: datetime | None) -> str:
     """Until when a pause lasts."""
-    return f"until {format_dt(until, 'f')} ({format_dt(until, 'R')})" if until else "until somebody resumes it"
+    if until is None:
+        return _("until somebody resumes it")
+    return _("until {at} ({soon})", at=format_dt(until, "f"), soon=format_dt(until, "R"))
+
+
+def _title(budget: Budget, whom: str) -> str:
+    return _("{allowance} for {whom}", allowance=allowance(budget), whom=whom)
 
 
 def _cells(amount: int, limit: int) -> int:
@@ -136,33 +169,38 @@ def _cells(amount: int, limit: int) -> int:
 
 def _bar_line(budget: Budget, level: Level) -> str:
     if not budget.limit:
-        return "A limit of nothing allows nothing." if budget.stops else "With a limit of nothing, all is over it."
+        return (
+            _("A limit of nothing allows nothing.") if budget.stops else _("With a limit of nothing, all is over it.")
+        )
     return f"{bar(budget, level)} {percent(level.used, budget.limit)}\u00a0%"
 
 
 def _amounts(standing: Standing) -> str:
     unit, level = standing.budget.unit, standing.level
-    doubtful = f"{amount_words(unit, level.doubtful)} doubtful (the provider may have billed it)"
-    return " · ".join(
-        [
-            f"{amount_words(unit, level.spent)} spent",
-            *([doubtful] if level.doubtful else []),
-            f"{amount_words(unit, level.reserved)} reserved",
-            f"**{amount_words(unit, standing.left)} left**",
-        ]
-    )
+    parts = [_spent(standing.budget, level.spent)]
+    if level.doubtful:
+        doubtful = amount(unit, level.doubtful)
+        parts.append(_("{amount} doubtful (the provider may have billed it)", amount=doubtful))
+    parts.append(_("{amount} reserved", amount=amount(unit, level.reserved)))
+    parts.append(_("**{amount} left**", amount=amount(unit, standing.left)))
+    return " · ".join(parts)
+
+
+def _spent(budget: Budget, number: int) -> str:
+    return _("{amount} spent", amount=amount(budget.unit, number))
 
 
 def _pace(standing: Standing) -> str:
     if not standing.budget.limit or not standing.level.used:
         return ""
     if standing.level.used >= standing.budget.limit:
-        return "⛔ Used up." if standing.budget.stops else "⚠️ Over the limit."
+        return _("⛔ Used up.") if standing.budget.stops else _("⚠️ Over the limit.")
     if standing.budget.stops and standing.level.fired >= FULL:
-        return f"⛔ Used up: {TOO_LITTLE}."
+        return _("⛔ Used up: {why}.", why=_(TOO_LITTLE))
     if standing.runs_out_at is None:
-        return "At this pace it lasts." if standing.ends_at else "At this pace it lasts for years."
-    return f"⚠️ At this pace it runs out {format_dt(standing.runs_out_at, 'R')}, {format_dt(standing.runs_out_at, 'f')}."
+        return _("At this pace it lasts.") if standing.ends_at else _("At this pace it lasts for years.")
+    at, soon = format_dt(standing.runs_out_at, "f"), format_dt(standing.runs_out_at, "R")
+    return _("⚠️ At this pace it runs out {soon}, {at}.", soon=soon, at=at)
 
 
 def _each(standings: Sequence[Standing]) -> list[str]:
@@ -170,10 +208,8 @@ def _each(standings: Sequence[Standing]) -> list[str]:
     budget = standings[0].budget
     used = sorted((s for s in standings if s.key), key=lambda standing: standing.level.used, reverse=True)
     if not used:
-        return ["Nobody has used any of it yet."]
-    lines = [
-        f"{_bar_line(budget, s.level)} <@{s.key}> · {amount_words(budget.unit, s.level.used)} spent"
-        for s in used[:_DEAREST]
-    ]
+        return [_("Nobody has used any of it yet.")]
+    lines = [f"{_bar_line(budget, s.level)} <@{s.key}> · {_spent(budget, s.level.used)}" for s in used[:_DEAREST]]
     more = len(used) - _DEAREST
-    return [*lines, f"and {counted(more, 'other member')}"] if more > 0 else lines
+    rest = n_("and {n}\u00a0other member", "and {n}\u00a0other members", more)
+    return [*lines, rest] if more > 0 else lines

@@ -7,12 +7,13 @@ from functools import partial
 import discord
 
 from bot.league.layout import ChannelCopy
+from bot.translation import _, mark
 from bot.usage.server_settings import ServerSettings
 from cogs._layouts import Progress, channel_copy, copy_of, make_category, make_channel
 from cogs._undo import all_or_nothing
 from cogs._views.plan_words import safe
 
-_MESSAGES_LOST = "The messages in the channels that had been deleted are gone, though."
+_MESSAGES_LOST = mark("The messages in the channels that had been deleted are gone, though.")
 
 
 def untouchable(
@@ -27,13 +28,15 @@ def untouchable(
     kept = _kept(category.guild, settings)
     for channel in everything:
         if channel.id in kept:
-            return f"{_shown(channel)} is {kept[channel.id]}"
+            return _("{channel} is {what}", channel=_shown(channel), what=kept[channel.id])
         if channel.id == asked_in:
-            return "you're asking from inside it: ask again from a channel elsewhere"
+            return _("you're asking from inside it: ask again from a channel elsewhere")
         if not channel.permissions_for(person).manage_channels:  # which nobody has where they can't see
-            return f"you may not manage {_shown(channel)}"
+            return _("you may not manage {channel}", channel=_shown(channel))
         if not channel.permissions_for(category.guild.me).manage_channels:
-            return f"I may not manage {_shown(channel)}: I need View Channel and Manage Channels there"
+            return _(
+                "I may not manage {channel}: I need View Channel and Manage Channels there", channel=_shown(channel)
+            )
     return None
 
 
@@ -46,16 +49,16 @@ async def delete_categories(
     Raises `TakenBackError`.
     """
     total, done = sum(len(channels) + 1 for channels in doomed.values()), 0
-    async with all_or_nothing(lost=_MESSAGES_LOST) as undo:
+    async with all_or_nothing(lost=_(_MESSAGES_LOST)) as undo:
         for category, channels in doomed.items():
             home = _Home(category, reason)
             for channel in channels:
                 copy = channel_copy(channel)
                 await _delete(channel, reason)
-                undo.add(f"#{copy.name}, which is gone", partial(home.make_channel, copy))
+                undo.add(_("#{name}, which is gone", name=copy.name), partial(home.make_channel, copy))
                 await progress(done := done + 1, total)
             await _delete(category, reason)
-            undo.add(f"the category {category.name}, which is gone", home.make_category)
+            undo.add(_("the category {name}, which is gone", name=category.name), home.make_category)
             await progress(done := done + 1, total)
 
 
@@ -83,16 +86,16 @@ async def _delete(channel: discord.abc.GuildChannel, reason: str) -> None:
 def _kept(guild: discord.Guild, settings: ServerSettings) -> dict[int, str]:
     """Channels that are needed for something else, and for what."""
     channels = {
-        "the server's rules channel": guild.rules_channel,
-        "the server's community updates channel": guild.public_updates_channel,
-        "the server's channel for system messages": guild.system_channel,
-        "the server's AFK channel": guild.afk_channel,
-        "the server's safety alerts channel": guild.safety_alerts_channel,
+        _("the server's rules channel"): guild.rules_channel,
+        _("the server's community updates channel"): guild.public_updates_channel,
+        _("the server's channel for system messages"): guild.system_channel,
+        _("the server's AFK channel"): guild.afk_channel,
+        _("the server's safety alerts channel"): guild.safety_alerts_channel,
     }
     chosen = {
-        "where my alerts go (`/settings`)": settings.alert_channel_id,
-        "where my reports go (`/settings`)": settings.report_channel_id,
-        "where advances are announced (`/settings`)": settings.announce_channel_id,
+        _("where my alerts go (`/settings`)"): settings.alert_channel_id,
+        _("where my reports go (`/settings`)"): settings.report_channel_id,
+        _("where advances are announced (`/settings`)"): settings.announce_channel_id,
     }
     kept = {channel.id: what for what, channel in channels.items() if channel is not None}
     return kept | {channel_id: what for what, channel_id in chosen.items() if channel_id is not None}

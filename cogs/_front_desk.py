@@ -1,21 +1,25 @@
 """Where a message goes: to the conversation, to help with setting up, or to a plan of a league action."""
 
 import logging
+from contextlib import aclosing
 
 import discord
 
-from bot.assistant.conversation import Question
+from bot.assistant.conversation import Ending, Question
 from bot.assistant.routing import Route, first_guess
 from bot.assistant.setup_help import Reading, SetupAnswer
 from bot.client import Trilo
+from bot.translation import _
 from bot.usage import UsageError
 from bot.words import where
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER
+from cogs._answers import remember
 from cogs._asker import Asker
 from cogs._league_advance import plan_advance_from
 from cogs._league_planning import plan_deletion, plan_tags, plan_week
 from cogs._messages import StreamedReply
 from cogs._server_look import Missing, look_at
+from cogs._views.figures import short_usd
 from cogs._views.plan import PlanView
 from cogs._views.server_look import FixesView
 
@@ -36,6 +40,28 @@ async def placed(bot: Trilo, question: Question, guild_id: int) -> Reading:
     return Reading(guess)
 
 
+async def talk(bot: Trilo, question: Question, reply: StreamedReply) -> str:
+    """Write the answer; returns the note to put below it. Raises the SDK's errors and `CallRefusedError`."""
+    ending = Ending()
+    async with aclosing(bot.services.conversation.answer(question, ending)) as answer:
+        async for piece in answer:
+            await reply.add(piece)
+    return _ended(ending, reply)
+
+
+async def quota_line(bot: Trilo, guild_id: int, author: discord.User | discord.Member) -> str:
+    """One line for whoever has just crossed 80 or 90 % of their tokens, once; where quotas are on."""
+    roles = [role.id for role in author.roles] if isinstance(author, discord.Member) else []
+    try:
+        used = await bot.services.tracker.quotas.newly_crossed(author.id, guild_id=guild_id, role_ids=roles)
+    except UsageError as error:
+        log.warning("an answer goes without a look at the quota: %s", where(error))
+        return ""
+    if not used:
+        return ""
+    return _("You've passed {used} % of your monthly tokens. `/my-usage` shows what is left.", used=used)
+
+
 async def help_set_up(asker: Asker, question: Question, reading: Reading, reply: StreamedReply) -> str:
     """Answer from the guide, then say what is missing here, with buttons that mend it. Returns the note below.
 
@@ -51,7 +77,8 @@ async def help_set_up(asker: Asker, question: Question, reading: Reading, reply:
         log.warning("an answer about setting up says nothing of what is missing: %s", where(error))
         return _note(answer)
     if missing:
-        await reply.add("\n\n" + "\n".join(["**Still to do here**", *(f"- {one.words}" for one in missing)]))
+        heading = _("**Still to do here**")
+        await reply.add("\n\n" + "\n".join([heading, *(f"- {one.words}" for one in missing)]))
     if (fixes := FixesView(missing)).children:
         reply.put_below(fixes)
     return _note(answer)
@@ -60,13 +87,15 @@ async def help_set_up(asker: Asker, question: Question, reading: Reading, reply:
 async def show_plan(asker: Asker, route: Route, question: Question) -> str:
     """Show the plan of a league action below the message that asks for it; returns words where there is none."""
     if route is Route.DELETE_CATEGORIES and not asker.user.guild_permissions.manage_channels:
-        return NOT_A_CHANNEL_MANAGER
+        return _(NOT_A_CHANNEL_MANAGER)
     if not await asker.runs_the_league():
-        return NOT_A_COMMISSIONER
+        return _(NOT_A_COMMISSIONER)
     plan = await _plan(asker, route, question)
     if isinstance(plan, str):
         return plan
     await plan.reply()
+    if plan.message_id is not None:
+        await remember(asker.client, asker.guild, [discord.Object(plan.message_id)], asker.execution_id)
     return ""
 
 
@@ -92,8 +121,24 @@ async def _missing(asker: Asker, question: Question, reading: Reading) -> list[M
     return [one for one in found if any(word[:_STEM] in said for word in one.kind.split())]
 
 
+def _ended(ending: Ending, reply: StreamedReply) -> str:
+    if ending.refused:
+        return _("The AI provider stopped this answer under its rules. Please put it differently.")
+    if ending.without_pictures:
+        return _("I answered without looking at the picture: the AI budget here is nearly used up.")
+    if ending.shortened:
+        return _("I kept this short: what is left of the AI budget here allows no more.")
+    if ending.cut_off:
+        return _("I stopped here: answers have a length limit. Ask me to go on.")
+    if reply.is_silent:
+        return _("The model had nothing to say to that. Please put it differently.")
+    return ""
+
+
 def _note(answer: SetupAnswer) -> str:
     if answer.asked_before is not None:
         when = discord.utils.format_dt(answer.asked_before, "R")
-        return f"Asked here {when} already: this answer is from memory and cost $0."
-    return "I stopped here: answers have a length limit. Ask me about one step." if answer.cut_off else ""
+        return _(
+            "Asked here {when} already: this answer is from memory and cost {amount}.", when=when, amount=short_usd(0)
+        )
+    return _("I stopped here: answers have a length limit. Ask me about one step.") if answer.cut_off else ""

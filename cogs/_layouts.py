@@ -6,6 +6,7 @@ from typing import Any, cast, get_args
 import discord
 
 from bot.league.layout import CategoryCopy, ChannelCopy, ChannelKind, Layout, Overwrite
+from bot.translation import _
 from cogs._undo import Undo
 
 Progress = Callable[[int, int], Awaitable[None]]
@@ -39,7 +40,7 @@ async def rebuild(guild: discord.Guild, layout: Layout, undo: Undo, progress: Pr
     made, done, total = [], 0, layout.channels + len(layout.categories)
     for copy in layout.categories:
         category = await make_category(guild, copy, reason=reason)
-        undo.add(f"the category {category.name}", category.delete)
+        undo.add(_("the category {name}", name=category.name), category.delete)
         made.append(category.id)
         await progress(done := done + 1, total)
         for channel in copy.channels:
@@ -89,9 +90,9 @@ def lacking(guild: discord.Guild) -> list[str]:
     to others either.
     """
     ours = guild.me.guild_permissions
-    needed = {"Manage Channels": ours.manage_channels, "View Channels": ours.view_channel}
+    needed = {_("Manage Channels"): ours.manage_channels, _("View Channels"): ours.view_channel}
     return [
-        f"I need the **{name}** permission: Server Settings → Roles → my role."
+        _("I need the **{permission}** permission: Server Settings → Roles → my role.", permission=name)
         for name, has in needed.items()
         if not has
     ]

@@ -11,6 +11,7 @@ from bot.usage.receipts import Receipt, receipt
 from bot.usage.server_settings import ServerSettings
 from cogs._announce import may_write
 from cogs._asker import Asker
+from cogs._language import server_language
 from cogs._league_planning import channels_named, roles_named
 from cogs._views.advance_form import not_understood
 from cogs._views.advance_plan import AdvancePlanView
@@ -83,6 +84,7 @@ async def _view(asker: Asker, settings: ServerSettings, wanted: Wanted, paper: R
             channel_ids=wanted.channel_ids or usual,
             role_ids=wanted.role_ids[:ANNOUNCEMENT_ROLES],
             message=wanted.message[:MESSAGE_MOST],
+            language=await server_language(asker.client, asker.guild),
         ),
         zone=settings.time_zone,
         when=wanted.when if at is None else "",

@@ -15,8 +15,10 @@ from bot.league.limits import ANNOUNCEMENT_CHANNELS
 from bot.league.names import find_categories, parse_weeks, week_of
 from bot.league.team_list import TeamList
 from bot.league.week_plan import WeekPlan, title_of
+from bot.translation import _
 from bot.usage.receipts import Receipt, receipt
 from cogs._asker import Asker
+from cogs._language import server_language
 from cogs._views.deletion_plan import DeletionPlanView
 from cogs._views.tag_plan import TagPlanView
 from cogs._views.week_plan import WeekPlanView
@@ -51,6 +53,7 @@ async def plan_week(
             week=week,
             private=settings.private_games if private is None else private,
             tag=settings.tag_players,
+            language=await server_language(asker.client, asker.guild),
         ),
         games=[*typed, *(Game(game.away, game.home, game.confidence) for game in read.games)],
         unread=unread,
@@ -87,9 +90,10 @@ async def plan_tags(asker: Asker, text: str) -> TagPlanView | str:
     found = find_categories(text, names)
     if not found and len(weeks := parse_weeks(text)) == 1:
         found = [category_id for category_id, name in names.items() if week_of(name) == weeks[0]]
-    if len(found) != 1:
-        many = "Several categories could be meant" if found else "I don't see which category you mean"
-        return f"{many}. Name one week: `/league tag` offers those there are."
+    if len(found) > 1:
+        return _("Several categories could be meant. Name one week: `/league tag` offers those there are.")
+    if not found:
+        return _("I don't see which category you mean. Name one week: `/league tag` offers those there are.")
     category = asker.guild.get_channel(found[0])
     assert isinstance(category, discord.CategoryChannel)  # noqa: S101 - its id is a category's
     teams = TeamList(await asker.client.services.league_book.teams(asker.guild.id))

@@ -23,13 +23,17 @@ _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n`]*)$", re.MULTILINE)
 class StreamedReply:
     """The answer to one message, shown as it is written: the last message is edited, full ones are left alone.
 
-    A code block that is cut is closed in one message and opened again, with its language, in the next.
+    A code block that is cut is closed in one message and opened again, with its language, in the next. `asker` is who
+    asks where that isn't the message's author: nobody else can be pinged (I27).
     """
 
-    def __init__(self, question: discord.Message) -> None:
+    def __init__(self, question: discord.Message, asker: discord.abc.User | None = None) -> None:
         self._question = question
+        self.heading = ""
+        """What goes before the first text."""
+        asker = asker or question.author
         self._mentions = discord.AllowedMentions(
-            everyone=False, roles=False, users=[question.author], replied_user=True
+            everyone=False, roles=False, users=[asker], replied_user=asker.id == question.author.id
         )
         self._tail = ""
         self._shown = ""
@@ -38,6 +42,10 @@ class StreamedReply:
         self._is_first = True
         self._view: discord.ui.View | None = None
         self._below: discord.ui.View | None = None
+        self.execution_id: str | None = None
+        """What the calls for it are booked under."""
+        self.messages: list[discord.Message] = []
+        """The messages it is shown in."""
 
     @property
     def is_silent(self) -> bool:
@@ -46,6 +54,8 @@ class StreamedReply:
 
     async def add(self, text: str) -> None:
         """More of the answer. Posts or edits where the last time is long enough ago; that may fail, the end may not."""
+        if self.heading and text.strip():
+            text, self.heading = self.heading + text.lstrip(), ""
         self._tail += text
         while len(self._tail) > LIMIT:
             piece, self._tail = _cut(self._tail)
@@ -89,16 +99,20 @@ class StreamedReply:
         if content == self._shown and self._view is None:
             return
         if self._message is None:
-            self._message = await self._send(content)
+            await self._begin(content)
         else:
             try:
                 self._message = await self._message.edit(
                     content=content, allowed_mentions=self._mentions, **self._buttons
                 )
             except discord.NotFound:  # somebody deleted it: the whole of it belongs in a new one
-                self._message = await self._send(content)
+                await self._begin(content)
         self._shown = content
         self._is_first = False
+
+    async def _begin(self, content: str) -> None:
+        self._message = await self._send(content)
+        self.messages.append(self._message)
 
     async def _send(self, content: str) -> discord.Message:
         channel = self._question.channel

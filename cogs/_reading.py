@@ -3,7 +3,7 @@
 import base64
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import discord
 
@@ -31,8 +31,13 @@ def text_of(message: discord.Message, our_id: int) -> str:
     return content.strip()
 
 
-async def turns_before(message: discord.Message, our_id: int) -> list[Turn]:
-    """The thread so far, else the chain of replies; as far as Discord gives it and its text. Oldest first."""
+async def turns_before(
+    message: discord.Message, our_id: int, has_opted_out: Callable[[int], bool] = lambda user_id: False
+) -> list[Turn]:
+    """The thread so far, else the chain of replies; as far as Discord gives it and its text. Oldest first.
+
+    Without the messages of people who have opted out of AI.
+    """
     found: list[discord.Message] = []
     if isinstance(message.channel, discord.Thread):
         try:
@@ -47,6 +52,7 @@ async def turns_before(message: discord.Message, our_id: int) -> list[Turn]:
     turns = [
         Turn(earlier.author.display_name, text_of(earlier, our_id), ours=earlier.author.id == our_id)
         for earlier in reversed(found)
+        if not has_opted_out(earlier.author.id)
     ]
     return [turn for turn in turns if turn.text]
 

@@ -12,6 +12,7 @@ from datetime import datetime
 import discord
 from discord.ext import commands
 
+from bot.translation import _, mark
 from bot.usage.errors import CallRefusedError
 from bot.words import where
 
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 REACTION = "⏳"
 TOLD_AGAIN_SECONDS = 3600.0
 MINUTE_SECONDS = 60.0
+_MEMBER_TOO_FAST = mark("You're asking faster than I may answer: {n} a minute. Try again in {seconds} s.")
+_SERVER_TOO_FAST = mark("This server is asking faster than I may answer: {n} a minute. Try again in {seconds} s.")
 
 
 class Refusals:
@@ -30,29 +33,42 @@ class Refusals:
 
     def is_news(self, message: discord.Message, error: CallRefusedError, now: datetime) -> bool:
         """Whether the asker hasn't been told this cause within the hour; from now on they have."""
-        key = (*_asker(message), error.cause)
+        key = (message.guild.id if message.guild else 0, message.author.id, error.cause)
         return self._told.update_rate_limit(key, now.timestamp()) is None
 
 
 @dataclass(frozen=True, slots=True)
 class TooFast:
-    """A question that came too fast. `words` are None where this was said already in this minute."""
+    """A question that came too fast: more than `per_minute`, with so many `seconds` to wait.
 
-    words: str | None
+    `told` says it for the asker or the server; None where it was said already in this minute.
+    """
+
+    told: str | None
+    per_minute: int = 0
+    seconds: int = 0
+
+    @property
+    def words(self) -> str | None:
+        """Words for the asker, in the language spoken when they are asked for; None for somebody who has had them."""
+        return None if self.told is None else _(self.told, n=self.per_minute, seconds=self.seconds)
 
 
 class Pace:
     """Questions a minute: at most `per_member` of one member on one server, `per_server` of a server; 0: any number."""
 
     def __init__(self, per_member: int, per_server: int) -> None:
-        self._member = _Limit(per_member, "You're asking faster than I may answer")
-        self._server = _Limit(per_server, "This server is asking faster than I may answer")
+        self._member = _Limit(per_member, _MEMBER_TOO_FAST)
+        self._server = _Limit(per_server, _SERVER_TOO_FAST)
 
-    def check(self, message: discord.Message, now: datetime) -> TooFast | None:
-        """Count a question; None where it may be answered. One that is its member's too many isn't the server's."""
-        too_fast = self._member.check(_asker(message), now)
-        if too_fast is None and message.guild is not None:
-            return self._server.check(message.guild.id, now)
+    def check(self, guild_id: int, user_id: int, now: datetime) -> TooFast | None:
+        """Count a question (`guild_id` is 0 in direct messages); None where it may be answered.
+
+        One that is its member's too many isn't the server's.
+        """
+        too_fast = self._member.check((guild_id, user_id), now)
+        if too_fast is None and guild_id:
+            return self._server.check(guild_id, now)
         return too_fast
 
 
@@ -74,7 +90,7 @@ class _Limit:
         if key in self._told:
             return TooFast(None)
         self._told[key] = at + wait
-        return TooFast(f"{self._words}: {self._per_minute} a minute. Try again in {max(1, math.ceil(wait))} s.")
+        return TooFast(self._words, self._per_minute, max(1, math.ceil(wait)))
 
 
 async def react(message: discord.Message) -> None:
@@ -83,10 +99,6 @@ async def react(message: discord.Message) -> None:
         await message.add_reaction(REACTION)
     except discord.HTTPException as error:
         log.debug("no reaction to message %d: %s", message.id, where(error))
-
-
-def _asker(message: discord.Message) -> tuple[int, int]:
-    return (message.guild.id if message.guild else 0, message.author.id)
 
 
 def _itself(key: Hashable) -> Hashable:

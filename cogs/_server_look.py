@@ -8,6 +8,7 @@ import discord
 
 from bot.client import Trilo
 from bot.league.limits import CHANNELS_PER_SERVER
+from bot.translation import _, mark
 from bot.usage.server_settings import ServerSettings
 from cogs._alert_channel import NoChannelError, Writable, alert_channel, writable
 from cogs._views.tables import plain
@@ -15,12 +16,13 @@ from cogs._views.tables import plain
 ROOM = 40
 """Channels still free at which a server is said to be nearly full: less than two weeks of a league."""
 _NEEDED = {
-    "manage_channels": "to create and delete a week's channels",
-    "send_messages": "to answer",
-    "embed_links": "to show links",
-    "attach_files": "to send pictures and files",
-    "read_message_history": "to follow a conversation",
+    "manage_channels": (mark("Manage Channels"), mark("to create and delete a week's channels")),
+    "send_messages": (mark("Send Messages"), mark("to answer")),
+    "embed_links": (mark("Embed Links"), mark("to show links")),
+    "attach_files": (mark("Attach Files"), mark("to send pictures and files")),
+    "read_message_history": (mark("Read Message History"), mark("to follow a conversation")),
 }
+"""The permissions that we need, each as Discord shows it, and what for."""
 _IN_CHANNELS = ("embed_links", "attach_files", "read_message_history")
 """Those that a channel can take away; without Send Messages it takes nothing at all, which is told as such."""
 _COMMISSIONER = ("commish", "commissioner")
@@ -37,7 +39,7 @@ class Fix(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One thing that isn't set up. `words` are a sentence or two for people, in Discord's Markdown.
+    """One thing that isn't set up. `words` are a sentence or two for people, in Discord's Markdown and their language.
 
     `kind` names it: commissioner, alerts, announcements, teams, time zone, permissions, channels. `fix` is what mends
     it, None where Discord's own settings do.
@@ -56,47 +58,49 @@ async def look_at(bot: Trilo, guild: discord.Guild) -> list[Missing]:
         *_permissions(guild, settings),
         *_commissioner(guild, settings),
         *_channels(guild, settings),
-        *([] if teams else [_NO_TEAMS]),
-        *([_UTC] if settings.time_zone == "UTC" else []),
+        *([] if teams else [Missing("teams", _(_NO_TEAMS), Fix.TEAMS)]),
+        *([Missing("time zone", _(_UTC), Fix.TIME)] if settings.time_zone == "UTC" else []),
         *_room(guild),
     ]
 
 
-_NO_TEAMS = Missing(
-    "teams",
-    "I don't know your teams yet. With them I can tell which ones a schedule means: `/league teams` takes a list.",
-    Fix.TEAMS,
+_NO_TEAMS = mark(
+    "I don't know your teams yet. With them I can tell which ones a schedule means: `/league teams` takes a list."
 )
-_UTC = Missing(
-    "time zone", "Days and advances are counted in UTC. If your league lives elsewhere, choose its time zone.", Fix.TIME
-)
+_FULL = mark("This server has {n} of the {most} channels that Discord allows. `/league delete` makes room.")
+_TAKEN = mark("In {channel} I lack {what}. Switch it on in {channel} → Edit Channel → Permissions.")
+_UTC = mark("Days and advances are counted in UTC. If your league lives elsewhere, choose its time zone.")
 
 
 def _permissions(guild: discord.Guild, settings: ServerSettings) -> Iterator[Missing]:
     have = guild.me.guild_permissions
     lacking = [name for name in _NEEDED if not getattr(have, name)]
     if lacking:
-        told = ", ".join(f"**{_title(name)}** ({_NEEDED[name]})" for name in lacking)
-        role = f"`{plain(guild.self_role.name)}`" if guild.self_role else "my role"
-        yield Missing("permissions", f"I lack {told}. Switch it on in Server Settings → Roles → {role} → Permissions.")
+        told = ", ".join(f"**{_(title)}** ({_(purpose)})" for title, purpose in (_NEEDED[name] for name in lacking))
+        role = f"`{plain(guild.self_role.name)}`" if guild.self_role else _("my role")
+        words = _(
+            "I lack {what}. Switch it on in Server Settings → Roles → {role} → Permissions.", what=told, role=role
+        )
+        yield Missing("permissions", words)
     for channel in _named(guild, settings):
         may = channel.permissions_for(guild.me)
-        taken = [f"**{_title(name)}**" for name in _IN_CHANNELS if name not in lacking and not getattr(may, name)]
-        if taken:
-            where = f"{channel.mention} → Edit Channel → Permissions"
-            yield Missing("permissions", f"In {channel.mention} I lack {', '.join(taken)}. Switch it on in {where}.")
+        names = [name for name in _IN_CHANNELS if name not in lacking and not getattr(may, name)]
+        if names:
+            taken = ", ".join(f"**{_(_NEEDED[name][0])}**" for name in names)
+            words = _(_TAKEN, channel=channel.mention, what=taken)
+            yield Missing("permissions", words)
 
 
 def _commissioner(guild: discord.Guild, settings: ServerSettings) -> Iterator[Missing]:
     role_id = settings.commissioner_role_id
     if role_id is not None and guild.get_role(role_id) is not None:
         return
-    none = "No commissioner role is chosen, so only people with Manage Channels can run the league."
+    none = _("No commissioner role is chosen, so only people with Manage Channels can run the league.")
     like = next((role for role in reversed(guild.roles) if _is_commissioners(role)), None)
     how = (
-        f"Your role `{plain(like.name)}` looks like one: choose it in `/settings`, under League."
+        _("Your role `{role}` looks like one: choose it in `/settings`, under League.", role=plain(like.name))
         if like
-        else "Make one in Server Settings → Roles, then choose it in `/settings`, under League."
+        else _("Make one in Server Settings → Roles, then choose it in `/settings`, under League.")
     )
     yield Missing("commissioner", f"{none} {how}", Fix.LEAGUE)
 
@@ -105,23 +109,25 @@ def _channels(guild: discord.Guild, settings: ServerSettings) -> Iterator[Missin
     try:
         alert_channel(guild, settings)
     except NoChannelError as problem:
-        yield Missing("alerts", f"Alerts on what AI costs reach no channel ({problem}).", Fix.ALERTS)
+        words = _("Alerts on what AI costs reach no channel ({problem}).", problem=problem)
+        yield Missing("alerts", words, Fix.ALERTS)
     channel_id = settings.announce_channel_id
     try:
         if channel_id is not None:
             writable(guild, channel_id)
         else:
-            yield Missing("announcements", "No channel for announcements of an advance is chosen.", Fix.LEAGUE)
+            yield Missing("announcements", _("No channel for announcements of an advance is chosen."), Fix.LEAGUE)
     except NoChannelError as problem:
-        yield Missing("announcements", f"I can't announce an advance ({problem}).", Fix.LEAGUE)
+        words = _("I can't announce an advance ({problem}).", problem=problem)
+        yield Missing("announcements", words, Fix.LEAGUE)
 
 
 def _room(guild: discord.Guild) -> Iterator[Missing]:
     """Categories count."""
     free = CHANNELS_PER_SERVER - len(guild.channels)
     if free < ROOM:
-        words = f"This server has {len(guild.channels)} of the {CHANNELS_PER_SERVER} channels that Discord allows."
-        yield Missing("channels", f"{words} `/league delete` makes room.")
+        words = _(_FULL, n=len(guild.channels), most=CHANNELS_PER_SERVER)
+        yield Missing("channels", words)
 
 
 def _named(guild: discord.Guild, settings: ServerSettings) -> Iterator[Writable]:
@@ -135,7 +141,3 @@ def _named(guild: discord.Guild, settings: ServerSettings) -> Iterator[Writable]
 
 def _is_commissioners(role: discord.Role) -> bool:
     return not role.managed and any(word in role.name.casefold() for word in _COMMISSIONER)
-
-
-def _title(permission: str) -> str:
-    return permission.replace("_", " ").title()

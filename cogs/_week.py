@@ -8,6 +8,7 @@ import discord
 from bot.league.tagging import Guests, Tag, players_of, tag_for, team_name
 from bot.league.team_list import Row
 from bot.league.week_plan import WeekPlan
+from bot.translation import _, speaking
 from cogs._layouts import Progress
 from cogs._undo import all_or_nothing
 
@@ -29,7 +30,7 @@ async def create_week(
     total = 1 + len(plan.rows)
     async with all_or_nothing() as undo:
         category = await guild.create_category(plan.title, reason=reason)
-        undo.add(f"the category {category.name}", category.delete)
+        undo.add(_("the category {name}", name=category.name), category.delete)
         await progress(1, total)
         for row in plan.rows:
             overwrites = _private(guild, row, plan.guests, commissioner_role_id) if plan.private else {}
@@ -38,7 +39,9 @@ async def create_week(
             )
             undo.add(f"#{channel.name}", channel.delete)
             channels.append(channel)
-            if plan.tag and (tag := tag_for(row, plan.guests)) is not None:
+            with speaking(plan.language):
+                tag = tag_for(row, plan.guests) if plan.tag else None
+            if tag is not None:
                 await channel.send(tag.text, allowed_mentions=pings(tag, mentionable))
             await progress(1 + len(channels), total)
     return category, channels

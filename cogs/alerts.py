@@ -11,6 +11,7 @@ from bot.alerts.facts import read_facts
 from bot.alerts.provider import ProviderWatch
 from bot.alerts.turns import Turns
 from bot.client import Trilo, answer_privately
+from bot.translation import _, speaking
 from bot.usage.alert_book import MAIN, OPERATOR, SERVER, Owed
 from bot.usage.alert_rows import Alert, AlertKind
 from bot.usage.budgets import FULL, Budget
@@ -19,6 +20,7 @@ from bot.words import where, words_for
 from cogs._access import NOT_A_MANAGER, may_manage
 from cogs._alert_channel import NoChannelError, alert_channel, everyone_reads
 from cogs._alert_courier import Courier
+from cogs._language import server_language
 from cogs._views.alert import AlertButton, AlertView
 from cogs._views.alert_raise import NO_SUCH_BUDGET
 from cogs._views.look import NOBODY
@@ -101,20 +103,23 @@ class AlertsCog(commands.Cog):
     async def _send_test(self, interaction: discord.Interaction[Trilo], budget: Budget) -> str:
         guild = interaction.guild
         if guild is None or budget.guild_id != guild.id or not await may_manage(interaction):
-            return NOT_A_MANAGER
+            return _(NOT_A_MANAGER)
         try:
             channel = alert_channel(guild, await self._tracker.settings.of(guild.id))
         except NoChannelError as missing:
-            return f"An alert would not arrive: {missing}."
+            return _("An alert would not arrive: {problem}.", problem=missing)
         budgets = await self._tracker.budgets.of(guild.id)
         current = next((found for found in budgets if found.id == budget.id), None)
         if current is None:
-            return NO_SUCH_BUDGET
+            return _(NO_SUCH_BUDGET)
         with_members = not everyone_reads(channel)
         facts = await read_facts(self._tracker, _sample(current, self), with_members=with_members, is_test=True)
-        await channel.send(view=AlertView(facts, with_members=with_members), allowed_mentions=NOBODY)
-        public = "" if with_members else " Everybody on this server can read that channel."
-        return f"Sent to {channel.mention}: that is what an alert looks like.{public}"
+        with speaking(await server_language(self.bot, guild)):
+            view = AlertView(facts, with_members=with_members)
+        await channel.send(view=view, allowed_mentions=NOBODY)
+        public = "" if with_members else _("Everybody on this server can read that channel.")
+        told = _("Sent to {channel}: that is what an alert looks like.", channel=channel.mention)
+        return f"{told} {public}".rstrip()
 
     def _is_ours(self, owed: Owed) -> bool:
         """Whether this process has the server's shard; what goes to the operator is anybody's."""

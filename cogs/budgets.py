@@ -5,11 +5,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
+from bot.translation import _, mark
 from bot.usage.budgets import Budget, Mode, Owner, Scope
 from bot.usage.calendars import Period
 from bot.usage.limits import LimitNotUnderstoodError, parse_limit
 from cogs._access import managed_server, may_manage
 from cogs._budget_target import APPLIES_TO, TargetError, Which, target_of
+from cogs._budget_words import misread
 from cogs._views.budget_confirm import ConfirmBudgetView
 from cogs._views.budget_form import AT_LIMIT
 from cogs._views.budget_list import BudgetsView
@@ -17,9 +19,14 @@ from cogs._views.budget_names import labels_of
 from cogs._views.names import Names
 from cogs._views.tables import LABEL_CHARACTERS
 
-NOT_A_BUDGET = "I don't know that budget. Pick one from the list that appears while you type."
-NOT_A_BOT = "Bots never ask me anything, so there is nothing to limit. Name a member who isn't one."
-_PERIODS = {Period.DAY: "day", Period.WEEK: "week", Period.MONTH: "month", Period.TOTAL: "total"}
+NOT_A_BUDGET = mark("I don't know that budget. Pick one from the list that appears while you type.")
+NOT_A_BOT = mark("Bots never ask me anything, so there is nothing to limit. Name a member who isn't one.")
+_PERIODS = {
+    Period.DAY: mark("day"),
+    Period.WEEK: mark("week"),
+    Period.MONTH: mark("month"),
+    Period.TOTAL: mark("total"),
+}
 _MOST_CHOICES = 25
 
 BudgetChannel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.ForumChannel
@@ -28,22 +35,24 @@ BudgetChannel = discord.TextChannel | discord.VoiceChannel | discord.StageChanne
 
 @app_commands.guild_only()
 @app_commands.default_permissions(manage_guild=True)
-class BudgetsCog(commands.GroupCog, group_name="budget", group_description="What this server may spend on AI"):
+class BudgetsCog(commands.GroupCog, group_name="budget", group_description=mark("What this server may spend on AI")):
     """The commands; everything after them happens in their views."""
 
     def __init__(self, bot: Trilo) -> None:
         self.bot = bot
 
-    @app_commands.command(name="set", description="Limit what AI may cost: the server, a channel, members, a role …")
+    @app_commands.command(
+        name="set", description=mark("Limit what AI may cost: the server, a channel, members, a role …")
+    )
     @app_commands.describe(
-        limit="Like $5, 0.05, 200k tokens or 1.5M tokens",
-        per="How long it lasts before it starts anew (month)",
-        applies_to="What it limits (the server)",
-        at_limit="What happens when it is used up (stop)",
-        channel="The channel it is for",
-        role="The role it is for",
-        member="The member it is for",
-        operation="The kind of question it is for",
+        limit=mark("Like $5, 0.05, 200k tokens or 1.5M tokens"),
+        per=mark("How long it lasts before it starts anew (month)"),
+        applies_to=mark("What it limits (the server)"),
+        at_limit=mark("What happens when it is used up (stop)"),
+        channel=mark("The channel it is for"),
+        role=mark("The role it is for"),
+        member=mark("The member it is for"),
+        operation=mark("The kind of question it is for"),
     )
     @app_commands.rename(applies_to="applies-to", at_limit="at-limit")
     @app_commands.choices(
@@ -67,14 +76,17 @@ class BudgetsCog(commands.GroupCog, group_name="budget", group_description="What
         if (guild := await managed_server(interaction)) is None:
             return
         if member is not None and member.bot:
-            await answer_privately(interaction, NOT_A_BOT)
+            await answer_privately(interaction, _(NOT_A_BOT))
             return
         which = Which(_id(channel), _id(role), _id(member), operation)
         try:
             amount = parse_limit(limit)
             chosen = Scope(applies_to) if applies_to is not None else None
             scope, scope_id = target_of(chosen, which, self.bot.services.tracker.operations)
-        except (LimitNotUnderstoodError, TargetError) as error:
+        except LimitNotUnderstoodError as error:
+            await answer_privately(interaction, misread(error))
+            return
+        except TargetError as error:
             await answer_privately(interaction, str(error))
             return
         wanted = Budget(
@@ -89,20 +101,20 @@ class BudgetsCog(commands.GroupCog, group_name="budget", group_description="What
         )
         await ConfirmBudgetView(interaction, wanted).open(interaction)
 
-    @app_commands.command(name="show", description="How this server's budgets stand; edit, test and remove them")
+    @app_commands.command(name="show", description=mark("How this server's budgets stand; edit, test and remove them"))
     async def show(self, interaction: discord.Interaction[Trilo]) -> None:
         """Open the view."""
         if await managed_server(interaction) is not None:
             await BudgetsView(interaction).open(interaction)
 
-    @app_commands.command(name="remove", description="Remove one of this server's budgets")
-    @app_commands.describe(budget="Which one")
+    @app_commands.command(name="remove", description=mark("Remove one of this server's budgets"))
+    @app_commands.describe(budget=mark("Which one"))
     async def remove(self, interaction: discord.Interaction[Trilo], budget: str) -> None:
         """Ask for confirmation first."""
         if (guild := await managed_server(interaction)) is None:
             return
         if budget not in {own.id for own in await self._own(guild.id)}:
-            await answer_privately(interaction, NOT_A_BUDGET)
+            await answer_privately(interaction, _(NOT_A_BUDGET))
             return
         await BudgetsView(interaction, chosen=budget, removing=True).open(interaction)
 

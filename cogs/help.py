@@ -1,4 +1,12 @@
-"""`/help`: works without a model, a database or a budget."""
+"""`/help`: works without a model, a database or a budget. Nobody is told of what they can't use.
+
+What a paragraph names is looked up in its English source, so that the same ones are left out in every language.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -6,12 +14,33 @@ from discord.ext import commands
 
 from bot.assistant.conversation import MAX_PICTURES
 from bot.client import Trilo
-from cogs._help_topics import COMMANDS, ONE_LINE_HELP, READS_MENTIONS, READS_MESSAGES, START, TOPICS
+from bot.translation import _, mark
+from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER, NOT_THE_OWNER, May, rights
+from cogs._help_topics import COMMANDS, ONE_LINE_HELP, READS_MENTIONS, READS_MESSAGES, START, TOPICS, Topic
 from cogs._views.look import COLOUR, NOBODY
 
-__all__ = ["ONE_LINE_HELP", "HelpCog", "command_list", "page", "setup"]
+__all__ = ["ONE_LINE_HELP", "HelpCog", "command_list", "page", "setup", "usable_names"]
 
-_MENUS = ((discord.AppCommandType.message, "a message"), (discord.AppCommandType.user, "a member"))
+_Command = app_commands.Command[Any, ..., Any]
+_MENUS = (
+    (discord.AppCommandType.message, mark("- **{name}**: in the menu of a message, under Apps")),
+    (discord.AppCommandType.user, mark("- **{name}**: in the menu of a member, under Apps")),
+)
+_NAMED = re.compile(r"`/([a-z][a-z -]*)`|Apps → ([^*]+)\*\*")
+"""A command or a menu's entry in a paragraph."""
+_NEEDED = {
+    "owner": May.RUN_BOT,
+    "token-stats": May.SEE_USAGE,
+    "league": May.RUN_LEAGUE,
+    "league delete": May.MANAGE_CHANNELS,
+    "league restore": May.MANAGE_CHANNELS,
+}
+"""What a command asks of whoever uses it; any other is for everybody, or for those whom Discord shows it to."""
+_REFUSALS = {
+    May.MANAGE: NOT_A_MANAGER,
+    May.RUN_LEAGUE: NOT_A_COMMISSIONER,
+    May.RUN_BOT: NOT_THE_OWNER,
+}
 
 
 class HelpCog(commands.Cog):
@@ -20,13 +49,14 @@ class HelpCog(commands.Cog):
     def __init__(self, bot: Trilo) -> None:
         self.bot = bot
 
-    @app_commands.command(name="help", description="What I can do, what it costs, what is stored")
-    @app_commands.describe(topic="What you want to know about")
+    @app_commands.command(name="help", description=mark("What I can do, what it costs, what is stored"))
+    @app_commands.describe(topic=mark("What you want to know about"))
     async def show(self, interaction: discord.Interaction[Trilo], topic: str = START) -> None:
         """Show one topic, to the person alone."""
+        may = await rights(interaction)
         view = discord.ui.LayoutView(timeout=None)
         container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=COLOUR)
-        for number, text in enumerate(page(self.bot, topic, interaction.guild)):
+        for number, text in enumerate(page(self.bot, topic, interaction.guild, may)):
             if number:
                 container.add_item(discord.ui.Separator())
             container.add_item(discord.ui.TextDisplay(text))
@@ -34,49 +64,100 @@ class HelpCog(commands.Cog):
         await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=NOBODY)
 
     @show.autocomplete("topic")
-    async def _topics(self, _interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
-        wanted = typed.strip().casefold()
+    async def _topics(self, interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
+        wanted, may = _folded(typed), await rights(interaction)
+        choices = {name: f"{_(name)} · {_(topic.title)}" for name, topic in TOPICS.items() if _is_for(topic, may)}
         return [
-            app_commands.Choice(name=f"{name} · {topic.title}", value=name)
-            for name, topic in TOPICS.items()
-            if wanted in name or wanted in topic.title.casefold()
+            app_commands.Choice(name=words, value=name)
+            for name, words in choices.items()
+            if wanted in name or wanted in _folded(words)
         ]
 
 
-def page(bot: Trilo, name: str, guild: discord.Guild | None) -> list[str]:
-    """The sections of one topic; of the first, with a word on it, where there is no topic of that name."""
-    chosen = name.strip().casefold()
-    topic = TOPICS.get(chosen)
-    others = " · ".join(f"`{other}`" for other in TOPICS if other != (chosen if topic else START))
-    more = f"-# More: `/help` with {others}"
-    if topic is None:
-        return ["I have no help on that.", *page(bot, START, guild)]
-    text = topic.text.format(
-        mention=bot.user.mention if bot.user else "@Trilo",
-        pictures=MAX_PICTURES,
-        reading=READS_MESSAGES if bot.services.settings.message_content else READS_MENTIONS,
-        commands=command_list(bot, guild) if chosen == COMMANDS else "",
-    )
-    return [f"## {topic.title}\n{text}", more]
+def page(bot: Trilo, name: str, guild: discord.Guild | None, may: Collection[May]) -> list[str]:
+    """The sections of one topic for somebody who may do that; of the first, with a word on it, where there is none.
+
+    Whoever asks for a topic that isn't for them is told so. A topic may be named in English or as the list names it.
+    """
+    wanted = _folded(name)
+    chosen = next((key for key in TOPICS if wanted in (key, _folded(_(key)))), None)
+    if chosen is None:
+        return [_("I have no help on that."), *page(bot, START, guild, may)]
+    topic = TOPICS[chosen]
+    others = [f"`{_(key)}`" for key, other in TOPICS.items() if key != chosen and _is_for(other, may)]
+    more = _("-# More: `/help` with {topics}", topics=" · ".join(others))
+    if topic.may is not None and topic.may not in may:
+        return [_(_REFUSALS[topic.may]), more]
+    text = command_list(bot, guild, may) if chosen == COMMANDS else _text(bot, topic, usable_names(bot, guild, may))
+    return [f"## {_(topic.title)}\n{text}", more]
 
 
-def command_list(bot: Trilo, guild: discord.Guild | None) -> str:
-    """Every command there is here, from the tree itself, so that this is always true."""
+def command_list(bot: Trilo, guild: discord.Guild | None, may: Collection[May]) -> str:
+    """Every command that somebody can use here, from the tree itself, so that this is always true."""
     lines = []
-    for scope in [None, *([guild] if guild is not None else [])]:
-        found = sorted(bot.tree.walk_commands(guild=scope), key=lambda command: command.qualified_name)
-        lines += [_line(command) for command in found if isinstance(command, app_commands.Command)]
-        for kind, target in _MENUS:
-            menus = bot.tree.get_commands(guild=scope, type=kind)
-            lines += [f"- **{menu.name}**: in the menu of {target}, under Apps" for menu in menus]
+    for scope in _scopes(guild):
+        lines += [
+            f"- `/{one.qualified_name}`: {_(one.description)}" for one in _commands(bot, scope) if _can_use(one, may)
+        ]
+        for kind, words in _MENUS:
+            lines += [_(words, name=_(menu.name)) for menu in bot.tree.get_commands(guild=scope, type=kind)]
     return "\n".join(lines)
 
 
-def _line(command: app_commands.Command[HelpCog, ..., None]) -> str:
-    needed = (command.root_parent or command).default_permissions
-    names = [name.replace("_", " ").replace("guild", "server").title() for name, on in needed or () if on]
-    note = f" *({', '.join(names)})*" if names else ""
-    return f"- `/{command.qualified_name}`: {command.description}{note}"
+def usable_names(bot: Trilo, guild: discord.Guild | None, may: Collection[May]) -> set[str]:
+    """The commands and menu entries that somebody can use on a server, by name."""
+    names: set[str] = set()
+    for scope in _scopes(guild):
+        names.update(one.qualified_name for one in _commands(bot, scope) if _can_use(one, may))
+        names.update(menu.name for kind, _words in _MENUS for menu in bot.tree.get_commands(guild=scope, type=kind))
+    return names
+
+
+def _text(bot: Trilo, topic: Topic, usable: set[str]) -> str:
+    """The paragraphs that name nothing but what can be used."""
+    paragraphs = [
+        _(
+            paragraph,
+            mention=bot.user.mention if bot.user else "@Trilo",
+            pictures=MAX_PICTURES,
+            reading=_(READS_MESSAGES if bot.services.settings.message_content else READS_MENTIONS),
+        )
+        for paragraph in topic.paragraphs
+        if _named(paragraph) <= usable
+    ]
+    return "\n".join(paragraphs)
+
+
+def _folded(typed: str) -> str:
+    """As people type it in a hurry: without capitals, accents and blanks around it."""
+    letters = unicodedata.normalize("NFKD", typed.strip().casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def _is_for(topic: Topic, may: Collection[May]) -> bool:
+    return topic.may is None or topic.may in may
+
+
+def _named(paragraph: str) -> set[str]:
+    return {command or menu for command, menu in _NAMED.findall(paragraph)}
+
+
+def _scopes(guild: discord.Guild | None) -> list[discord.Guild | None]:
+    """Where a server's commands come from: those of everywhere, and its own."""
+    return [None, guild] if guild is not None else [None]
+
+
+def _commands(bot: Trilo, scope: discord.Guild | None) -> list[_Command]:
+    found = sorted(bot.tree.walk_commands(guild=scope), key=lambda command: command.qualified_name)
+    return [command for command in found if isinstance(command, app_commands.Command)]
+
+
+def _can_use(command: _Command, may: Collection[May]) -> bool:
+    root = command.root_parent or command
+    needed = _NEEDED.get(command.qualified_name) or _NEEDED.get(root.name)
+    if needed is None and root.default_permissions is not None and root.default_permissions.manage_guild:
+        needed = May.MANAGE
+    return needed is None or needed in may
 
 
 async def setup(bot: Trilo) -> None:

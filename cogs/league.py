@@ -9,8 +9,10 @@ from discord.ext import commands
 from bot.client import Trilo, answer_privately
 from bot.league.advance_plan import MESSAGE_MOST
 from bot.league.names import MAX_WEEK
+from bot.translation import _, mark
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._asker import Asker
+from cogs._language import hear
 from cogs._league_advance import Wanted, plan_advance
 from cogs._league_planning import channels_named, plan_deletion, plan_tags, plan_week, roles_named
 from cogs._reading import PICTURE_BYTES, picture_of
@@ -21,8 +23,8 @@ from cogs._views.restore_plan import RestorePlanView
 from cogs._views.server_look import FixButton
 from cogs._views.tables import LABEL_CHARACTERS, cut
 
-NOT_A_PICTURE = f"I can't read that file. Give me a PNG, JPEG, WebP or GIF of at most {PICTURE_BYTES // 1024**2} MB."
-NO_SNAPSHOT = "I have nothing of that name to restore. Pick one from the list that appears while you type."
+NOT_A_PICTURE = mark("I can't read that file. Give me a PNG, JPEG, WebP or GIF of at most {megabytes} MB.")
+NO_SNAPSHOT = mark("I have nothing of that name to restore. Pick one from the list that appears while you type.")
 _MOST_CHOICES = 25
 _MINUTE = 60.0
 
@@ -34,7 +36,9 @@ def _pace(interaction: discord.Interaction[Trilo]) -> app_commands.Cooldown | No
 
 
 @app_commands.guild_only()
-class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks, announcements and teams of a league"):
+class LeagueCog(
+    commands.GroupCog, group_name="league", group_description=mark("Weeks, announcements and teams of a league")
+):
     """The commands; everything after them happens in their views."""
 
     def __init__(self, bot: Trilo) -> None:
@@ -48,14 +52,15 @@ class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks
     async def on_interaction(self, interaction: discord.Interaction[Trilo]) -> None:
         """A press on a plan that is gone gets words, not Discord's "interaction failed"."""
         if is_dead_press(interaction):
-            await answer_privately(interaction, GONE)
+            hear(interaction)
+            await answer_privately(interaction, _(GONE))
 
-    @app_commands.command(name="create", description="A category for a week, with a channel for each game")
+    @app_commands.command(name="create", description=mark("A category for a week, with a channel for each game"))
     @app_commands.describe(
-        week="Its number",
-        picture="A picture of the schedule, which I read",
-        games="Or the games: Texans vs Colts, Chiefs vs Broncos",
-        private="Whether only a game's players see its channel (as set in /settings)",
+        week=mark("Its number"),
+        picture=mark("A picture of the schedule, which I read"),
+        games=mark("Or the games: Texans vs Colts, Chiefs vs Broncos"),
+        private=mark("Whether only a game's players see its channel (as set in /settings)"),
     )
     @app_commands.checks.dynamic_cooldown(_pace)
     async def create(
@@ -72,15 +77,15 @@ class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks
         pictures = []
         if picture is not None:
             if (data := await picture_of(picture)) is None:
-                await answer_privately(interaction, NOT_A_PICTURE)
+                await answer_privately(interaction, _(NOT_A_PICTURE, megabytes=PICTURE_BYTES // 1024**2))
                 return
             pictures = [data]
         asker = Asker.of(interaction)
         plan = await plan_week(asker, games=games or "", week=week, pictures=pictures, private=private)
         await plan.open(interaction)
 
-    @app_commands.command(name="delete", description="Delete weeks or other categories, with all their channels")
-    @app_commands.describe(weeks="Like 3, 3 to 5, or a category's name")
+    @app_commands.command(name="delete", description=mark("Delete weeks or other categories, with all their channels"))
+    @app_commands.describe(weeks=mark("Like 3, 3 to 5, or a category's name"))
     @app_commands.checks.dynamic_cooldown(_pace)
     async def delete(self, interaction: discord.Interaction[Trilo], weeks: app_commands.Range[str, 1, 300]) -> None:
         """Show exactly what would go."""
@@ -88,8 +93,8 @@ class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks
             plan = await plan_deletion(Asker.of(interaction), weeks, in_plain_language=False)
             await plan.open(interaction)
 
-    @app_commands.command(name="restore", description="Build deleted categories again, without their messages")
-    @app_commands.describe(snapshot="What was deleted, and when")
+    @app_commands.command(name="restore", description=mark("Build deleted categories again, without their messages"))
+    @app_commands.describe(snapshot=mark("What was deleted, and when"))
     async def restore(self, interaction: discord.Interaction[Trilo], snapshot: str) -> None:
         """Show what would be built."""
         if not await _manages_channels(interaction):
@@ -97,17 +102,19 @@ class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks
         asker = Asker.of(interaction)
         found = await self.bot.services.league_book.snapshot(asker.guild.id, snapshot)
         if found is None:
-            await answer_privately(interaction, NO_SNAPSHOT)
+            await answer_privately(interaction, _(NO_SNAPSHOT))
         else:
             await RestorePlanView(asker, found).open(interaction)
 
-    @app_commands.command(name="advance", description="Announce that the league advances, and when the next one is")
+    @app_commands.command(
+        name="advance", description=mark("Announce that the league advances, and when the next one is")
+    )
     @app_commands.describe(
-        week="The week that begins",
-        when="The next advance: Sunday 8pm, in 2 days, 2026-11-30 20:00",
-        channels="Up to five: #news #general (as set in /settings)",
-        roles="Roles to mention: @League",
-        message="Words of your own",
+        week=mark("The week that begins"),
+        when=mark("The next advance: Sunday 8pm, in 2 days, 2026-11-30 20:00"),
+        channels=mark("Up to five: #news #general (as set in /settings)"),
+        roles=mark("Roles to mention: @League"),
+        message=mark("Words of your own"),
     )
     @app_commands.checks.dynamic_cooldown(_pace)
     async def advance(
@@ -133,22 +140,24 @@ class LeagueCog(commands.GroupCog, group_name="league", group_description="Weeks
         plan = await plan_advance(asker, wanted)
         await plan.open(interaction)
 
-    @app_commands.command(name="tag", description="Mention the players in each of a week's channels")
-    @app_commands.describe(week="The week, or its category's name")
+    @app_commands.command(name="tag", description=mark("Mention the players in each of a week's channels"))
+    @app_commands.describe(week=mark("The week, or its category's name"))
     async def tag(self, interaction: discord.Interaction[Trilo], week: app_commands.Range[str, 1, 100]) -> None:
         """Show who would be mentioned where."""
         if await _runs_the_league(interaction):
             plan = await plan_tags(Asker.of(interaction), week)
             await (answer_privately(interaction, plan) if isinstance(plan, str) else plan.open(interaction))
 
-    @app_commands.command(name="teams", description="Which teams there are, and who plays them")
+    @app_commands.command(name="teams", description=mark("Which teams there are, and who plays them"))
     async def teams(self, interaction: discord.Interaction[Trilo]) -> None:
         """Open the list."""
         if await _runs_the_league(interaction):
             await TeamsView(interaction).open(interaction)
 
-    @app_commands.command(name="history", description="What was created, deleted and announced, by whom, at what cost")
-    @app_commands.describe(days="How far back (30)")
+    @app_commands.command(
+        name="history", description=mark("What was created, deleted and announced, by whom, at what cost")
+    )
+    @app_commands.describe(days=mark("How far back (30)"))
     async def history(
         self, interaction: discord.Interaction[Trilo], days: app_commands.Range[int, 1, 365] = 30
     ) -> None:
@@ -185,7 +194,7 @@ async def _runs_the_league(interaction: discord.Interaction[Trilo]) -> bool:
     await interaction.response.defer(ephemeral=True, thinking=True)
     if await may_run_league(interaction):
         return True
-    await answer_privately(interaction, NOT_A_COMMISSIONER)
+    await answer_privately(interaction, _(NOT_A_COMMISSIONER))
     return False
 
 
@@ -194,7 +203,7 @@ async def _manages_channels(interaction: discord.Interaction[Trilo]) -> bool:
     await interaction.response.defer(ephemeral=True, thinking=True)
     if may_manage_channels(interaction):
         return True
-    await answer_privately(interaction, NOT_A_CHANNEL_MANAGER)
+    await answer_privately(interaction, _(NOT_A_CHANNEL_MANAGER))
     return False
 
 

@@ -1,34 +1,25 @@
 """`/owner`: for the people who run the bot, on their own server (OWNER_GUILD_ID) only."""
 
 import re
-from collections.abc import Sequence
 
 import discord
 from discord import app_commands
 from discord.ext import commands
-from discord.utils import format_dt
 
 from bot.client import Trilo, answer_privately
 from bot.usage import money
 from bot.usage.budgets import Owner, Scope, Unit
-from bot.usage.deliveries import Trouble
 from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit
 from bot.usage.quotas import EXEMPT, SubscriptionTier
-from bot.usage.records import SpendLine
-from bot.usage.reports import Report
+from bot.usage.reports import PeriodName
 from bot.usage.tier_grants import Source, UnknownTierError
 from cogs._access import is_operator, owns_the_bot
-from cogs._views.figures import cost_of, counted
 from cogs._views.look import COLOUR, NOBODY
-from cogs._views.spend_text import figures_table
-from cogs._views.tables import cut, plain, shorten
+from cogs._views.owner_health import HealthView
+from cogs._views.owner_prices import list_words, price_words
+from cogs._views.owner_servers import ServersView
+from cogs._views.tables import LABEL_CHARACTERS, cut, plain, shorten
 
-SHOWN = 15
-"""Servers in one answer."""
-ADDRESSES = 5
-"""Of those that alerts don't reach, in one answer."""
-ADDRESS_COLUMNS = 80
-OUTSIDE = "outside servers"
 MOST_CHOICES = 25
 NOBODY_OF_THAT_NAME = "I know no server or person like that. Give a server's name or id, or a person's mention or id."
 _USER = re.compile(r"(?:<@!?)?(\d{15,20})>?")
@@ -42,27 +33,56 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
 
     def __init__(self, bot: Trilo) -> None:
         self.bot = bot
+        self._started_at = bot.services.tracker.clock()
 
-    @app_commands.command(name="servers", description="What each server's AI use costs this month")
-    @app_commands.describe(query="Only servers whose name or id contains this")
+    @app_commands.command(name="servers", description="What each server's AI use costs")
+    @app_commands.describe(query="Only servers whose name or id contains this", period="Which days (this month)")
     async def servers(
-        self, interaction: discord.Interaction[Trilo], query: app_commands.Range[str, 1, 100] | None = None
+        self,
+        interaction: discord.Interaction[Trilo],
+        query: app_commands.Range[str, 1, 100] | None = None,
+        period: PeriodName = "month",
     ) -> None:
         """The total first, then the dearest servers, or those that match."""
+        if await is_operator(interaction):
+            await ServersView(interaction, period, query).open(interaction)
+
+    @app_commands.command(name="health", description="Whether the bot, its books and its alerts are well")
+    async def health(self, interaction: discord.Interaction[Trilo]) -> None:
+        """What runs, and what needs somebody's hand."""
+        if await is_operator(interaction):
+            await HealthView(interaction, self._started_at).open(interaction)
+
+    @app_commands.command(name="prices", description="What a model costs, and whether its price is known")
+    @app_commands.describe(model="Its name (all that were used in the last 30 days)")
+    async def prices(
+        self, interaction: discord.Interaction[Trilo], model: app_commands.Range[str, 1, 100] | None = None
+    ) -> None:
+        """One model, or a list of those in use."""
         if not await is_operator(interaction):
             return
         tracker = self.bot.services.tracker
-        report = await tracker.reports.spend(None, "month", "guild", limit=None if query else SHOWN)
-        dead = await self.bot.outside.dead_targets(tracker.alerts)
+        report = await tracker.reports.spend(None, "30d", "model")
+        if model is None:
+            words = list_words(tracker, report.rows)
+        else:
+            used = next((row for row in report.rows if row.key == model.strip()), None)
+            words = price_words(tracker, model.strip(), used)
         view = discord.ui.LayoutView(timeout=None)
-        container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=COLOUR)
-        container.add_item(discord.ui.TextDisplay(_total(report.total, len(self.bot.guilds))))
-        container.add_item(discord.ui.Separator())
-        container.add_item(discord.ui.TextDisplay(self._matching(report, query) if query else self._dearest(report)))
-        if dead:
-            container.add_item(discord.ui.TextDisplay(_unreached(dead)))
-        view.add_item(container)
+        text = discord.ui.TextDisplay[discord.ui.LayoutView](words)
+        view.add_item(discord.ui.Container(text, accent_colour=COLOUR))
         await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)
+
+    @prices.autocomplete("model")
+    async def _models(self, interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
+        if not await owns_the_bot(interaction):
+            return []
+        tracker, wanted = self.bot.services.tracker, typed.strip().casefold()
+        used = [row.key for row in (await tracker.reports.spend(None, "30d", "model")).rows]
+        declared = [operation.model for operation in tracker.operations.values() if operation.model]
+        names = [name for name in dict.fromkeys([*used, *declared]) if wanted in name.casefold()]
+        fitting = [name for name in names if len(name) <= LABEL_CHARACTERS]
+        return [app_commands.Choice(name=name, value=name) for name in fitting[:MOST_CHOICES]]
 
     @app_commands.command(name="limit", description="Your cap on what a server may cost you a month")
     @app_commands.describe(server="Its name or id", usd="The most it may cost a month, like 20 or $7.50; 0 stops it")
@@ -166,58 +186,6 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
         wanted = server.strip()
         by_id = [guild for guild in self.bot.guilds if str(guild.id) == wanted]
         return by_id or [guild for guild in self.bot.guilds if guild.name.casefold() == wanted.casefold()]
-
-    def _dearest(self, report: Report) -> str:
-        if not report.rows:
-            return "No server has used the AI this month."
-        block = self._table(report.rows, report.total)
-        if report.rest.calls == 0:
-            return block
-        cost, calls = cost_of(report.rest), counted(report.rest.calls, "call")
-        return f"{block}\nand {counted(report.rest_keys, 'other server')}: {cost} in {calls}"
-
-    def _matching(self, report: Report, query: str) -> str:
-        """Rows of servers that match, those without a call this month last."""
-        wanted = query.strip().casefold()
-        known = {row.key for row in report.rows}
-        silent = [SpendLine(str(guild.id)) for guild in self.bot.guilds if str(guild.id) not in known]
-        rows = [row for row in [*report.rows, *silent] if wanted in self._name(row.key).casefold() or wanted in row.key]
-        shown = f"`{shorten(plain(query), 40)}`"
-        if not rows:
-            return f"No server's name or id contains {shown}."
-        heading = f"**{counted(len(rows), 'server')} with {shown}**"
-        block = self._table(rows[:SHOWN], report.total)
-        more = f"\nand {len(rows) - SHOWN:,} more: narrow it down" if len(rows) > SHOWN else ""
-        return f"{heading}\n{block}{more}"
-
-    def _table(self, rows: list[SpendLine], total: SpendLine) -> str:
-        return figures_table(rows, {row.key: self._name(row.key) for row in rows}, total, "server")
-
-    def _name(self, key: str) -> str:
-        if key == "0":
-            return OUTSIDE
-        guild = self.bot.get_guild(int(key))
-        return guild.name if guild is not None else f"left server {key}"
-
-
-def _total(total: SpendLine, servers: int) -> str:
-    return (
-        f"## {cost_of(total)} this month\n"
-        f"-# {counted(total.calls, 'call')} · {counted(total.total_tokens, 'token')} · "
-        f"in {counted(servers, 'server')} now · days in UTC"
-    )
-
-
-def _unreached(dead: Sequence[tuple[str, Trouble]]) -> str:
-    """Addresses that alerts don't reach, longest first."""
-    oldest = sorted(dead, key=lambda found: found[1].since)
-    named = [
-        f"`{shorten(label, ADDRESS_COLUMNS)}` (since {format_dt(trouble.since, 'd')})"
-        for label, trouble in oldest[:ADDRESSES]
-    ]
-    if len(oldest) > ADDRESSES:
-        named.append(f"and {len(oldest) - ADDRESSES:,} more")
-    return f"-# Alerts don't reach: {', '.join(named)}"
 
 
 async def setup(bot: Trilo) -> None:

@@ -8,12 +8,14 @@ import discord
 from discord.ext import commands, tasks
 
 from bot.client import Trilo
+from bot.translation import speaking
 from bot.usage.budgets import Budget, Scope
 from bot.usage.deliveries import Delivery
 from bot.usage.errors import UsageError
 from bot.usage.scheduled_reports import DueReport
 from bot.words import where
 from cogs._alert_channel import NoChannelError, everyone_reads, writable
+from cogs._language import server_language
 from cogs._views.look import NOBODY
 from cogs._views.names import Names, Reader, can_view
 from cogs._views.report import ReportFacts, ReportView, read_report
@@ -85,7 +87,8 @@ class ReportsCog(commands.Cog):
         reader = guild.default_role if everyone_reads(channel) else None
         facts = await read_report(self.bot.services.tracker, due, with_members=reader is None)
         hidden = {one.budget.id for one in facts.standings if _is_hidden(guild, one.budget, reader)}
-        view = ReportView(facts, await _names(guild, facts, reader), hidden)
+        with speaking(await server_language(self.bot, guild)):
+            view = ReportView(facts, await _names(guild, facts, reader), hidden)
         await channel.send(view=view, nonce=_nonce(due), allowed_mentions=NOBODY)
 
 

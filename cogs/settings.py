@@ -5,6 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Trilo
+from bot.translation import mark
 from cogs._access import managed_server
 from cogs._views.settings import SettingsView
 from cogs._views.settings_rows import PAGES
@@ -13,7 +14,9 @@ from cogs._views.settings_rows import PAGES
 class SettingsCog(commands.Cog):
     """The command; everything after it happens in its view."""
 
-    @app_commands.command(name="settings", description="Alerts, league, time zone, reports, who may see what AI costs")
+    @app_commands.command(
+        name="settings", description=mark("Alerts, league, time zone, reports, who may see what AI costs")
+    )
     @app_commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: discord.Interaction[Trilo]) -> None:

@@ -51,6 +51,14 @@ def test_the_defaults():
         "alert_urls": None,
         "api_host": "127.0.0.1",
         "api_port": None,
+        "public_url": None,
+        "posthog_api_key": None,
+        "posthog_host": "https://us.i.posthog.com",
+        "otel_exporter_otlp_endpoint": None,
+        "otel_exporter_otlp_headers": None,
+        "otel_service_name": "trilo",
+        "webhook_url": None,
+        "webhook_secret": None,
         "fast_model": "gpt-4o-mini",
         "smart_model": "gpt-4o",
         "allowed_guilds": frozenset(),
@@ -82,6 +90,11 @@ def test_the_defaults():
         database_url=f"postgresql://user:{SECRET}@host/db",
         openai_base_url=f"https://user:{SECRET}@host/v1",
         alert_urls=f"mailto://user:{SECRET}@host",
+        posthog_api_key=SECRET,
+        otel_exporter_otlp_endpoint=f"https://user:{SECRET}@host",
+        otel_exporter_otlp_headers=f"api-key={SECRET}",
+        webhook_url=f"https://host/{SECRET}",
+        webhook_secret=SECRET,
     )
     assert SECRET not in repr(secrets)
     assert SECRET not in str(secrets)
@@ -152,6 +165,15 @@ def test_addresses_for_alerts(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "url", ["https://example.com/hook", "http://127.0.0.1:9/hook", "http://[::1]/", "http://localhost"]
+)
+def test_where_a_webhook_may_go(monkeypatch, url):
+    """I35: in the clear only on this machine."""
+    monkeypatch.setenv("WEBHOOK_URL", url)
+    assert load_settings().webhook_url == url
+
+
+@pytest.mark.parametrize(
     ("text", "limit"), [("7.50", Decimal("7.50")), ("$7.50", Decimal("7.50")), ("0", Decimal(0)), ("None", None)]
 )
 def test_the_cap_of_each_server(monkeypatch, text, limit):
@@ -205,7 +227,16 @@ def test_switches(monkeypatch, text):
         ("OPENAI_BASE_URL", SECRET),
         ("PREMIUM_SKU_ID", SECRET),
         ("PREMIUM_URL", SECRET),
+        ("PUBLIC_URL", SECRET),
         ("ALERT_URLS", SECRET),
+        ("POSTHOG_HOST", SECRET),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", SECRET),
+        ("WEBHOOK_URL", SECRET),
+        ("WEBHOOK_URL", f"http://example.com/{SECRET}"),
+        ("WEBHOOK_URL", f"http://127.0.0.1.example.com/{SECRET}"),
+        ("WEBHOOK_URL", f"ftp://127.0.0.1/{SECRET}"),
+        ("WEBHOOK_URL", f"https:///{SECRET}"),
+        ("WEBHOOK_URL", f"https://[{SECRET}"),
         ("DATABASE_URL", f"postgresql://user:{SECRET}[@host/db"),
         ("DATABASE_URL", f"postgresql://user:{SECRET}@ho\u2100st/db"),
     ],

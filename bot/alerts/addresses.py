@@ -7,6 +7,7 @@ run a program, write a file or speak to this machine. The operator's own (ALERT_
 import re
 from urllib.parse import unquote, urlsplit
 
+from bot.translation import _
 from bot.usage.errors import TriloError
 
 HOSTED = frozenset(
@@ -51,12 +52,13 @@ def check_form(address: str) -> None:
         raise AddressRefusedError(_no_address())
     if parts.scheme == "https":
         if "?" in address or not parts.path.startswith(NATIVE.get(host, "\0")):
-            raise AddressRefusedError(f"I can't send to that web page. {_no_address()}")
+            raise AddressRefusedError(_("I can't send to that web page. {instead}", instead=_no_address()))
         return
     if parts.scheme not in HOSTED | VENDORS | BOTH:
-        raise AddressRefusedError(f"I don't send to that kind of address. {_no_address()}")
+        raise AddressRefusedError(_("I don't send to that kind of address. {instead}", instead=_no_address()))
     if strange := sorted(name for name in _fields(address) if name not in _PARAMETERS and not name.startswith("+")):
-        raise AddressRefusedError(f"Leave out `{strange[0][:20].replace('`', '')}` from the address.")
+        named = strange[0][:20].replace("`", "")
+        raise AddressRefusedError(_("Leave out `{name}` from the address.", name=named))
 
 
 def host_of(address: str) -> str:
@@ -91,4 +93,6 @@ def _fields(address: str) -> dict[str, str]:
 
 
 def _no_address() -> str:
-    return f"Give an address such as {_EXAMPLES}, or a webhook of Discord or Slack as they show it."
+    return _(
+        "Give an address such as {examples}, or a webhook of Discord or Slack as they show it.", examples=_EXAMPLES
+    )

@@ -9,6 +9,7 @@ from bot.alerts.addresses import AddressRefusedError, check_form, host_of, label
 from bot.alerts.child import SEND_SECONDS, in_child
 from bot.alerts.sender import Answer, Job, Outcome
 from bot.alerts.turns import Turns
+from bot.translation import _, mark
 from bot.usage.alert_book import AlertBook
 from bot.usage.alert_targets import AlertTargets
 from bot.usage.deliveries import Trouble
@@ -22,11 +23,11 @@ WAIT_SECONDS = 15.0
 """How long somebody who looks on waits for their turn."""
 _OPERATOR = "operator/"
 _PROBLEMS = {
-    Outcome.NO_ADDRESS: "that is no address that a message can be sent to",
-    Outcome.PRIVATE: "That host is on a private network, where I don't send anything.",
-    Outcome.UNKNOWN_HOST: "I can't find that host. Check the address for a mistake.",
-    Outcome.FAILED: "it can't be reached, or doesn't take the message",
-    Outcome.LATE: f"no answer within {SEND_SECONDS:g} seconds",
+    Outcome.NO_ADDRESS: mark("that is no address that a message can be sent to"),
+    Outcome.PRIVATE: mark("That host is on a private network, where I don't send anything."),
+    Outcome.UNKNOWN_HOST: mark("I can't find that host. Check the address for a mistake."),
+    Outcome.FAILED: mark("it can't be reached, or doesn't take the message"),
+    Outcome.LATE: mark("no answer within {seconds} seconds"),
 }
 
 
@@ -88,7 +89,7 @@ class Outside:
                 raise NotSentError(str(error)) from None
             job = Job(address, host_of(address), title=title, text=text)
         else:
-            raise NotSentError("the address was removed")
+            raise NotSentError(_("the address was removed"))
         answer = await _answer(job)
         if answer.outcome is not Outcome.DONE:
             raise _not_sent(answer)
@@ -104,9 +105,9 @@ class Outside:
         async with self._soon(guild_id):
             answer = await _answer(Job(address, host_of(address)))
         if answer.outcome is Outcome.NO_ADDRESS:
-            raise AddressRefusedError("That address is incomplete. Compare it with the service's own instructions.")
+            raise AddressRefusedError(_("That address is incomplete. Compare it with the service's own instructions."))
         if answer.outcome in (Outcome.PRIVATE, Outcome.UNKNOWN_HOST):
-            raise AddressRefusedError(_PROBLEMS[answer.outcome])
+            raise AddressRefusedError(_(_PROBLEMS[answer.outcome]))
         if answer.outcome is not Outcome.DONE:
             raise _not_sent(answer)
         return label_of(address)
@@ -118,7 +119,7 @@ class Outside:
                 async with asyncio.timeout(WAIT_SECONDS):
                     await stack.enter_async_context(self._servers_turns.take(guild_id))
             except TimeoutError:
-                raise NotSentError("too many messages are on their way at once") from None
+                raise NotSentError(_("too many messages are on their way at once")) from None
             yield
 
 
@@ -126,11 +127,15 @@ async def _answer(job: Job) -> Answer:
     try:
         return await in_child(job)
     except OSError:
-        raise NotSentError("this machine can't start a process for it just now") from None
+        raise NotSentError(_("this machine can't start a process for it just now")) from None
 
 
 def _not_sent(answer: Answer) -> NotSentError:
-    problem = _PROBLEMS.get(answer.outcome) or f"it failed: {answer.fault}"
+    if answer.outcome in _PROBLEMS:
+        seconds = f"{SEND_SECONDS:g}"
+        problem = _(_PROBLEMS[answer.outcome], seconds=seconds)
+    else:
+        problem = _("it failed: {fault}", fault=answer.fault)
     return NotSentError(problem, perhaps=answer.outcome in (Outcome.LATE, Outcome.BROKE))
 
 

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Collection
 
-from rapidfuzz import fuzz, process
-
 NEAR = 90
 """From this likeness on (0 to 100) a name was meant to be that of an existing command."""
 _MENTION = re.compile(r"</([^:<>\n]+):\d+>")
@@ -72,6 +70,8 @@ class _Known:
         return self._nearest(written, beginnings)
 
     def _nearest(self, written: str, beginnings: list[str]) -> str | None:
+        from rapidfuzz import fuzz, process  # which take a while to load, and aren't often needed
+
         found = [
             (score, name, beginning)
             for beginning in beginnings

@@ -3,6 +3,8 @@
 Every command named here must exist: a test compares the names with the command tree.
 """
 
+from bot.translation import mark
+
 INTENT = (
     "You sort messages to a Discord bot that helps to run sports video game leagues. Fill in the form.\n"
     "route:\n"
@@ -31,7 +33,7 @@ FULL_GUIDE = (
     _RULES + "Give the whole path from nothing to a league that runs, as numbered steps in the order in which they are "
     "done, each with its command, at most 350 words.\n<guide>\n{guide}\n</guide>"
 )
-NOTHING_FOUND = (
+NOTHING_FOUND = mark(
     "My guide says nothing about that, so I'd only be guessing. `/help` shows what I can do and lists all commands; or "
     "ask me again in other words."
 )

@@ -22,6 +22,7 @@ from bot.assistant.prompts import FULL_GUIDE, INTENT, NOTHING_FOUND, SYNTHESIS
 from bot.assistant.routing import Route, asks_for_everything, first_guess
 from bot.assistant.structured import ask_structured
 from bot.errors import AnswerRefusedError, AnswerUnreadableError, ModelAnswerError
+from bot.translation import _
 from bot.usage.context import token_tracking_context
 from bot.usage.tracker import UsageTracker
 
@@ -100,7 +101,7 @@ class SetupHelp:
         """
         guess = first_guess(question.text, has_pictures=bool(question.pictures))
         try:
-            reading, _ = await self._readings.get(self._key(question, guild_id), lambda: self._read(question))
+            reading, _before = await self._readings.get(self._key(question, guild_id), lambda: self._read(question))
         except (ModelAnswerError, TimeoutError, openai.APITimeoutError) as error:
             log.warning("the intent of a question can't be read, so a rule decides: %s", type(error).__name__)
             reading = Reading(guess or Route.CONVERSATION, question.text)
@@ -118,7 +119,7 @@ class SetupHelp:
         """
         sections = tuple(self._guide.spine() if reading.whole else self._found(question, reading))
         if not sections:
-            return SetupAnswer(NOTHING_FOUND)
+            return SetupAnswer(_(NOTHING_FOUND))
         try:
             answer, before = await self._answers.get(
                 (self._key(question, guild_id), reading.whole),
@@ -168,7 +169,7 @@ class SetupHelp:
     def _own_text(self, sections: Sequence[Section], commands: Collection[str]) -> str:
         """The guide's own words, of the first page where it is the whole path; without commands that aren't there."""
         shown = [section for section in sections if len(sections) <= SECTIONS or section.page == sections[0].page]
-        return only_existing("\n\n".join(map(str, shown)), commands) or NOTHING_FOUND
+        return only_existing("\n\n".join(map(str, shown)), commands) or _(NOTHING_FOUND)
 
     def _key(self, question: Question, guild_id: int) -> Hashable:
         """Who asks doesn't matter, nor do case, blanks and punctuation. A digest: the cache keeps no question."""

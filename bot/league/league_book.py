@@ -19,6 +19,8 @@ SNAPSHOT_DAYS = 90
 MOST_HISTORY = 500
 """Lines of history that are read at once."""
 _ACTION = "league "
+ADVANCE = f"{_ACTION}advance announced"
+"""The action that begins a week."""
 _SELECT_SNAPSHOT = "SELECT id, at, actor, content FROM league_snapshots WHERE guild_id = $1"
 
 
@@ -112,6 +114,30 @@ class LeagueBook:
         oldest = microseconds(self._clock() - timedelta(days=SNAPSHOT_DAYS))
         await self._database.execute("DELETE FROM league_snapshots WHERE at < $1", oldest)
 
+    async def of_person(self, user_id: int) -> dict[str, list[dict[str, str]]]:
+        """The teams that somebody plays and the snapshots they made, ready for JSON."""
+        teams = await self._database.fetch(
+            "SELECT guild_id, name FROM league_teams WHERE user_id = $1 ORDER BY guild_id, name", user_id
+        )
+        made = await self._database.fetch(
+            "SELECT guild_id, at FROM league_snapshots WHERE actor = $1 ORDER BY at", str(user_id)
+        )
+        return {
+            "teams": [{"guild_id": str(guild_id), "team": name} for guild_id, name in teams],
+            "deletions": [
+                {"guild_id": str(guild_id), "at": from_microseconds(at).isoformat()} for guild_id, at in made
+            ],
+        }
+
+    async def forget_person(self, user_id: int, guild_id: int | None = None) -> None:
+        """Take somebody out of teams and snapshots, on one server or on all (None): the teams stay, without them."""
+        await self._database.transact(lambda: _forget_person(user_id, guild_id))
+
+    async def forget_server(self, guild_id: int) -> None:
+        """Delete all that is kept of a server's league."""
+        for table in ("league_teams", "league_snapshots"):
+            await self._database.execute(f"DELETE FROM {table} WHERE guild_id = $1", guild_id)
+
     async def note_action(self, guild_id: int, *, actor: object, action: str, facts: Mapping[str, Any]) -> None:
         """Write down what was carried out. `action` begins with "league ", or it is a `ValueError`.
 
@@ -136,6 +162,21 @@ class LeagueBook:
             audit.AuditLine(from_microseconds(at), guild, actor, action, json.loads(facts))
             for at, guild, actor, action, facts in rows
         ]
+
+    async def advances(self, guild_id: int) -> list[tuple[datetime, int]]:
+        """When each week began: the instants (UTC) at which a server's advances were announced, and to which week,
+        oldest first. A week that was announced again begins when it was announced first.
+        """
+        rows = await self._database.fetch(
+            f"SELECT at, facts FROM audit_log WHERE guild_id = $1 AND action = '{ADVANCE}' ORDER BY at, id", guild_id
+        )
+        found: list[tuple[datetime, int]] = []
+        for at, text in rows:
+            facts = json.loads(text)
+            week = facts.get("week")
+            if week is not None and facts.get("result") == "done" and (not found or found[-1][1] != week):
+                found.append((from_microseconds(at), int(week)))
+        return found
 
     def _set_teams(self, guild_id: int, teams: list[Team], actor: str) -> Script[None]:
         yield ("DELETE FROM league_teams WHERE guild_id = $1", (guild_id,))
@@ -169,6 +210,33 @@ class LeagueBook:
 
     def _note_teams(self, guild_id: int, actor: str, change: str, teams: int) -> Script[None]:
         yield from audit.note(self._clock(), guild_id, actor, "league teams", {"change": change, "teams": teams})
+
+
+def _forget_person(user_id: int, guild_id: int | None) -> Script[None]:
+    here = " AND guild_id = $2" if guild_id is not None else ""
+    where = () if guild_id is None else (guild_id,)
+    yield f"UPDATE league_teams SET user_id = NULL WHERE user_id = $1{here}", (user_id, *where)
+    kept = yield (
+        f"SELECT id, actor, content FROM league_snapshots WHERE (actor = $1 OR content LIKE '%' || $1 || '%'){here}",
+        (str(user_id), *where),
+    )
+    for snapshot_id, actor, content in kept:
+        nameless = json.dumps(_without_member(json.loads(content), user_id))
+        by = audit.ERASED if actor == str(user_id) else actor
+        yield "UPDATE league_snapshots SET actor = $2, content = $3 WHERE id = $1", (snapshot_id, by, nameless)
+
+
+def _without_member(content: Any, user_id: int) -> Any:
+    """A layout (`bot.league.layout`) without what one member may do there."""
+    if isinstance(content, dict):
+        return {name: _without_member(value, user_id) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_without_member(item, user_id) for item in content if not _is_of(item, user_id)]
+    return content
+
+
+def _is_of(item: Any, user_id: int) -> bool:
+    return isinstance(item, dict) and item.get("target_id") == user_id and not item.get("is_role", True)
 
 
 def _names(guild_id: int) -> Script[dict[str, str]]:

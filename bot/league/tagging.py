@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from bot.league.team_list import Match, Row
+from bot.translation import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,19 @@ def players_of(row: Row) -> tuple[int, ...]:
 
 
 def tag_for(row: Row, guests: Guests = Guests()) -> Tag | None:
-    """What is said in the game's channel; None where nobody would be mentioned."""
+    """What is said in the game's channel, in the language spoken to; None where nobody would be mentioned."""
     players = players_of(row)
     if not players and not guests:
         return None
-    lines = [f"{_side(row.away)} vs {_side(row.home)}: agree here on when you play, and say so with the time zone."]
+    lines = [
+        _(
+            "{away} vs {home}: agree here on when you play, and say so with the time zone.",
+            away=_side(row.away),
+            home=_side(row.home),
+        )
+    ]
     if guests:
-        lines.append(f"With you: {guests}")
+        lines.append(_("With you: {guests}", guests=guests))
     return Tag("\n".join(lines), (*players, *guests.members), guests.roles)
 
 

@@ -5,11 +5,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from rapidfuzz import fuzz
+from functools import reduce
 
 from bot.league.games import TEAM_CHARACTERS, Game, bare
 from bot.league.names import game_channel, key_of
+from bot.translation import _
 
 DOUBTFUL_BELOW = 0.8
 """A game that is read from a picture with less confidence is marked."""
@@ -108,26 +108,28 @@ class TeamList:
     def rows(self, games: Sequence[Game]) -> list[Row]:
         """A row for each game, in order, with what is doubtful about it."""
         matched = [(game, self.match(game.away), self.match(game.home)) for game in games]
-        times = Counter(key for _, away, home in matched for key in {_key(away), _key(home)})
+        times = Counter(key for _game, away, home in matched for key in {_key(away), _key(home)})
         return [self._row(game, away, home, times) for game, away, home in matched]
 
     def _row(self, game: Game, away: Match, home: Match, times: Counter[str]) -> Row:
         channel = game_channel(away.name, home.name)
         doubts = [words for match in (away, home) if (words := self._doubt(match))]
         if game.confidence < DOUBTFUL_BELOW:
-            doubts.append(f"the picture is unclear ({game.confidence * 100:.0f} %)")
+            doubts.append(_("the picture is unclear ({percent} %)", percent=round(game.confidence * 100)))
         if not channel:
-            doubts.append("no channel can be named after it")
+            doubts.append(_("no channel can be named after it"))
         if _key(away) == _key(home):
-            doubts.append("both teams are the same")
+            doubts.append(_("both teams are the same"))
         else:
-            doubts += [f"{match.name} plays twice" for match in (away, home) if times[_key(match)] > 1]
+            twice = [match.name for match in (away, home) if times[_key(match)] > 1]
+            doubts += [_("{team} plays twice", team=name) for name in twice]
         return Row(away, home, game.confidence, channel, tuple(dict.fromkeys(doubts)))
 
     def _doubt(self, match: Match) -> str:
         if match.near:
-            return f"read as “{match.read}”, perhaps {' or '.join(match.near)}"
-        return f"{match.read} isn't on the team list" if self._teams and match.team is None else ""
+            near = reduce(lambda one, other: _("{one} or {other}", one=one, other=other), match.near)
+            return _("read as “{read}”, perhaps {names}", read=match.read, names=near)
+        return _("{team} isn't on the team list", team=match.read) if self._teams and match.team is None else ""
 
 
 def parse_teams(text: str) -> tuple[list[tuple[str, str | None]], list[str]]:
@@ -176,6 +178,8 @@ def _likeness(read: tuple[str, ...], team: tuple[str, ...]) -> float:
     shared = set(read) & set(team)
     if shared in (set(read), set(team)):
         return _WORTH_OFFERING if (set(read) ^ set(team)) & _OTHER_TEAM else _SURE
+    from rapidfuzz import fuzz  # which takes a while to load, and isn't often needed
+
     words = min(len(read), len(team))
     return max(fuzz.ratio(one, other), fuzz.ratio("".join(read[-words:]), "".join(team[-words:]))) / 100
 

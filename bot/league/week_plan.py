@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bot.league.limits import CHANNELS_PER_CATEGORY, CHANNELS_PER_SERVER, NAME_CHARACTERS
 from bot.league.tagging import Guests
 from bot.league.team_list import Row
+from bot.translation import ENGLISH, _
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class WeekPlan:
     """What will be created. `title` is the category's name; `week` its number where it has one.
 
     `private`: only a game's players, the guests and whoever runs the league see its channel. `tag`: the players and
-    guests are mentioned in it.
+    guests are mentioned in it, in the server's `language`.
     """
 
     title: str
@@ -22,6 +23,7 @@ class WeekPlan:
     private: bool = False
     tag: bool = False
     guests: Guests = field(default_factory=Guests)
+    language: str = ENGLISH
 
     @property
     def doubtful(self) -> int:
@@ -40,23 +42,33 @@ def obstacles(plan: WeekPlan, *, channels_now: int) -> list[str]:
     """What has to be mended before the week can be created: a sentence each. `channels_now` counts categories too."""
     found = []
     if not plan.title:
-        found.append("Which week is it? Say so under **Edit**.")
+        found.append(_("Which week is it? Say so under **Edit**."))
     if not plan.rows:
-        found.append("There is no game yet. Type them under **Edit**, one a line: `Texans vs Colts`.")
+        found.append(_("There is no game yet. Type them under **Edit**, one a line: `Texans vs Colts`."))
     if len(plan.rows) > CHANNELS_PER_CATEGORY:
         found.append(
-            f"{len(plan.rows)} games, but Discord allows {CHANNELS_PER_CATEGORY} channels in a category. "
-            "Take some out under **Edit**, and put them into a second category."
+            _(
+                "{games} games, but Discord allows {most} channels in a category. "
+                "Take some out under **Edit**, and put them into a second category.",
+                games=len(plan.rows),
+                most=CHANNELS_PER_CATEGORY,
+            )
         )
     room = CHANNELS_PER_SERVER - channels_now
     if len(plan.rows) + 1 > room:
         found.append(
-            f"This needs {len(plan.rows) + 1} channels (the category counts), and this server has room for "
-            f"{max(room, 0)}: Discord allows {CHANNELS_PER_SERVER}. Delete old weeks first: `/league delete`."
+            _(
+                "This needs {channels} channels (the category counts), and this server has room for {room}: Discord "
+                "allows {most}. Delete old weeks first: `/league delete`.",
+                channels=len(plan.rows) + 1,
+                room=max(room, 0),
+                most=CHANNELS_PER_SERVER,
+            )
         )
-    found += [f"**{name}** is there {count} times." for name, count in _repeated(plan) if count > 1]
+    repeated = [(name, count) for name, count in _repeated(plan) if count > 1]
+    found += [_("**{name}** is there {count} times.", name=name, count=count) for name, count in repeated]
     if any(not row.channel for row in plan.rows):
-        found.append("A game has no name that Discord could make a channel of.")
+        found.append(_("A game has no name that Discord could make a channel of."))
     return found
 
 

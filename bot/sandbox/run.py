@@ -4,7 +4,7 @@ import logging
 import sys
 from contextlib import AsyncExitStack
 
-from bot.application import model_key, open_services
+from bot.application import model_key, open_services, serving_api
 from bot.client import Trilo
 from bot.sandbox.history import write_history, write_teams
 from bot.sandbox.preview import THINGS_TO_TRY, open_sandbox
@@ -41,6 +41,7 @@ async def run_sandbox(settings: Settings, port: int | None) -> None:
         )
         bot = await stack.enter_async_context(Trilo(services, always_sync=True, shard_count=1))
         sandbox = await stack.enter_async_context(open_sandbox(bot, port=port))
+        await stack.enter_async_context(serving_api(services, [], bot))
         await write_history(services.tracker, sandbox.world)
         await write_teams(services.league_book, sandbox.world)
         services.tracker.subscribe(console.show)

@@ -8,7 +8,9 @@ import discord
 
 from bot.client import Trilo
 from bot.league.advance_plan import AdvancePlan, announcement, obstacles
+from bot.league.league_book import ADVANCE
 from bot.league.limits import ANNOUNCEMENT_CHANNELS, ANNOUNCEMENT_ROLES
+from bot.translation import _
 from bot.usage.receipts import Receipt
 from cogs._announce import Postable, announce, may_write
 from cogs._asker import Asker
@@ -17,13 +19,11 @@ from cogs._views.owned import Press
 from cogs._views.plan import PlanView
 from cogs._week import roles_to_mention
 
-_WHY_SILENT = "make it mentionable under Server Settings → Roles, and then you and I may mention it."
-
 
 class AdvancePlanView(PlanView):
     """Announce the advance. `questions` are what is open: a time that wasn't understood, say, which `when` keeps."""
 
-    action = "league advance announced"
+    action = ADVANCE
 
     def __init__(
         self,
@@ -44,51 +44,61 @@ class AdvancePlanView(PlanView):
 
     def heading(self) -> str:
         """That it is a preview."""
-        return "Announce the advance"
+        return _("Announce the advance")
 
     def lines(self) -> Sequence[str]:
         """The announcement itself."""
-        return ["-# This is what will be posted:", *announcement(self.plan).split("\n")]
+        return [_("-# This is what will be posted:"), *announcement(self.plan).split("\n")]
 
     def below(self) -> Sequence[str]:
         """Where it goes, who is pinged, and in which zone a time was meant."""
         words = []
         if self.plan.channel_ids:
-            words.append("Goes to " + " ".join(f"<#{channel_id}>" for channel_id in self.plan.channel_ids) + ".")
+            goes_to = " ".join(f"<#{channel_id}>" for channel_id in self.plan.channel_ids)
+            words.append(_("Goes to {channels}.", channels=goes_to))
         loud = self._loud()
         silent = [role for role in self.plan.role_ids if role not in loud]
         if loud:
-            words.append("Pings " + " ".join(f"<@&{role}>" for role in loud) + ".")
+            words.append(_("Pings {roles}.", roles=" ".join(f"<@&{role}>" for role in loud)))
         if silent:
-            names = " ".join(f"<@&{role}>" for role in silent)
-            words.append(f"Doesn't ping {names}: {_WHY_SILENT}")
-        words.append(f"-# Times are in {self.zone}, this server's time zone; everybody sees their own.")
+            words.append(
+                _(
+                    "Doesn't ping {roles}: make it mentionable under Server Settings → Roles, and then you and I may "
+                    "mention it.",
+                    roles=" ".join(f"<@&{role}>" for role in silent),
+                )
+            )
+        words.append(_("-# Times are in {zone}, this server's time zone; everybody sees their own.", zone=self.zone))
         return words
 
     def obstacles(self) -> Sequence[str]:
         """What is open, and channels in which the person or the bot can't write."""
         found = obstacles(self.plan, questions=self.questions)
         if self.plan.at is not None and self.plan.at <= self.tracker.clock():
-            found.append("The time of the next advance is over. Give another under **Edit**.")
+            found.append(_("The time of the next advance is over. Give another under **Edit**."))
         for channel_id in self.plan.channel_ids:
             channel = self.guild.get_channel_or_thread(channel_id)
             if not isinstance(channel, Postable):
-                found.append("One of the channels is gone, or takes no messages. Choose another.")
+                found.append(_("One of the channels is gone, or takes no messages. Choose another."))
             elif not may_write(channel, self.asker.user):
-                found.append(f"You can't write in {channel.mention} yourself, so I don't for you.")
+                found.append(_("You can't write in {channel} yourself, so I don't for you.", channel=channel.mention))
             elif not may_write(channel, self.guild.me):
-                found.append(f"I may not write in {channel.mention}: I need View Channel and Send Messages there.")
+                needs = _(
+                    "I may not write in {channel}: I need View Channel and Send Messages there.",
+                    channel=channel.mention,
+                )
+                found.append(needs)
         return found
 
     def carry_out_label(self) -> str:
         """Post it."""
-        return "Post it"
+        return _("Post it")
 
     def controls(self) -> list[discord.ui.ActionRow[Any]]:
         """Edit, the channels, the roles."""
         return [
             discord.ui.ActionRow(
-                Press("Edit", self._edit, custom_id="plan:edit", opens_form=True, style=discord.ButtonStyle.primary)
+                Press(_("Edit"), self._edit, custom_id="plan:edit", opens_form=True, style=discord.ButtonStyle.primary)
             ),
             discord.ui.ActionRow(PickChannels(self)),
             discord.ui.ActionRow(PickRoles(self)),
@@ -102,7 +112,8 @@ class AdvancePlanView(PlanView):
     async def carry_out(self, interaction: discord.Interaction[Trilo]) -> tuple[str, dict[str, Any]]:
         """Post it everywhere or nowhere."""
         posted = await announce(self._channels(), self.plan, self._loud(), self.progress)
-        return "✅ Posted: " + " ".join(message.jump_url for message in posted), {"posts": len(posted)}
+        links = " ".join(message.jump_url for message in posted)
+        return _("✅ Posted: {links}", links=links), {"posts": len(posted)}
 
     async def _edit(self, interaction: discord.Interaction[Trilo]) -> None:
         await interaction.response.send_modal(AdvanceForm(self, self.tracker.clock()))
@@ -128,7 +139,7 @@ class PickChannels(discord.ui.ChannelSelect[Any]):
         super().__init__(
             channel_types=[discord.ChannelType.text, discord.ChannelType.news],
             custom_id="plan:channels",
-            placeholder=f"Up to {ANNOUNCEMENT_CHANNELS} channels",
+            placeholder=_("Up to {most} channels", most=ANNOUNCEMENT_CHANNELS),
             min_values=0,
             max_values=ANNOUNCEMENT_CHANNELS,
             default_values=[discord.SelectDefaultValue(id=channel_id, type=kind) for channel_id in chosen],
@@ -149,7 +160,7 @@ class PickRoles(discord.ui.RoleSelect[Any]):
         kind = discord.SelectDefaultValueType.role
         super().__init__(
             custom_id="plan:roles",
-            placeholder="Roles to mention",
+            placeholder=_("Roles to mention"),
             min_values=0,
             max_values=ANNOUNCEMENT_ROLES,
             default_values=[

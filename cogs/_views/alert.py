@@ -8,11 +8,13 @@ import discord
 
 from bot.alerts.facts import AlertFacts
 from bot.client import Trilo, answer_privately
+from bot.translation import _, mark
 from bot.usage.alert_rows import AlertKind
 from bot.usage.budgets import BOT, Budget, Owner
 from bot.words import where, words_for
 from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU, may_manage, may_see_usage
 from cogs._budget_words import paused_words
+from cogs._language import hear
 from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS, RaiseModal
 from cogs._views.alert_text import discord_text, is_grave
 from cogs._views.look import NOBODY
@@ -23,10 +25,10 @@ log = logging.getLogger(__name__)
 
 WARNING = discord.Colour(0xF1C40F)
 STOPPED = discord.Colour(0xE74C3C)
-_LABELS = {"raise": "Raise the limit", "pause": "Pause the AI", "stats": "See the stats"}
+_LABELS = {"raise": mark("Raise the limit"), "pause": mark("Pause the AI"), "stats": mark("See the stats")}
 _STYLES = {"pause": discord.ButtonStyle.danger}
-_ALREADY_PAUSED = "The AI is paused already. `/ai resume` ends that."
-_ON_SERVERS = "That works on a server only."
+_ALREADY_PAUSED = mark("The AI is paused already. `/ai resume` ends that.")
+_ON_SERVERS = mark("That works on a server only.")
 
 
 class AlertView(discord.ui.LayoutView):
@@ -55,7 +57,7 @@ class AlertButton(
     def __init__(self, action: str, budget_id: str) -> None:
         style = _STYLES.get(action, discord.ButtonStyle.secondary)
         custom_id = f"alert:{action}:{budget_id}"
-        super().__init__(discord.ui.Button(label=_LABELS[action], style=style, custom_id=custom_id))
+        super().__init__(discord.ui.Button(label=_(_LABELS[action]), style=style, custom_id=custom_id))
         self._action = action
         self._budget_id = budget_id
 
@@ -68,9 +70,10 @@ class AlertButton(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Do it, or say in words why not."""
+        hear(interaction)
         try:
             if interaction.guild is None:
-                await answer_privately(interaction, _ON_SERVERS)
+                await answer_privately(interaction, _(_ON_SERVERS))
             elif self._action == "raise":
                 await self._raise(interaction, interaction.guild)
             elif self._action == "pause":
@@ -83,12 +86,12 @@ class AlertButton(
 
     async def _raise(self, interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:
         if not await may_manage(interaction):
-            await answer_privately(interaction, NOT_A_MANAGER)
+            await answer_privately(interaction, _(NOT_A_MANAGER))
             return
         budgets = await interaction.client.services.tracker.budgets.of(guild.id)
         budget = next((found for found in budgets if found.id == self._budget_id), None)
         if budget is None or budget.owner is Owner.OPERATOR:
-            await answer_privately(interaction, OPERATORS if budget else NO_SUCH_BUDGET)
+            await answer_privately(interaction, _(OPERATORS if budget else NO_SUCH_BUDGET))
             return
         await interaction.response.send_modal(RaiseModal(budget))
 
@@ -96,11 +99,11 @@ class AlertButton(
 async def _pause(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:
     await interaction.response.defer(ephemeral=True, thinking=True)
     if not await may_manage(interaction):
-        await answer_privately(interaction, NOT_A_MANAGER)
+        await answer_privately(interaction, _(NOT_A_MANAGER))
         return
     settings = interaction.client.services.tracker.settings
     if (await settings.of(guild.id)).paused:
-        await answer_privately(interaction, _ALREADY_PAUSED)
+        await answer_privately(interaction, _(_ALREADY_PAUSED))
         return
     await settings.pause(guild.id, actor=interaction.user.id)
     await interaction.followup.send(paused_words(None), ephemeral=True, allowed_mentions=NOBODY)
@@ -109,7 +112,7 @@ async def _pause(interaction: discord.Interaction[Trilo], guild: discord.Guild) 
 async def _show_stats(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:
     await interaction.response.defer(ephemeral=True, thinking=True)
     if not await may_see_usage(interaction):
-        await answer_privately(interaction, NOT_FOR_YOU)
+        await answer_privately(interaction, _(NOT_FOR_YOU))
         return
     await TokenStatsView(guild, interaction.user.id, interaction.client, Choice()).open(interaction)
 

@@ -6,20 +6,23 @@ from dataclasses import replace
 import discord
 
 from bot.client import Trilo, answer_privately
-from bot.usage.budgets import Budget, Owner, Scope
+from bot.translation import _, mark
+from bot.usage.budgets import Budget, Owner, Scope, Unit
 from bot.usage.calendars import Period
 from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit
 from bot.words import where, words_for
 from cogs._access import NOT_A_MANAGER, may_manage
-from cogs._budget_words import PER, title
+from cogs._budget_words import allowance, misread, title
+from cogs._language import hear
 from cogs._views.budget_plan import store
+from cogs._views.figures import limit
 from cogs._views.look import NOBODY
 from cogs._views.private import TIMEOUT_SECONDS
 
 log = logging.getLogger(__name__)
 
-NO_SUCH_BUDGET = "That budget isn't there any more. `/budget show` has those there are."
-OPERATORS = "That limit is the operator's: only the people who run this bot can change it."
+NO_SUCH_BUDGET = mark("That budget isn't there any more. `/budget show` has those there are.")
+OPERATORS = mark("That limit is the operator's: only the people who run this bot can change it.")
 _LENGTHS = {Period.DAY: 0, Period.WEEK: 1, Period.MONTH: 2, Period.TOTAL: 3}
 
 
@@ -27,32 +30,37 @@ class RaiseModal(discord.ui.Modal):
     """Asks for the new limit. What the form was opened for is looked up anew when it comes back."""
 
     def __init__(self, budget: Budget) -> None:
-        super().__init__(title="Raise the limit", timeout=TIMEOUT_SECONDS)
+        super().__init__(title=_("Raise the limit"), timeout=TIMEOUT_SECONDS)
         self._budget_id = budget.id
         now = limit_words(budget.unit, budget.limit)
         self.limit = discord.ui.TextInput["RaiseModal"](custom_id="limit", default=now, max_length=60)
         self.add_item(
-            discord.ui.Label(text="New limit", description=f"Now {now} {PER[budget.period]}", component=self.limit)
+            discord.ui.Label(
+                text=_("New limit"),
+                description=_("Now {allowance}", allowance=allowance(budget)),
+                component=self.limit,
+            )
         )
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Check everything again, then set it."""
+        hear(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         if interaction.guild is None or not await may_manage(interaction):
-            await answer_privately(interaction, NOT_A_MANAGER)
+            await answer_privately(interaction, _(NOT_A_MANAGER))
             return
         tracker = interaction.client.services.tracker
         budgets = await tracker.budgets.of(interaction.guild.id)
         budget = next((found for found in budgets if found.id == self._budget_id), None)
         if budget is None or budget.owner is Owner.OPERATOR:
-            await answer_privately(interaction, OPERATORS if budget else NO_SUCH_BUDGET)
+            await answer_privately(interaction, _(OPERATORS if budget else NO_SUCH_BUDGET))
             return
         wanted = _wanted(budget, self.limit.value, budgets)
         if isinstance(wanted, str):
             await answer_privately(interaction, wanted)
             return
         stored = await store(tracker, wanted, interaction.user.id)
-        words = f"The limit is now **{title(stored)}**."
+        words = _("The limit is now **{budget}**.", budget=title(stored))
         await interaction.followup.send(words, ephemeral=True, allowed_mentions=NOBODY)
 
     async def on_error(self, interaction: discord.Interaction[Trilo], error: Exception, /) -> None:  # type: ignore[override]
@@ -64,19 +72,21 @@ class RaiseModal(discord.ui.Modal):
 def _wanted(budget: Budget, typed: str, budgets: list[Budget]) -> Budget | str:
     """The budget with the limit that was typed, or words on why that can't be."""
     try:
-        limit = parse_limit(typed)
+        wanted = parse_limit(typed)
     except LimitNotUnderstoodError as error:
-        return str(error)
-    if limit.unit is not budget.unit:
-        return f"This budget is counted in {'dollars' if budget.unit == 'usd' else 'tokens'}."
-    if limit.amount <= budget.limit:
-        return f"That isn't more than the {limit_words(budget.unit, budget.limit)} it has. `/budget set` lowers it."
-    if (cap := _cap(budget, budgets)) is not None and limit.amount > cap.limit:
-        return (
-            f"The operator's cap for this server is {limit_words(cap.unit, cap.limit)} {PER[cap.period]}: "
-            "a budget can't go above it."
+        return misread(error)
+    if wanted.unit is not budget.unit:
+        if budget.unit is Unit.USD:
+            return _("This budget is counted in dollars.")
+        return _("This budget is counted in tokens.")
+    if wanted.amount <= budget.limit:
+        now = limit(budget.unit, budget.limit)
+        return _("That isn't more than the {limit} it has. `/budget set` lowers it.", limit=now)
+    if (cap := _cap(budget, budgets)) is not None and wanted.amount > cap.limit:
+        return _(
+            "The operator's cap for this server is {allowance}: a budget can't go above it.", allowance=allowance(cap)
         )
-    return replace(budget, limit=limit.amount)
+    return replace(budget, limit=wanted.amount)
 
 
 def _cap(budget: Budget, budgets: list[Budget]) -> Budget | None:

@@ -9,24 +9,27 @@ import discord
 from bot.alerts.addresses import AddressRefusedError
 from bot.alerts.outside import NotSentError
 from bot.client import Trilo, answer_privately
+from bot.translation import _, mark, speaking
 from bot.usage.alert_targets import MOST, AlertTarget, TooManyTargetsError
 from cogs._access import NOT_A_MANAGER, may_manage
+from cogs._language import server_language
+from cogs._views.names import who_words
 from cogs._views.owned import OwnedModal, OwnedView, Pick, Press
 
 log = logging.getLogger(__name__)
 
-TITLE = "E-mail and webhooks"
-_INTRODUCTION = (
-    f"## {TITLE}\nAlerts of this server go to these addresses too, as [apprise](https://appriseit.com/services) writes "
+TITLE = mark("E-mail and webhooks")
+_INTRODUCTION = mark(
+    "Alerts of this server go to these addresses too, as [apprise](https://appriseit.com/services) writes "
     "them: `mailtos://user:password@example.com?to=me@example.com`, `jsons://example.com/hook`, or a webhook of "
     "Discord or Slack as they show it."
 )
-_NONE = "-# There is none so far."
-_OFF = "-# The operator has switched this off for now (APP_ENV=development): nothing is sent."
-_NO_TEST = "No test was sent: the operator has switched this off for now."
-_TEST = "This is a test: Trilo's alerts will arrive here."
-_GONE = "That address was removed meanwhile."
-_HANGS = "I can't look that address up just now. Please try again in a minute."
+_NONE = mark("-# There is none so far.")
+_OFF = mark("-# The operator has switched this off for now (APP_ENV=development): nothing is sent.")
+_NO_TEST = mark("No test was sent: the operator has switched this off for now.")
+_TEST = mark("This is a test: Trilo's alerts will arrive here.")
+_GONE = mark("That address was removed meanwhile.")
+_HANGS = mark("I can't look that address up just now. Please try again in a minute.")
 
 
 async def open_alert_targets(interaction: discord.Interaction[Trilo]) -> None:
@@ -34,7 +37,7 @@ async def open_alert_targets(interaction: discord.Interaction[Trilo]) -> None:
     if not interaction.response.is_done():
         await interaction.response.defer(ephemeral=True, thinking=True)
     if interaction.guild is None or not await may_manage(interaction):
-        await answer_privately(interaction, NOT_A_MANAGER)
+        await answer_privately(interaction, _(NOT_A_MANAGER))
         return
     await AlertTargetsView(interaction, "/settings").open(interaction)
 
@@ -56,11 +59,12 @@ class AlertTargetsView(OwnedView):
     def draw(self) -> None:
         """The list first, then what can be done."""
         lines = [
-            f"{number}. `{target.label}`, added by <@{target.added_by}>"
+            f"{number}. " + _("`{address}`, added by {who}", address=target.label, who=who_words(target.added_by))
             for number, target in enumerate(self._targets, 1)
         ]
-        off = "" if self._bot.services.settings.alerts_outside else _OFF
-        text = "\n".join(filter(None, [_INTRODUCTION, *(lines or [_NONE]), off, self.note]))
+        off = "" if self._bot.services.settings.alerts_outside else _(_OFF)
+        heading = f"## {_(TITLE)}\n{_(_INTRODUCTION)}"
+        text = "\n".join(filter(None, [heading, *(lines or [_(_NONE)]), off, self.note]))
         self.frame(discord.ui.TextDisplay(text))
         if self._targets:
             options = [
@@ -78,20 +82,20 @@ class AlertTargetsView(OwnedView):
         except AddressRefusedError as error:
             note = str(error)
         except NotSentError:
-            note = _HANGS
+            note = _(_HANGS)
         except TooManyTargetsError:
-            note = f"A server may have {MOST} addresses. Remove one first."
+            note = _("A server may have {most} addresses. Remove one first.", most=MOST)
         else:
-            note = f"Added `{label}`."
+            note = _("Added `{address}`.", address=label)
         await self.redraw(interaction, note)
 
     def _presses(self) -> list[discord.ui.Item[Any]]:
         idle = self._picked is None
         return [
-            Press("Add an address", self._ask, custom_id="alert-targets:add", opens_form=True),
-            Press("Send a test", self._test, custom_id="alert-targets:test", disabled=idle),
+            Press(_("Add an address"), self._ask, custom_id="alert-targets:add", opens_form=True),
+            Press(_("Send a test"), self._test, custom_id="alert-targets:test", disabled=idle),
             Press(
-                "Remove",
+                _("Remove"),
                 self._remove,
                 custom_id="alert-targets:remove",
                 style=discord.ButtonStyle.danger,
@@ -109,33 +113,36 @@ class AlertTargetsView(OwnedView):
     async def _test(self, interaction: discord.Interaction[Trilo]) -> None:
         picked = next((target for target in self._targets if target.id == self._picked), None)
         if picked is None:
-            await self.redraw(interaction, _GONE)
+            await self.redraw(interaction, _(_GONE))
             return
         if not self._bot.services.settings.alerts_outside:
-            await self.redraw(interaction, _NO_TEST)
+            await self.redraw(interaction, _(_NO_TEST))
             return
+        with speaking(await server_language(self._bot, self.guild)):
+            title, text = _("Trilo: a test from {server}", server=self.guild.name), _(_TEST)
         try:
-            await self._bot.outside.send_now(picked.id, self.guild.id, f"Trilo: a test from {self.guild.name}", _TEST)
+            await self._bot.outside.send_now(picked.id, self.guild.id, title, text)
         except NotSentError as error:
-            await self.redraw(interaction, f"The test to `{picked.label}` failed: {error}.")
+            note = _("The test to `{address}` failed: {problem}.", address=picked.label, problem=error)
         else:
-            await self.redraw(interaction, f"A test is on its way to `{picked.label}`.")
+            note = _("A test is on its way to `{address}`.", address=picked.label)
+        await self.redraw(interaction, note)
 
     async def _remove(self, interaction: discord.Interaction[Trilo]) -> None:
         removed = self._picked is not None and await self.tracker.alert_targets.remove(
             self._picked, guild_id=self.guild.id, actor=interaction.user.id
         )
-        await self.redraw(interaction, "Removed." if removed else _GONE)
+        await self.redraw(interaction, _("Removed.") if removed else _(_GONE))
 
 
 class AddressForm(OwnedModal):
     """Asks for one address."""
 
     def __init__(self, view: AlertTargetsView) -> None:
-        super().__init__(view, TITLE)
+        super().__init__(view, _(TITLE))
         self._opener = view
         self.address = discord.ui.TextInput[Any](custom_id="address", max_length=500, placeholder="mailtos://…")
-        self.add_item(discord.ui.Label(text="Address", component=self.address))
+        self.add_item(discord.ui.Label(text=_("Address"), component=self.address))
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Acknowledge, then check and add."""

@@ -5,14 +5,15 @@ from typing import Any
 import discord
 
 from bot.client import Trilo
+from bot.translation import _, mark
 from bot.usage.budgets import Budget
 from cogs._budget_words import section
 from cogs._views.budget_plan import Plan, plan_words, read_plan, store
 from cogs._views.owned import OwnedView, PickChannel, Press
 from cogs._views.settings_channels import choose_channel
 
-CANCELLED = "Nothing was changed."
-_WHERE_TO = (
+CANCELLED = mark("Nothing was changed.")
+_WHERE_TO = mark(
     "**Where should alerts go?** This server has chosen no channel for them yet. One that only your team can read is "
     "best. `/settings` changes it later."
 )
@@ -41,8 +42,8 @@ class ConfirmBudgetView(OwnedView):
             self.frame(
                 discord.ui.TextDisplay(plan_words(self._plan)),
                 discord.ui.ActionRow(
-                    Press("Confirm", self._confirm, custom_id="budget:confirm", style=discord.ButtonStyle.success),
-                    Press("Cancel", self._cancel, custom_id="budget:cancel"),
+                    Press(_("Confirm"), self._confirm, custom_id="budget:confirm", style=discord.ButtonStyle.success),
+                    Press(_("Cancel"), self._cancel, custom_id="budget:cancel"),
                 ),
             )
 
@@ -50,9 +51,13 @@ class ConfirmBudgetView(OwnedView):
         items: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(self._done)]
         if self._asks_for_channel:
             row = discord.ui.ActionRow[Any](
-                PickChannel(self._channel, custom_id="budget:alerts", placeholder="A channel for alerts")
+                PickChannel(self._channel, custom_id="budget:alerts", placeholder=_("A channel for alerts"))
             )
-            items += [discord.ui.Separator(), discord.ui.TextDisplay(_WHERE_TO), row]
+            updates = self.guild.public_updates_channel
+            words = _(_WHERE_TO)
+            if updates is not None:
+                words = _("**Alerts go to {channel}** unless you choose a channel.", channel=updates.mention)
+            items += [discord.ui.Separator(), discord.ui.TextDisplay(words), row]
         if self.note:
             items.append(discord.ui.TextDisplay(self.note))
         self.frame(*items)
@@ -64,12 +69,12 @@ class ConfirmBudgetView(OwnedView):
         standings = await self.tracker.budgets.standing(self.guild.id)
         settings = await self.tracker.settings.of(self.guild.id)
         shown = section([standing for standing in standings if standing.budget.id == stored.id])
-        self._done = f"✅ **Set**\n{shown}"
+        self._done = _("✅ **Set**") + f"\n{shown}"
         self._asks_for_channel = settings.alert_channel_id is None
         await self.redraw(interaction)
 
     async def _cancel(self, interaction: discord.Interaction[Trilo]) -> None:
-        self._done = CANCELLED
+        self._done = _(CANCELLED)
         await self.redraw(interaction)
 
     async def _channel(self, interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:

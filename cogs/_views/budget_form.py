@@ -8,24 +8,28 @@ from typing import Any
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.translation import _, mark
 from bot.usage.budgets import Budget, Mode, Unit, Unknown
 from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit, parse_thresholds
-from cogs._budget_words import at_limit, title
+from cogs._budget_words import at_limit, misread, title
 from cogs._views.budget_plan import own_budget, store
 from cogs._views.owned import OwnedModal, OwnedView
 
-AT_LIMIT = {Mode.HARD: "stop", Mode.SOFT: "warn", Mode.CHEAPER: "cheaper model"}
+AT_LIMIT = {Mode.HARD: mark("stop"), Mode.SOFT: mark("warn"), Mode.CHEAPER: mark("cheaper model")}
 """What can be chosen for the limit, and its name there."""
-_UNKNOWN_COST = {Unknown.REFUSE: "Refuse it", Unknown.ADMIT: "Answer it all the same"}
-GONE = "That budget is gone: somebody has removed it meanwhile."
-_COUNTS = {Unit.USD: "dollars", Unit.TOKENS: "tokens"}
+_UNKNOWN_COST = {Unknown.REFUSE: mark("Refuse it"), Unknown.ADMIT: mark("Answer it all the same")}
+GONE = mark("That budget is gone: somebody has removed it meanwhile.")
+_OTHER_UNIT = {
+    Unit.USD: mark("This budget counts dollars. For tokens, set another with `/budget set`."),
+    Unit.TOKENS: mark("This budget counts tokens. For dollars, set another with `/budget set`."),
+}
 
 
 class BudgetForm(OwnedModal):
     """Changes one budget of the server's own. What can't be read changes nothing and is told in words."""
 
     def __init__(self, view: OwnedView, budget: Budget) -> None:
-        super().__init__(view, "Edit this budget")
+        super().__init__(view, _("Edit this budget"))
         self._budget = budget
         self._limit: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="limit", default=limit_words(budget.unit, budget.limit), max_length=60
@@ -33,16 +37,17 @@ class BudgetForm(OwnedModal):
         self._thresholds: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="thresholds", default=_percentages(budget), max_length=60, required=bool(budget.thresholds)
         )
-        modes = {mode: name.capitalize() for mode, name in AT_LIMIT.items()}
+        modes = {mode: _(name).capitalize() for mode, name in AT_LIMIT.items()}
         self._mode = _choice("mode", modes, budget.mode)
-        self._unknown = _choice("unknown", _UNKNOWN_COST, budget.unknown)
-        self.add_item(discord.ui.Label(text="Limit", description="Like $5 or 200k tokens", component=self._limit))
-        self.add_item(discord.ui.Label(text="Alerts at these percentages", component=self._thresholds))
-        self.add_item(discord.ui.Label(text="At the limit", component=self._mode))
+        unknowns = {unknown: _(name) for unknown, name in _UNKNOWN_COST.items()}
+        self._unknown = _choice("unknown", unknowns, budget.unknown)
+        self.add_item(discord.ui.Label(text=_("Limit"), description=_("Like $5 or 200k tokens"), component=self._limit))
+        self.add_item(discord.ui.Label(text=_("Alerts at these percentages"), component=self._thresholds))
+        self.add_item(discord.ui.Label(text=_("At the limit"), component=self._mode))
         self.add_item(
             discord.ui.Label(
-                text="If a question's cost is unknown",
-                description="As with a model that nobody knows the price of",
+                text=_("If a question's cost is unknown"),
+                description=_("As with a model that nobody knows the price of"),
                 component=self._unknown,
             )
         )
@@ -53,22 +58,21 @@ class BudgetForm(OwnedModal):
         view = self.view
         now = await own_budget(view.tracker, view.guild.id, self._budget.id)
         if now is None:
-            await view.redraw(interaction, GONE)
+            await view.redraw(interaction, _(GONE))
             return
         try:
             changed = self._changed(now)
         except LimitNotUnderstoodError as error:
-            await answer_privately(interaction, f"{error} Nothing was changed.")
+            unchanged = _("Nothing was changed.")
+            await answer_privately(interaction, f"{misread(error)} {unchanged}")
             return
         stored = await store(view.tracker, changed, interaction.user.id)
-        await view.redraw(interaction, f"✅ Changed: {title(stored)}, {at_limit(stored)}.")
+        await view.redraw(interaction, _("✅ Changed: {budget}, {rule}.", budget=title(stored), rule=at_limit(stored)))
 
     def _changed(self, budget: Budget) -> Budget:
         limit = parse_limit(self._limit.value)
         if limit.unit is not budget.unit:
-            raise LimitNotUnderstoodError(
-                f"This budget counts {_COUNTS[budget.unit]}. For {_COUNTS[limit.unit]}, set another with `/budget set`."
-            )
+            raise LimitNotUnderstoodError(_OTHER_UNIT[budget.unit])
         typed = self._thresholds.value  # a program may have set none: left empty, that stays
         thresholds = parse_thresholds(typed) if typed != _percentages(self._budget) else budget.thresholds
         mode = Mode(self._mode.values[0]) if self._mode.values else budget.mode

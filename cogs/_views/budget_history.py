@@ -5,36 +5,55 @@ from typing import Any
 
 from discord.utils import format_dt
 
+from bot.translation import _, mark
 from bot.usage.alert_rows import Alert, AlertKind
-from bot.usage.audit import SYSTEM, AuditLine
+from bot.usage.audit import AuditLine
 from bot.usage.budgets import Budget, Mode, Owner, Scope, Unit
 from bot.usage.calendars import Period
-from bot.usage.limits import amount_words
 from bot.usage.tracker import UsageTracker
 from cogs._budget_words import at_limit, title
+from cogs._views.figures import amount
+from cogs._views.names import who_words
 
 CHANGES = 15
 ALERTS = 10
 """Lines shown of each."""
 
 _SETTINGS = {
-    "alert_channel_id": "the channel for alerts",
-    "alert_owner": "alerts to the server's owner",
-    "usage_role_id": "the role that may see usage",
-    "quotas": "quotas",
-    "tier": "the server's tier",
-    "report_every": "how often reports come",
-    "report_channel_id": "the channel for reports",
-    "time_zone": "the time zone",
-    "commissioner_role_id": "the commissioner role",
-    "private_games": "whether games' channels are private",
-    "tag_players": "whether players are tagged",
-    "announce_channel_id": "the channel for announcements",
+    "alert_channel_id": mark("the channel for alerts"),
+    "alert_owner": mark("alerts to the server's owner"),
+    "usage_role_id": mark("the role that may see usage"),
+    "quotas": mark("quotas"),
+    "tier": mark("the server's tier"),
+    "report_every": mark("how often reports come"),
+    "report_channel_id": mark("the channel for reports"),
+    "time_zone": mark("the time zone"),
+    "commissioner_role_id": mark("the commissioner role"),
+    "private_games": mark("whether games' channels are private"),
+    "tag_players": mark("whether players are tagged"),
+    "announce_channel_id": mark("the channel for announcements"),
+    "retention_days": mark("how long single calls are kept"),
+    "language": mark("the language"),
 }
 _ALERTS = {
-    AlertKind.PROVIDER_KEY: "The AI provider refused the key",
-    AlertKind.PROVIDER_CREDIT: "The AI provider's account was out of credit",
+    AlertKind.PROVIDER_KEY: mark("The AI provider refused the key"),
+    AlertKind.PROVIDER_CREDIT: mark("The AI provider's account was out of credit"),
 }
+_ACTIONS = {
+    "budget set": mark("budget set, {budget}, {rule}"),
+    "budget removed": mark("budget removed, {budget}, {rule}"),
+    "AI paused": mark("AI paused"),
+    "AI resumed": mark("AI resumed"),
+    "settings": mark("settings"),
+    "quota rule": mark("quota rule"),
+    "tier granted": mark("tier granted"),
+    "tier taken back": mark("tier taken back"),
+    "alert address added": mark("alert address added"),
+    "alert address removed": mark("alert address removed"),
+    "sum repaired": mark("sum repaired"),
+    "reconciled": mark("reconciled"),
+}
+"""Actions as the audit log has them; any other is told as it stands there."""
 
 
 async def history_words(tracker: UsageTracker, guild_id: int) -> tuple[str, str]:
@@ -42,38 +61,44 @@ async def history_words(tracker: UsageTracker, guild_id: int) -> tuple[str, str]
     changes = await tracker.settings.audit(guild_id, CHANGES, but="league ")
     alerts = await tracker.alerts.history(guild_id, ALERTS)
     budgets = {budget.id: budget for budget in await tracker.budgets.of(guild_id)}
-    changed = [change_words(change) for change in changes] or ["Nobody has changed anything yet."]
-    alerted = [alert_words(alert, budgets.get(alert.budget_id)) for alert in alerts] or ["There has been none yet."]
-    return "\n".join(["## History", "**Changes**", *changed]), "\n".join(["**Alerts**", *alerted])
+    changed = [change_words(change) for change in changes] or [_("Nobody has changed anything yet.")]
+    alerted = [alert_words(alert, budgets.get(alert.budget_id)) for alert in alerts] or [_("There has been none yet.")]
+    return "\n".join([_("## History"), _("**Changes**"), *changed]), "\n".join([_("**Alerts**"), *alerted])
 
 
 def change_words(line: AuditLine) -> str:
     """One change: when, who, what."""
-    who = "Trilo itself" if line.actor == SYSTEM else f"<@{line.actor}>"
+    who = who_words(line.actor)
     return f"- {format_dt(line.at, 'f')} {who}: {_what(line)}"
 
 
 def alert_words(alert: Alert, budget: Budget | None) -> str:
     """One alert: when, what, and whether it has been delivered."""
-    told = "" if alert.delivered_at is not None else " · not delivered yet"
-    return f"- {format_dt(alert.fired_at, 'f')} {_reached(alert, budget)}{told}"
+    line = f"- {format_dt(alert.fired_at, 'f')} {_reached(alert, budget)}"
+    return line if alert.delivered_at is not None else _("{alert} · not delivered yet", alert=line)
 
 
 def _reached(alert: Alert, budget: Budget | None) -> str:
     if alert.kind is not AlertKind.BUDGET:
-        return _ALERTS.get(alert.kind, alert.kind.value)
+        return _(_ALERTS[alert.kind]) if alert.kind in _ALERTS else alert.kind.value
+    share = f"{alert.threshold}\u00a0%"
     if budget is None:
-        return f"{alert.threshold}\u00a0% of a budget that has been removed since"
-    return f"{alert.threshold}\u00a0% of {title(budget)}: {amount_words(budget.unit, alert.used)} used"
+        return _("{share} of a budget that has been removed since", share=share)
+    used = amount(budget.unit, alert.used)
+    return _("{share} of {budget}: {amount} used", share=share, budget=title(budget), amount=used)
 
 
 def _what(line: AuditLine) -> str:
     if line.action in ("budget set", "budget removed"):
         budget = _budget(line.guild_id, line.facts)
-        cap = "the operator's cap, " if budget.owner is Owner.OPERATOR else ""
-        return f"{line.action}, {cap}{title(budget)}, {at_limit(budget)}"
-    changed = ", ".join(_SETTINGS[name] for name in line.facts if name in _SETTINGS)
-    return f"changed {changed}" if line.action == "settings" and changed else line.action
+        told = title(budget)
+        if budget.owner is Owner.OPERATOR:
+            told = _("the operator's cap, {budget}", budget=told)
+        return _(_ACTIONS[line.action], budget=told, rule=at_limit(budget))
+    changed = ", ".join(_(_SETTINGS[name]) for name in line.facts if name in _SETTINGS)
+    if line.action == "settings" and changed:
+        return _("changed {settings}", settings=changed)
+    return _(_ACTIONS[line.action]) if line.action in _ACTIONS else line.action
 
 
 def _budget(guild_id: int, facts: Mapping[str, Any]) -> Budget:

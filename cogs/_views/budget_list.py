@@ -5,6 +5,7 @@ from typing import Any
 import discord
 
 from bot.client import Trilo
+from bot.translation import _, mark
 from bot.usage.budget_book import Standing
 from bot.usage.budgets import Budget, Owner
 from bot.usage.server_settings import ServerSettings
@@ -19,7 +20,7 @@ from cogs._views.owned import OwnedView, Pick, Press
 
 PAGE = 6
 """Budgets shown at once: Discord allows 4,000 characters and 40 components in a message."""
-NONE_YET = "This server has no budget of its own. `/budget set` sets one."
+NONE_YET = mark("This server has no budget of its own. `/budget set` sets one.")
 
 
 class BudgetsView(OwnedView):
@@ -63,7 +64,7 @@ class BudgetsView(OwnedView):
         self._removing = False
         texts = [self._heading(), *(section(standings) for standings in self._shown())]
         if all(standings[0].budget.owner is Owner.OPERATOR for standings in self._by_budget):
-            texts.append(NONE_YET)
+            texts.append(_(NONE_YET))
         items: list[discord.ui.Item[Any]] = []
         for text in filter(None, [*texts, self.note]):
             items += [discord.ui.Separator()] if items else []
@@ -74,12 +75,14 @@ class BudgetsView(OwnedView):
 
     def _heading(self) -> str:
         settings = self._settings
-        lines = ["## Budgets of this server"]
+        lines = [_("## Budgets of this server")]
         if settings.paused:
             lines.append(paused_words(settings.paused_until))
         pages = (len(self._by_budget) - 1) // PAGE + 1
-        where = f" · page {self._page + 1} of {pages}" if pages > 1 else ""
-        return "\n".join([*lines, f"-# Days, weeks and months in {settings.time_zone}{where}"])
+        parts = [_("Days, weeks and months in {zone}", zone=settings.time_zone)]
+        if pages > 1:
+            parts.append(_("page {page} of {pages}", page=self._page + 1, pages=pages))
+        return "\n".join([*lines, f"-# {' · '.join(parts)}"])
 
     def _shown(self) -> list[list[Standing]]:
         return self._by_budget[self._page * PAGE : (self._page + 1) * PAGE]
@@ -88,7 +91,7 @@ class BudgetsView(OwnedView):
         return [standings[0].budget for standings in self._shown()]
 
     def _controls(self, budget: Budget | None) -> list[discord.ui.ActionRow[Any]]:
-        history = Press("History", self._history, custom_id="budgets:history")
+        history = Press(_("History"), self._history, custom_id="budgets:history")
         turning = self._turning()
         if budget is None:
             return [discord.ui.ActionRow(history, *turning)]
@@ -98,10 +101,10 @@ class BudgetsView(OwnedView):
         return [
             *([discord.ui.ActionRow(pick)] if len(options) > 1 else []),
             discord.ui.ActionRow(
-                Press("Edit", self._edit, custom_id="budgets:edit", opens_form=True),
-                Press("Test alert", self._test, custom_id="budgets:test"),
+                Press(_("Edit"), self._edit, custom_id="budgets:edit", opens_form=True),
+                Press(_("Test alert"), self._test, custom_id="budgets:test"),
                 history,
-                Press("Remove", self._ask_to_remove, custom_id="budgets:remove", style=danger),
+                Press(_("Remove"), self._ask_to_remove, custom_id="budgets:remove", style=danger),
             ),
             *([discord.ui.ActionRow(*turning)] if turning else []),
         ]
@@ -126,12 +129,15 @@ class BudgetsView(OwnedView):
     def _draw_question(self, budget: Budget) -> None:
         self.frame(
             discord.ui.TextDisplay(
-                f"## Remove this budget?\n**{title(budget)}**\nWhat it has counted goes with it. What was spent stays "
-                "in `/token-stats`, and other budgets stay as they are."
+                _(
+                    "## Remove this budget?\n**{budget}**\nWhat it has counted goes with it. What was spent stays "
+                    "in `/token-stats`, and other budgets stay as they are.",
+                    budget=title(budget),
+                )
             ),
             discord.ui.ActionRow(
-                Press("Remove", self._remove, custom_id="budgets:confirm", style=discord.ButtonStyle.danger),
-                Press("Keep", self._keep, custom_id="budgets:keep"),
+                Press(_("Remove"), self._remove, custom_id="budgets:confirm", style=discord.ButtonStyle.danger),
+                Press(_("Keep"), self._keep, custom_id="budgets:keep"),
             ),
         )
 
@@ -160,7 +166,7 @@ class BudgetsView(OwnedView):
 
     async def _keep(self, interaction: discord.Interaction[Trilo]) -> None:
         self._removing = False
-        await self.redraw(interaction, "Nothing was changed.")
+        await self.redraw(interaction, _("Nothing was changed."))
 
     async def _remove(self, interaction: discord.Interaction[Trilo]) -> None:
         """Only the very budget that was asked about."""
@@ -169,9 +175,9 @@ class BudgetsView(OwnedView):
         if own is None or not await self.tracker.budgets.remove(
             own.id, guild_id=self.guild.id, actor=interaction.user.id
         ):
-            await self.redraw(interaction, GONE)
+            await self.redraw(interaction, _(GONE))
             return
-        await self.redraw(interaction, f"✅ Removed: {title(own)}.")
+        await self.redraw(interaction, _("✅ Removed: {budget}.", budget=title(own)))
 
     async def _test(self, interaction: discord.Interaction[Trilo]) -> None:
         """Whoever delivers alerts listens for this, and answers."""

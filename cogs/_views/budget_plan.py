@@ -3,14 +3,15 @@
 from dataclasses import dataclass, replace
 from datetime import date
 
+from bot.translation import _, mark
 from bot.usage.budgets import Budget, Mode, Owner, Scope, Unit
 from bot.usage.calendars import Period
-from bot.usage.limits import amount_words, limit_words
 from bot.usage.money import usd
 from bot.usage.records import SpendLine
 from bot.usage.reports import Days, Split
 from bot.usage.tracker import UsageTracker
-from cogs._budget_words import EACH, PER, alerts_at, at_limit, title
+from cogs._budget_words import EACH, alerts_at, allowance, at_limit, title
+from cogs._views.figures import amount
 
 _SPLITS: dict[Scope, Split] = {
     Scope.CHANNEL: "channel",
@@ -18,11 +19,17 @@ _SPLITS: dict[Scope, Split] = {
     Scope.EACH_USER: "user",
     Scope.OPERATION: "operation",
 }
-_RUNNING = {
-    Period.DAY: "so far today",
-    Period.WEEK: "so far this week",
-    Period.MONTH: "so far this month",
-    Period.TOTAL: "so far",
+_SPENT = {
+    Period.DAY: mark("Spent {amount} so far today."),
+    Period.WEEK: mark("Spent {amount} so far this week."),
+    Period.MONTH: mark("Spent {amount} so far this month."),
+    Period.TOTAL: mark("Spent {amount} so far."),
+}
+_SPENT_BY_ONE = {
+    Period.DAY: mark("The member who spent most spent {amount} so far today."),
+    Period.WEEK: mark("The member who spent most spent {amount} so far this week."),
+    Period.MONTH: mark("The member who spent most spent {amount} so far this month."),
+    Period.TOTAL: mark("The member who spent most spent {amount} so far."),
 }
 
 
@@ -89,8 +96,8 @@ def plan_words(plan: Plan) -> str:
     """Everything that somebody should know before they confirm."""
     budget = plan.budget
     lines = [
-        f"## Set this budget?\n**{title(budget)}**",
-        f"It {at_limit(budget)}, with {alerts_at(budget)}.",
+        _("## Set this budget?\n**{budget}**", budget=title(budget)),
+        _("It {rule}, with {alerts}.", rule=at_limit(budget), alerts=alerts_at(budget)),
         _replaced(plan),
     ]
     return "\n".join(filter(None, [*lines, _already(plan), _under_cap(plan)]))
@@ -98,31 +105,33 @@ def plan_words(plan: Plan) -> str:
 
 def _replaced(plan: Plan) -> str:
     if plan.before is None:
-        return "It is new: it replaces no other."
+        return _("It is new: it replaces no other.")
     before = plan.before
-    return f"It replaces {limit_words(before.unit, before.limit)} {PER[before.period]}, which {at_limit(before)}."
+    return _("It replaces {allowance}, which {rule}.", allowance=allowance(before), rule=at_limit(before))
 
 
 def _already(plan: Plan) -> str:
     budget, used = plan.budget, plan.used
     if not budget.limit and budget.mode is not Mode.SOFT:
-        return "⛔ **A limit of nothing allows nothing**: every question under it is refused."
+        return _("⛔ **A limit of nothing allows nothing**: every question under it is refused.")
     if used is None:
-        return "It counts from now on: what roles have spent before isn't on record."
-    spent = f"{amount_words(budget.unit, used)} {_RUNNING[budget.period]}"
-    told = f"The member who spent most spent {spent}." if budget.scope in EACH else f"Spent {spent}."
+        return _("It counts from now on: what roles have spent before isn't on record.")
+    spent = _SPENT_BY_ONE if budget.scope in EACH else _SPENT
+    told = _(spent[budget.period], amount=amount(budget.unit, used))
     if used < budget.limit:
         return told
-    then = "a warning goes out at once" if budget.mode is Mode.SOFT else "further questions are refused at once"
-    return f"{told}\n⚠️ **That reaches the new limit already**: {then}."
+    if budget.mode is Mode.SOFT:
+        then = _("⚠️ **That reaches the new limit already**: a warning goes out at once.")
+    else:
+        then = _("⚠️ **That reaches the new limit already**: further questions are refused at once.")
+    return f"{told}\n{then}"
 
 
 def _under_cap(plan: Plan) -> str:
     budget, cap = plan.budget, plan.cap
     if cap is None or budget.unit is not Unit.USD or budget.limit <= cap.limit:
         return ""
-    amount = f"{limit_words(cap.unit, cap.limit)} {PER[cap.period]}"
-    return f"⚠️ The operator's cap of {amount} for this server stands above it."
+    return _("⚠️ The operator's cap of {allowance} for this server stands above it.", allowance=allowance(cap))
 
 
 def _limit(budget: Budget) -> int:

@@ -9,12 +9,12 @@ from bot.client import Trilo
 from bot.league.layout import Layout
 from bot.league.limits import CATEGORIES_AT_ONCE
 from bot.league.names import week_of
+from bot.translation import _, n_
 from bot.usage.receipts import Receipt
 from bot.usage.server_settings import ServerSettings
 from cogs._asker import Asker
 from cogs._categories import delete_categories, untouchable
 from cogs._layouts import copy_of, lacking, lost_overwrites
-from cogs._views.figures import counted
 from cogs._views.owned import Pick
 from cogs._views.plan import PlanView
 from cogs._views.plan_words import safe
@@ -64,14 +64,16 @@ class DeletionPlanView(PlanView):
 
     def heading(self) -> str:
         """How much goes."""
-        return f"Delete {counted(len(self._shown.categories), 'category', 'categories')}?"
+        return n_("Delete {n}\u00a0category?", "Delete {n}\u00a0categories?", len(self._shown.categories))
 
     def lines(self) -> Sequence[str]:
         """Each category, then each of its channels."""
         lines = []
         for category in self._shown.categories:
-            week = "" if week_of(category.name) is not None else " · ⚠️ its name isn't a week's"
-            lines.append(f"**{safe(category.name)}** ({counted(len(category.channels), 'channel')}){week}")
+            channels = n_("{n}\u00a0channel", "{n}\u00a0channels", len(category.channels))
+            told = f"**{safe(category.name)}** ({channels})"
+            no_week = _("⚠️ its name isn't a week's")
+            lines.append(told if week_of(category.name) is not None else f"{told} · {no_week}")
             lines += [f"- `{plain(channel.name)}`" for channel in category.channels]
         return lines
 
@@ -80,35 +82,49 @@ class DeletionPlanView(PlanView):
         words = []
         if self._shown.categories:
             words.append(
-                "**All messages in them are gone for good.** I keep names, order, topics and permissions for 90 days: "
-                "`/league restore` builds them again."
+                _(
+                    "**All messages in them are gone for good.** I keep names, order, topics and permissions for "
+                    "90 days: `/league restore` builds them again."
+                )
             )
         named = {category.id: category.name for category in self.guild.categories}
-        words += [f"Not **{safe(named.get(category_id, '?'))}**: {why}." for category_id, why in self._refused.items()]
+        words += [
+            _("Not **{category}**: {why}.", category=safe(named.get(category_id, "?")), why=why)
+            for category_id, why in self._refused.items()
+        ]
         if self._too_many:
-            words.append(f"I delete {CATEGORIES_AT_ONCE} categories at once; {self._too_many} more are left out.")
+            most, left = CATEGORIES_AT_ONCE, self._too_many
+            words.append(_("I delete {most} categories at once; {n} more are left out.", most=most, n=left))
         return words
 
     def obstacles(self) -> Sequence[str]:
         """Nothing to delete, or what would have to be there to build it again where a step fails."""
         if self._shown.categories:
             return lacking(self.guild)
-        return ["There is nothing here that I could delete. Which weeks or categories?"]
+        return [_("There is nothing here that I could delete. Which weeks or categories?")]
 
     def carry_out_label(self) -> str:
         """All of it, counted."""
-        channels = counted(self._shown.channels, "channel")
-        return f"Delete {counted(len(self._shown.categories), 'category', 'categories')} with {channels}"
+        channels = n_("{n}\u00a0channel", "{n}\u00a0channels", self._shown.channels)
+        return n_(
+            "Delete {n}\u00a0category with {channels}",
+            "Delete {n}\u00a0categories with {channels}",
+            len(self._shown.categories),
+            channels=channels,
+        )
 
     def controls(self) -> list[discord.ui.ActionRow[Any]]:
         """A list to take categories out again."""
         if len(self._shown.categories) < 2:
             return []
         options = [
-            discord.SelectOption(label=cut(f"Keep {category.name}", LABEL_CHARACTERS), value=str(category.id))
+            discord.SelectOption(
+                label=cut(_("Keep {category}", category=category.name), LABEL_CHARACTERS), value=str(category.id)
+            )
             for category in self.categories
         ]
-        return [discord.ui.ActionRow(Pick(options, self._keep, custom_id="plan:keep", placeholder="Keep one of them"))]
+        keep = Pick(options, self._keep, custom_id="plan:keep", placeholder=_("Keep one of them"))
+        return [discord.ui.ActionRow(keep)]
 
     def planned(self) -> dict[str, Any]:
         """What goes."""
@@ -122,12 +138,22 @@ class DeletionPlanView(PlanView):
         snapshot_id = await self.league.keep_snapshot(self.guild.id, layout.model_dump(), actor=actor)
         reason = f"/league delete by {interaction.user} ({actor})"
         await delete_categories(doomed, self.progress, reason=reason)
-        gone = ", ".join(f"**{safe(category.name)}**" for category in layout.categories)
-        lost = lost_overwrites(self.guild, layout)
-        note = f"\n-# {counted(lost, 'permission')} there can't be restored: I don't have them myself." if lost else ""
-        channels = counted(layout.channels, "channel")
-        told = f"🗑️ Deleted: {gone} ({channels}). `/league restore` builds them again, without messages.{note}"
-        return told, {"categories": [category.id for category in doomed], "snapshot": snapshot_id}
+        return self._told(layout), {"categories": [category.id for category in doomed], "snapshot": snapshot_id}
+
+    def _told(self, layout: Layout) -> str:
+        told = _(
+            "🗑️ Deleted: {categories} ({channels}). `/league restore` builds them again, without messages.",
+            categories=", ".join(f"**{safe(category.name)}**" for category in layout.categories),
+            channels=n_("{n}\u00a0channel", "{n}\u00a0channels", layout.channels),
+        )
+        if not (lost := lost_overwrites(self.guild, layout)):
+            return told
+        note = n_(
+            "-# {n}\u00a0permission there can't be restored: I don't have them myself.",
+            "-# {n}\u00a0permissions there can't be restored: I don't have them myself.",
+            lost,
+        )
+        return f"{told}\n{note}"
 
     async def _keep(self, interaction: discord.Interaction[Trilo], values: list[str]) -> None:
         self._ids = [category_id for category_id in self._ids if str(category_id) != values[0]]

@@ -1,8 +1,12 @@
-"""Numbers, shares, comparisons and dates as words. Pure; money itself is put into words by `bot.usage.money`."""
+"""Numbers, money, shares, comparisons and dates as words, in the language of whom we speak to."""
 
 from datetime import date
+from decimal import Decimal
 
-from bot.usage.money import format_cost
+from bot.translation import ENGLISH, _, count_text, date_text, decimal_text, language, money_text, n_
+from bot.usage.budgets import Unit
+from bot.usage.limits import limit_words
+from bot.usage.money import format_console_cost, format_cost
 from bot.usage.records import SpendLine
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -11,18 +15,52 @@ NBSP = "\u00a0"
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """`1 call`, `1,204 calls`."""
+    """`1 call`, `1,204 calls`: in English, for the operator's screens."""
     return f"{number:,}{NBSP}{one if number == 1 else many or one + 's'}"
+
+
+def calls_words(number: int) -> str:
+    """`1 call`, `1,204 calls`."""
+    return n_("{n}\u00a0call", "{n}\u00a0calls", number)
+
+
+def tokens_words(number: int) -> str:
+    """`1 token`, `1,204 tokens`, not to be broken."""
+    return n_("{n}\u00a0token", "{n}\u00a0tokens", number)
+
+
+def money(nano_usd: int | None) -> str:
+    """`$4.12`, and below a cent as many decimals as show two figures; `unknown` where there is no price (I9)."""
+    if nano_usd is None:
+        return _("unknown")
+    return _as_they_write(format_cost(nano_usd))
+
+
+def exact_money(nano_usd: int | None) -> str:
+    """`$0.00512`: five decimals, as the operator's console shows a single call; `unknown` where there is no price."""
+    if nano_usd is None:
+        return _("unknown")
+    return _as_they_write(format_console_cost(nano_usd))
+
+
+def limit(unit: Unit, amount: int) -> str:
+    """A limit exactly: `$5.00`, `$0.0005`, `200,000 tokens`."""
+    return _tokens(amount) if unit is Unit.TOKENS else _as_they_write(limit_words(unit, amount))
+
+
+def amount(unit: Unit, number: int) -> str:
+    """What was spent or is left, rounded as money is everywhere: `$4.12`, `1,200 tokens`."""
+    return _tokens(number) if unit is Unit.TOKENS else money(number)
 
 
 def compact(number: int) -> str:
     """At most five characters: `9,999`, then `12.3k`, `450k`, `1.2M`."""
     if number < 10_000:
-        return f"{number:,}"
+        return count_text(number)
     for unit, size in (("k", 10**3), ("M", 10**6), ("B", 10**9)):
         tenths = round(number * 10 / size)
         if tenths < 1_000:
-            return f"{tenths // 10}.{tenths % 10}{unit}"
+            return f"{decimal_text(Decimal(tenths) / 10, 1)}{unit}"
         if (whole := round(number / size)) < 1_000:
             return f"{whole}{unit}"
     return f"{number / 10**12:,.0f}T"
@@ -40,7 +78,13 @@ def percent(part: int, whole: int) -> str:
 
 def cost_of(line: SpendLine) -> str:
     """What a line cost; `unknown` where none of its calls has a price (I9)."""
-    return format_cost(line.known_cost_nano_usd)
+    return money(line.known_cost_nano_usd)
+
+
+def short_usd(nano_usd: int) -> str:
+    """A limit without needless cents: `$15`, `$0.50`."""
+    words = format_cost(nano_usd).removesuffix(".00") if nano_usd else "$0"
+    return _as_they_write(words)
 
 
 def compared(now: SpendLine, before: SpendLine, with_what: str) -> str | None:
@@ -49,18 +93,27 @@ def compared(now: SpendLine, before: SpendLine, with_what: str) -> str | None:
     if before.calls == 0:
         return None
     if old == 0:
-        return f"{with_what} cost nothing" if new else f"nothing, like {with_what}"
+        return _("{what} cost nothing", what=with_what) if new else _("nothing, like {what}", what=with_what)
+    return changed(new, old, with_what)
+
+
+def changed(new: int, old: int, with_what: str) -> str:
+    """How one amount compares with another above zero, in words."""
     change = round(abs(new - old) * 100 / old)
     if change == 0:
-        return f"as much as {with_what}"
+        return _("as much as {what}", what=with_what)
     if change < 100 or new < old:
-        return f"{change}{NBSP}% {'less' if new < old else 'more'} than {with_what}"
-    times = f"{new / old:.1f}" if new < old * 10 else f"{new / old:,.0f}"
-    return f"{times} times as much as {with_what}"
+        if new < old:
+            return _("{percent}\u00a0% less than {what}", percent=change, what=with_what)
+        return _("{percent}\u00a0% more than {what}", percent=change, what=with_what)
+    times = decimal_text(Decimal(new) / old, 1 if new < old * 10 else 0)
+    return _("{times} times as much as {what}", times=times, what=with_what)
 
 
 def day_words(day: date, *, this_year: int, weekday: bool = False) -> str:
     """`3 Oct`, `Sat 3 Oct`, and with its year where that isn't this one."""
+    if language() != ENGLISH:
+        return date_text(day, ("MMMEd" if weekday else "MMMd") if day.year == this_year else "yMMMd")
     words = f"{day.day} {MONTHS[day.month - 1]}"
     if weekday:
         words = f"{WEEKDAYS[day.weekday()]} {words}"
@@ -69,8 +122,21 @@ def day_words(day: date, *, this_year: int, weekday: bool = False) -> str:
 
 def span_words(first: date, last: date, *, this_year: int) -> str:
     """`3 Oct`, `1–3 Oct`, `28 Sep – 3 Oct`."""
+    end = day_words(last, this_year=this_year)
     if first == last:
-        return day_words(first, this_year=this_year)
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{day_words(last, this_year=this_year)}"
-    return f"{day_words(first, this_year=this_year)} – {day_words(last, this_year=this_year)}"
+        return end
+    if (first.year, first.month) == (last.year, last.month) and end.startswith(f"{last.day} "):
+        return f"{first.day}–{end}"
+    return f"{day_words(first, this_year=this_year)} – {end}"
+
+
+def _tokens(number: int) -> str:
+    return n_("{n} token", "{n} tokens", number)
+
+
+def _as_they_write(dollars: str) -> str:
+    """`$4.12` as people of this language write it."""
+    if language() == ENGLISH:
+        return dollars
+    below, _dollar, number = dollars.replace(",", "").partition("$")
+    return below + money_text(Decimal(number), len(number.partition(".")[2]))

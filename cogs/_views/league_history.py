@@ -1,16 +1,17 @@
 """The view of `/league history`: who did what to a server's league, when, and what its AI cost."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import discord
 from discord.utils import format_dt
 
 from bot.client import Trilo
-from bot.usage.audit import SYSTEM, AuditLine
-from bot.usage.money import format_cost
+from bot.translation import _, mark, n_
+from bot.usage.audit import AuditLine
 from cogs._access import NOT_A_COMMISSIONER, may_run_league, may_see_usage
-from cogs._views.figures import counted
+from cogs._views.figures import money
+from cogs._views.names import who_words
 from cogs._views.owned import OwnedView, Press
 from cogs._views.tables import plain, shorten
 
@@ -18,7 +19,24 @@ PAGE = 10
 """Lines shown at once."""
 _NAMES = 5
 """Categories named in one line."""
-_TEAMS = {"list": "a new list of", "added": "added", "changed": "changed", "removed": "removed"}
+_DONE = {
+    "created": mark("created"),
+    "deleted": mark("deleted"),
+    "restored": mark("restored"),
+    "advance announced": mark("advance announced"),
+    "players tagged": mark("players tagged"),
+}
+_TEAMS: dict[str, Callable[[int], str]] = {
+    "list": lambda teams: n_("teams: a new list of {n}\u00a0team", "teams: a new list of {n}\u00a0teams", teams),
+    "added": lambda teams: n_("teams: added {n}\u00a0team", "teams: added {n}\u00a0teams", teams),
+    "changed": lambda teams: n_("teams: changed {n}\u00a0team", "teams: changed {n}\u00a0teams", teams),
+    "removed": lambda teams: n_("teams: removed {n}\u00a0team", "teams: removed {n}\u00a0teams", teams),
+}
+_COUNTS: dict[str, Callable[[int], str]] = {
+    "channels": lambda many: n_("{n}\u00a0channel", "{n}\u00a0channels", many),
+    "posts": lambda many: n_("{n}\u00a0post", "{n}\u00a0posts", many),
+    "players": lambda many: n_("{n}\u00a0player", "{n}\u00a0players", many),
+}
 
 
 class HistoryView(OwnedView):
@@ -33,7 +51,7 @@ class HistoryView(OwnedView):
 
     async def refusal(self, interaction: discord.Interaction[Trilo]) -> str | None:
         """For whoever may run the league."""
-        return None if await may_run_league(interaction) else NOT_A_COMMISSIONER
+        return None if await may_run_league(interaction) else _(NOT_A_COMMISSIONER)
 
     async def open(self, interaction: discord.Interaction[Trilo]) -> None:
         """Answer a deferred command with it. Raises `DatabaseUnavailableError`."""
@@ -47,12 +65,13 @@ class HistoryView(OwnedView):
 
     def draw(self) -> None:
         """One page of lines."""
-        days = counted(self._days, "day")
+        about = [n_("The last {n}\u00a0day", "The last {n}\u00a0days", self._days)]
+        if self._last_page:
+            about.append(_("page {page} of {pages}", page=self._page + 1, pages=self._last_page + 1))
         shown = self._lines[self._page * PAGE : (self._page + 1) * PAGE]
         lines = [line_words(line, with_dollars=self._with_dollars) for line in shown]
-        where = f" · page {self._page + 1} of {self._last_page + 1}" if self._last_page else ""
-        text = "\n".join([f"## What was done here\n-# The last {days}{where}", *(lines or ["Nothing yet."])])
-        self.frame(discord.ui.TextDisplay(text))
+        above = [_("## What was done here"), f"-# {' · '.join(about)}"]
+        self.frame(discord.ui.TextDisplay("\n".join([*above, *(lines or [_("Nothing yet.")])])))
         if self._last_page:
             newer = Press("◀", self._newer, custom_id="league-history:newer", disabled=self._page == 0)
             last = self._page == self._last_page
@@ -77,7 +96,7 @@ class HistoryView(OwnedView):
 
 def line_words(line: AuditLine, *, with_dollars: bool) -> str:
     """One action: when, who, what, and what its AI took, in dollars or for others in tokens."""
-    who = "Trilo itself" if line.actor == SYSTEM else f"<@{line.actor}>"
+    who = who_words(line.actor)
     told = [_what(line), *_cost(line.facts, with_dollars=with_dollars)]
     return f"- {format_dt(line.at, 'f')} {who}: {' · '.join(told)}"
 
@@ -85,27 +104,30 @@ def line_words(line: AuditLine, *, with_dollars: bool) -> str:
 def _what(line: AuditLine) -> str:
     facts, action = line.facts, line.action.removeprefix("league ")
     if action == "teams":
-        return f"teams: {_TEAMS[facts['change']]} {counted(facts['teams'], 'team')}"
-    return ", ".join([action, *_details(facts)])
+        return _TEAMS[facts["change"]](facts["teams"])
+    return ", ".join([_(_DONE.get(action, action)), *_details(facts)])
 
 
 def _details(facts: Mapping[str, Any]) -> Iterator[str]:
     titles = facts.get("titles") or [facts.get("title")]
     if any(titles):
         told = " ".join(f"`{shorten(plain(title), 40)}`" for title in titles[:_NAMES])
-        yield told if len(titles) <= _NAMES else f"{told} and {counted(len(titles) - _NAMES, 'other')}"
+        more = len(titles) - _NAMES
+        yield told if more <= 0 else n_("{names} and {n}\u00a0other", "{names} and {n}\u00a0others", more, names=told)
     elif facts.get("week") is not None:
-        yield f"week {facts['week']}"
-    for fact, one in (("channels", "channel"), ("posts", "post"), ("players", "player")):
+        yield _("week {week}", week=facts["week"])
+    for fact, counted in _COUNTS.items():
         if facts.get(fact):
-            yield counted(facts[fact], one)
+            yield counted(facts[fact])
     if facts.get("result") == "rolled back":
-        yield "**taken back**, since a step failed"
+        yield _("**taken back**, since a step failed")
 
 
 def _cost(facts: Mapping[str, Any], *, with_dollars: bool) -> Iterator[str]:
     """Nothing where no model was asked."""
     if not facts.get("tokens"):
         return
-    tokens = counted(facts["tokens"], "token")
-    yield f"AI {format_cost(facts['cost_nano_usd'])}" if with_dollars else f"AI {tokens}"
+    if with_dollars:
+        yield _("AI {cost}", cost=money(facts["cost_nano_usd"]))
+    else:
+        yield n_("AI {n}\u00a0token", "AI {n}\u00a0tokens", facts["tokens"])

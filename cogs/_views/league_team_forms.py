@@ -12,13 +12,13 @@ from bot.client import Trilo
 from bot.league.games import TEAM_CHARACTERS
 from bot.league.names import key_of
 from bot.league.team_list import Team, parse_teams
-from cogs._views.figures import counted
+from bot.translation import _, mark, n_
 from cogs._views.owned import OwnedModal, OwnedView
 from cogs._views.tables import plain, shorten
 
-NO_TEAM = "I found no team in that. Give one a line, like `Texans = Sam`. Nothing was changed."
-NO_LETTERS = "A team's name needs a letter or a digit. Nothing was changed."
-A_BOT = "Bots don't play. Nothing was changed."
+NO_TEAM = mark("I found no team in that. Give one a line, like `Texans = Sam`. Nothing was changed.")
+NO_LETTERS = mark("A team's name needs a letter or a digit. Nothing was changed.")
+A_BOT = mark("Bots don't play. Nothing was changed.")
 LOOKUP_SECONDS = 10.0
 """How long members are looked for by name."""
 MOST_LOOKUPS = 60
@@ -41,7 +41,7 @@ class TeamForm(OwnedModal):
     """A team's name and its player, for a new one or, with a `team`, to change that."""
 
     def __init__(self, view: OwnedView, put: Put, team: Team | None = None) -> None:
-        super().__init__(view, "Change this team" if team else "Add a team")
+        super().__init__(view, _("Change this team") if team else _("Add a team"))
         self._put = put
         self._team = team
         self._name: discord.ui.TextInput[Any] = discord.ui.TextInput(
@@ -54,17 +54,18 @@ class TeamForm(OwnedModal):
             min_values=0,
             default_values=[discord.Object(now, type=discord.User)] if now else [],
         )
-        self.add_item(discord.ui.Label(text="Name", component=self._name))
-        self.add_item(discord.ui.Label(text="Who plays it", description="Nobody is fine", component=self._player))
+        self.add_item(discord.ui.Label(text=_("Name"), component=self._name))
+        nobody = _("Nobody is fine")
+        self.add_item(discord.ui.Label(text=_("Who plays it"), description=nobody, component=self._player))
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Acknowledge, then store it."""
         await interaction.response.defer()
         name, player = _clean(self._name.value), next(iter(self._player.values), None)
         if not key_of(name):
-            await self.view.redraw(interaction, NO_LETTERS)
+            await self.view.redraw(interaction, _(NO_LETTERS))
         elif player is not None and player.bot:
-            await self.view.redraw(interaction, A_BOT)
+            await self.view.redraw(interaction, _(A_BOT))
         else:
             team = Team(name, player.id if player else None)
             await self._put(interaction, team, self._team.name if self._team else None)
@@ -74,7 +75,7 @@ class ListForm(OwnedModal):
     """All teams at once, as typed or pasted, in the place of those there are."""
 
     def __init__(self, view: OwnedView, replace: Replace) -> None:
-        super().__init__(view, "Paste a list of teams")
+        super().__init__(view, _("Paste a list of teams"))
         self._replace = replace
         self._lines: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="lines",
@@ -82,18 +83,18 @@ class ListForm(OwnedModal):
             max_length=4000,
             placeholder=_EXAMPLE,
         )
-        rule = "Replaces the list. A team without a player here keeps the one it had."
-        self.add_item(discord.ui.Label(text="One team a line", description=rule, component=self._lines))
+        rule = _("Replaces the list. A team without a player here keeps the one it had.")
+        self.add_item(discord.ui.Label(text=_("One team a line"), description=rule, component=self._lines))
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Read the lines, look for the players, store the list."""
         await interaction.response.defer()
         named, odd = parse_teams(self._lines.value)
         if not named:
-            await self.view.redraw(interaction, NO_TEAM)
+            await self.view.redraw(interaction, _(NO_TEAM))
             return
         guild = self.view.guild
-        found = await find_members(guild, {player for _, player in named if player})
+        found = await find_members(guild, {player for _name, player in named if player})
         before = {key_of(team.name): team.user_id for team in await self.view.league.teams(guild.id)}
         teams = [
             Team(_clean(name), found.get(player) if player else before.get(key_of(name))) for name, player in named
@@ -104,7 +105,7 @@ class ListForm(OwnedModal):
 
 def team_words(team: Team) -> str:
     """A team and its player in one line, which mentions nobody unless it is sent so that it may."""
-    player = f"<@{team.user_id}>" if team.user_id else "nobody yet"
+    player = f"<@{team.user_id}>" if team.user_id else _("nobody yet")
     return f"`{plain(team.name)}` {player}"
 
 
@@ -148,14 +149,17 @@ def _clean(name: str) -> str:
 
 
 def _told(teams: int, lost: Sequence[str], odd: Sequence[str]) -> Iterator[str]:
-    yield f"✅ {counted(teams, 'team')} on the list."
+    yield n_("✅ {n}\u00a0team on the list.", "✅ {n}\u00a0teams on the list.", teams)
     if lost:
-        yield f"Without a player yet, since no one member has that name: {_listed(lost)}. Pick a team to change it."
+        yield _(
+            "Without a player yet, since no one member has that name: {names}. Pick a team to change it.",
+            names=_listed(lost),
+        )
     if odd:
-        yield f"Not understood: {_listed(odd)}."
+        yield _("Not understood: {names}.", names=_listed(odd))
 
 
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - _TOLD
     told = ", ".join(f"`{shorten(plain(name), 60)}`" for name in names[:_TOLD])
-    return f"{told} and {counted(more, 'other')}" if more > 0 else told
+    return n_("{names} and {n}\u00a0other", "{names} and {n}\u00a0others", more, names=told) if more > 0 else told

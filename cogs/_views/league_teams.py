@@ -8,20 +8,20 @@ import discord
 from bot.client import Trilo
 from bot.league.league_book import TeamExistsError, TooManyTeamsError
 from bot.league.team_list import MAX_TEAMS, Team
+from bot.translation import _, count_text, mark, n_
 from cogs._access import NOT_A_COMMISSIONER, may_run_league
-from cogs._views.figures import counted
 from cogs._views.league_team_forms import ListForm, TeamForm, team_words
 from cogs._views.owned import OwnedView, Pick, Press
 from cogs._views.tables import LABEL_CHARACTERS, cut, plain
 
 PAGE = 25
 """Teams shown at once: as many as Discord takes in a list to pick from."""
-NONE_YET = (
+NONE_YET = mark(
     "There is none yet. With a list of teams I can tell which ones a schedule means, and tag their players.\n"
     "**Paste a list** takes them all at once."
 )
-GONE = "That team is gone: somebody has changed the list meanwhile."
-TOO_MANY = f"A server may have {MAX_TEAMS} teams. Nothing was changed."
+GONE = mark("That team is gone: somebody has changed the list meanwhile.")
+TOO_MANY = mark("A server may have {most} teams. Nothing was changed.")
 
 
 class TeamsView(OwnedView):
@@ -35,7 +35,7 @@ class TeamsView(OwnedView):
 
     async def refusal(self, interaction: discord.Interaction[Trilo]) -> str | None:
         """For whoever may run the league."""
-        return None if await may_run_league(interaction) else NOT_A_COMMISSIONER
+        return None if await may_run_league(interaction) else _(NOT_A_COMMISSIONER)
 
     async def load(self) -> None:
         """Read the teams."""
@@ -44,7 +44,7 @@ class TeamsView(OwnedView):
 
     def draw(self) -> None:
         """The teams first, then what can be done."""
-        texts = [self._heading(), "\n".join(map(team_words, self._shown)) or NONE_YET, self.note]
+        texts = [self._heading(), "\n".join(map(team_words, self._shown)) or _(NONE_YET), self.note]
         items: list[discord.ui.Item[Any]] = []
         for text in filter(None, texts):
             items += [discord.ui.Separator()] if items else []
@@ -58,20 +58,19 @@ class TeamsView(OwnedView):
         try:
             done = await self.league.put_team(self.guild.id, team, actor=interaction.user.id, instead_of=instead_of)
         except TeamExistsError as error:
-            await self.redraw(
-                interaction, f"There is a team called `{plain(error.name)}` already. Nothing was changed."
-            )
+            words = _("There is a team called `{team}` already. Nothing was changed.", team=plain(error.name))
+            await self.redraw(interaction, words)
         except TooManyTeamsError:
-            await self.redraw(interaction, TOO_MANY)
+            await self.redraw(interaction, _(TOO_MANY, most=MAX_TEAMS))
         else:
-            await self._show(interaction, team.name, f"✅ {team_words(team)}" if done else GONE)
+            await self._show(interaction, team.name, f"✅ {team_words(team)}" if done else _(GONE))
 
     async def replace(self, interaction: discord.Interaction[Trilo], teams: Sequence[Team], note: str) -> None:
         """Put a whole list in the place of the one there is, and say how it went."""
         try:
             await self.league.set_teams(self.guild.id, teams, actor=interaction.user.id)
         except TooManyTeamsError:
-            note = TOO_MANY
+            note = _(TOO_MANY, most=MAX_TEAMS)
         self._picked, self._page = None, 0
         await self.redraw(interaction, note)
 
@@ -90,12 +89,15 @@ class TeamsView(OwnedView):
 
     def _heading(self) -> str:
         if not self._teams:
-            return "## Teams"
+            return _("## Teams")
         idle = sum(team.user_id is None for team in self._teams)
-        told = [counted(len(self._teams), "team"), f"{idle} without a player" if idle else "each with a player"]
+        told = [
+            n_("{n}\u00a0team", "{n}\u00a0teams", len(self._teams)),
+            _("{n} without a player", n=count_text(idle)) if idle else _("each with a player"),
+        ]
         if self._last_page:
-            told.append(f"page {self._page + 1} of {self._last_page + 1}")
-        return f"## Teams\n-# {' · '.join(told)}"
+            told.append(_("page {page} of {pages}", page=self._page + 1, pages=self._last_page + 1))
+        return "\n".join([_("## Teams"), f"-# {' · '.join(told)}"])
 
     def _controls(self) -> list[list[discord.ui.Item[Any]]]:
         rows: list[list[discord.ui.Item[Any]]] = []
@@ -106,19 +108,19 @@ class TeamsView(OwnedView):
                 )
                 for team in self._shown
             ]
-            rows.append([Pick(options, self._pick, custom_id="teams:pick", placeholder="Pick a team to change it")])
+            rows.append([Pick(options, self._pick, custom_id="teams:pick", placeholder=_("Pick a team to change it"))])
         if self._team is not None:
             danger = discord.ButtonStyle.danger
             rows.append(
                 [
-                    Press("Change", self._ask_change, custom_id="teams:change", opens_form=True),
-                    Press("Remove", self._remove, custom_id="teams:remove", style=danger),
+                    Press(_("Change"), self._ask_change, custom_id="teams:change", opens_form=True),
+                    Press(_("Remove"), self._remove, custom_id="teams:remove", style=danger),
                 ]
             )
         rows.append(
             [
-                Press("Add a team", self._ask_team, custom_id="teams:add", opens_form=True),
-                Press("Paste a list", self._ask_list, custom_id="teams:paste", opens_form=True),
+                Press(_("Add a team"), self._ask_team, custom_id="teams:add", opens_form=True),
+                Press(_("Paste a list"), self._ask_list, custom_id="teams:paste", opens_form=True),
                 *self._turning(),
             ]
         )
@@ -167,4 +169,5 @@ class TeamsView(OwnedView):
             self.guild.id, team.name, actor=interaction.user.id
         )
         self._picked = None
-        await self.redraw(interaction, f"Removed `{plain(team.name)}`." if team and removed else GONE)
+        words = _("Removed `{team}`.", team=plain(team.name)) if team and removed else _(GONE)
+        await self.redraw(interaction, words)

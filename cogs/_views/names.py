@@ -9,6 +9,9 @@ from itertools import chain
 
 import discord
 
+from bot.translation import _, mark
+from bot.usage.audit import ERASED, SYSTEM
+
 LOOKUP_SECONDS = 2.0
 """How long names are waited for; without them the figures still stand."""
 MOST_ASKED = 100
@@ -16,6 +19,19 @@ MOST_ASKED = 100
 
 Reader = discord.Member | discord.Role
 """Whose eyes something is for: one person's, or everybody's with a role."""
+
+_MEMBER = mark("member {digits}")
+_FORMER_MEMBER = mark("former member {digits}")
+_THREAD = mark("thread {digits}")
+_DELETED_CHANNEL = mark("deleted channel {digits}")
+_PRIVATE_CHANNEL = mark("private channel {digits}")
+
+
+def who_words(actor: str) -> str:
+    """Who did something, by what the books say: a mention, the bot itself, or nobody any more."""
+    if actor == SYSTEM:
+        return _("Trilo itself")
+    return _("somebody whose data was erased") if actor == ERASED else f"<@{actor}>"
 
 
 class Names:
@@ -36,9 +52,9 @@ class Names:
             if (member := self._guild.get_member(user_id)) is not None:
                 self._members[key] = member.display_name
         missing = {user_id: key for key, user_id in ids.items() if key not in self._members}
-        unknown = "member"
+        unknown = _MEMBER
         if missing:
-            unknown = "former member" if await self._ask(missing) else "member"
+            unknown = _FORMER_MEMBER if await self._ask(missing) else _MEMBER
         return {key: self._members.get(key, _by_digits(unknown, key) if _is_id(key) else key) for key in keys}
 
     def channels(self, keys: Sequence[str], reader: Reader | None = None) -> dict[str, str]:
@@ -46,6 +62,12 @@ class Names:
         their last digits. Without a reader all are named.
         """
         return {key: self._channel(key, reader) for key in keys}
+
+    def threads(self, keys: Sequence[str], reader: Reader | None = None) -> dict[str, str]:
+        """The same for threads. One that Discord doesn't list may only be archived; what is no id is shown as it is."""
+        named = self.channels(keys, reader)
+        unlisted = [key for key in keys if _found(self._guild, key) is None]
+        return named | {key: _by_digits(_THREAD, key) if _is_id(key) else key for key in unlisted}
 
     async def _ask(self, missing: dict[int, str]) -> bool:
         """Learn the names of members. Returns whether Discord answered, so that the others are known to have left."""
@@ -65,8 +87,9 @@ class Names:
     def _channel(self, key: str, reader: Reader | None) -> str:
         channel = _found(self._guild, key)
         if channel is None:
-            return _by_digits("deleted channel", key)
-        return f"#{channel.name}" if reader is None or _views(reader, channel) else _by_digits("private channel", key)
+            return _by_digits(_DELETED_CHANNEL, key)
+        may_view = reader is None or _views(reader, channel)
+        return f"#{channel.name}" if may_view else _by_digits(_PRIVATE_CHANNEL, key)
 
 
 def can_view(guild: discord.Guild, key: str, reader: Reader) -> bool:
@@ -89,8 +112,8 @@ def _views(reader: Reader, channel: discord.abc.GuildChannel | discord.Thread) -
     return channel.permissions_for(reader).view_channel
 
 
-def _by_digits(what: str, key: str) -> str:
-    return f"{what} {key[-4:]}"
+def _by_digits(message: str, key: str) -> str:
+    return _(message, digits=key[-4:])
 
 
 def _is_id(key: str) -> bool:

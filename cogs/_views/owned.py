@@ -8,13 +8,15 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.league.league_book import LeagueBook
+from bot.translation import _, mark
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_MANAGER, may_manage
 from cogs._asker import Asker
+from cogs._language import hear
 from cogs._views.look import COLOUR
 from cogs._views.private import TIMEOUT_SECONDS, PrivateView
 
-NOT_YOURS = "That belongs to somebody else. Use the command to get your own."
+NOT_YOURS = mark("That belongs to somebody else. Use the command to get your own.")
 
 Pressed = Callable[[discord.Interaction[Trilo]], Awaitable[None]]
 Picked = Callable[[discord.Interaction[Trilo], list[Any]], Awaitable[None]]
@@ -70,23 +72,25 @@ class OwnedView(PrivateView):
 
         Raises `DatabaseUnavailableError`.
         """
-        return None if await may_manage(interaction) else NOT_A_MANAGER
+        return None if await may_manage(interaction) else _(NOT_A_MANAGER)
 
     async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
         """Only the person it was opened for, and only while they may (I26)."""
-        words = NOT_YOURS if interaction.user.id != self.opener_id else await self.refusal(interaction)
+        hear(interaction)
+        words = _(NOT_YOURS) if interaction.user.id != self.opener_id else await self.refusal(interaction)
         if words is not None:
             await answer_privately(interaction, words)
         return words is None
 
     def expire(self) -> bool:
         """Disable the controls, and say how to go on; without controls all stays as it is."""
-        controls = [item for item in self.walk_children() if isinstance(item, _CONTROLS)]
+        controls = [item for item in self.walk_children() if isinstance(item, CONTROLS)]
         if not controls:
             return False
         for item in controls:
             item.disabled = True
-        self.add_item(discord.ui.TextDisplay(f"-# These controls have expired. Use `{self._command}` for fresh ones."))
+        expired = _("-# These controls have expired. Use `{command}` for fresh ones.", command=self._command)
+        self.add_item(discord.ui.TextDisplay(expired))
         return True
 
     def frame(self, *items: discord.ui.Item[Any], colour: discord.Colour = COLOUR) -> None:
@@ -200,7 +204,7 @@ def _chosen(entity_id: int | None, kind: discord.SelectDefaultValueType) -> list
     return [discord.SelectDefaultValue(id=entity_id, type=kind)] if entity_id is not None else []
 
 
-_CONTROLS = (
+CONTROLS = (
     Press,
     discord.ui.Select,
     discord.ui.ChannelSelect,

@@ -11,11 +11,13 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.errors import TakenBackError
+from bot.translation import _, mark, speak_to, speaking
 from bot.usage import UsageError
 from bot.usage.receipts import Receipt
 from bot.words import RESTARTING, where
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._asker import Asker
+from cogs._language import public_language
 from cogs._views.look import COLOUR, NOBODY
 from cogs._views.owned import OwnedView, Press, Pressed
 from cogs._views.plan_picture import PlanPicture
@@ -25,12 +27,14 @@ log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 1.3
 """Between two edits while a plan is carried out: Discord allows five in five seconds."""
-GONE = "That plan is from before I restarted, or it has expired. Ask me again for a fresh one: nothing was changed."
+GONE = mark(
+    "That plan is from before I restarted, or it has expired. Ask me again for a fresh one: nothing was changed."
+)
 _open: WeakValueDictionary[int, "PlanView"] = WeakValueDictionary()
 _DANGER = discord.Colour(0xE74C3C)
-_CANCELLED = "Cancelled: nothing was changed."
-CHANGED = "Something has changed meanwhile: look again."
-_CUT_OFF = f"{RESTARTING} What I had begun I took back, as far as there was time."
+_CANCELLED = mark("Cancelled: nothing was changed.")
+CHANGED = mark("Something has changed meanwhile: look again.")
+_CUT_OFF = mark("What I had begun I took back, as far as there was time.")
 
 
 class PlanView(OwnedView):
@@ -38,7 +42,8 @@ class PlanView(OwnedView):
 
     `receipt` is what reading the request cost; `shows_money` whether that may be told in dollars. `picture` is the
     picture it was read from, as a data address, which stays beside it; `question` what the model asked back. `working`
-    are the words while it is carried out, `over` those afterwards.
+    are the words while it is carried out, `over` those afterwards. Below a message it speaks the server's language,
+    whoever presses; in answer to a command the person's.
     """
 
     action = ""
@@ -66,6 +71,7 @@ class PlanView(OwnedView):
         self._page = 0
         self._drawn: list[str] = []
         self._progress_at = 0.0
+        self._language: str | None = None
 
     def heading(self) -> str:
         """One line that says what will be done."""
@@ -109,6 +115,8 @@ class PlanView(OwnedView):
         may = message.channel.permissions_for(self.guild.me)
         if not may.attach_files:
             self._picture.leave_out()
+        self._language = await public_language(self._bot, self.guild)
+        speak_to(self._language)
         await self.load()
         self.draw()
         options = self.attached()
@@ -131,10 +139,17 @@ class PlanView(OwnedView):
     async def refusal(self, interaction: discord.Interaction[Trilo]) -> str | None:
         """Words for whoever may not do this, or not any more (I27), and for everybody while we shut down."""
         if self._bot.is_leaving:
-            return RESTARTING
+            return _(RESTARTING)
         if self.needs_manage_channels:
-            return None if may_manage_channels(interaction) else NOT_A_CHANNEL_MANAGER
-        return None if await may_run_league(interaction) else NOT_A_COMMISSIONER
+            return None if may_manage_channels(interaction) else _(NOT_A_CHANNEL_MANAGER)
+        return None if await may_run_league(interaction) else _(NOT_A_COMMISSIONER)
+
+    async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
+        """As ever, with words for whoever presses; from then on it speaks as it stands there."""
+        allowed = await super().interaction_check(interaction)
+        if self._language is not None:
+            speak_to(self._language)
+        return allowed
 
     def draw(self) -> None:
         """The plan with its controls; while it is carried out, and afterwards, what became of it."""
@@ -168,7 +183,7 @@ class PlanView(OwnedView):
         if perf_counter() - self._progress_at < PROGRESS_SECONDS or self._edit_message is None:
             return
         self._progress_at = perf_counter()
-        self.working = f"⏳ {done} of {total} …"
+        self.working = _("⏳ {done} of {total} …", done=done, total=total)
         self.draw()
         try:
             await self._edit_message(view=self, allowed_mentions=NOBODY)
@@ -179,12 +194,12 @@ class PlanView(OwnedView):
         """Carry it out once: whoever presses twice starts nothing anew."""
         if self.working or self.over:
             return
-        self.working = "⏳ Starting …"
+        self.working = _("⏳ Starting …")
         try:
             async with self._bot.working():
                 done = await self._carried_out(interaction)
         except asyncio.CancelledError:
-            self.over = _CUT_OFF
+            self.over = f"{_(RESTARTING)} {_(_CUT_OFF)}"
             await self._show_end(interaction)
             raise
         finally:
@@ -192,7 +207,7 @@ class PlanView(OwnedView):
         if done:
             await self._show_end(interaction)
         else:
-            await self.redraw(interaction, CHANGED)
+            await self.redraw(interaction, _(CHANGED))
 
     async def _carried_out(self, interaction: discord.Interaction[Trilo]) -> bool:
         """Do exactly what was shown, and write it down; False where that isn't how things are any more (I27)."""
@@ -227,7 +242,12 @@ class PlanView(OwnedView):
 
     async def _say_it_is_over(self) -> None:
         """In the channel, where the plan can't be edited any more: after 15 minutes Discord forgets a press."""
-        words = f"<@{self.opener_id}> `{self._command}` is over. `/league history` shows how it went."
+        with speaking(await public_language(self._bot, self.guild)):
+            words = _(
+                "<@{user_id}> `{command}` is over. `/league history` shows how it went.",
+                user_id=self.opener_id,
+                command=self._command,
+            )
         try:
             await self.asker.channel.send(words, allowed_mentions=discord.AllowedMentions(users=[self.asker.user]))
         except discord.HTTPException as error:
@@ -245,7 +265,7 @@ class PlanView(OwnedView):
 
     async def _cancel(self, interaction: discord.Interaction[Trilo]) -> None:
         if not self.working:
-            self.over = _CANCELLED
+            self.over = _(_CANCELLED)
             await self.redraw(interaction)
 
     async def on_error(  # type: ignore[override]
@@ -261,7 +281,8 @@ class PlanView(OwnedView):
                 if isinstance(error, TakenBackError):
                     await self._say_it_is_over()
                 else:
-                    await answer_privately(interaction, f"I can't show that plan any more. Use `{self._command}` anew.")
+                    words = _("I can't show that plan any more. Use `{command}` anew.", command=self._command)
+                    await answer_privately(interaction, words)
 
     def _turn(self, by: int) -> Pressed:
         async def pressed(interaction: discord.Interaction[Trilo]) -> None:
@@ -275,7 +296,7 @@ class PlanView(OwnedView):
         label = self.carry_out_label()
         return discord.ui.ActionRow(
             Press(label, self._press, custom_id="plan:go", style=style, disabled=not can),
-            Press("Cancel", self._cancel, custom_id="plan:cancel"),
+            Press(_("Cancel"), self._cancel, custom_id="plan:cancel"),
         )
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import discord
 from discord.utils import escape_markdown
 
-from bot.usage.money import format_cost
+from bot.translation import _, count_text
 from bot.usage.receipts import Receipt
+from cogs._views.figures import money
 from cogs._views.owned import Press, Pressed
 from cogs._views.tables import cut, plain, shorten
 
@@ -27,8 +28,8 @@ def safe(name: str) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """The first names in code font, and how many more there are."""
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(f"`{shorten(plain(name), _NAME_COLUMNS)}`" for name in names[:_MOST]) + more
+    told = ", ".join(f"`{shorten(plain(name), _NAME_COLUMNS)}`" for name in names[:_MOST])
+    return _("{names} and {n} more", names=told, n=len(names) - _MOST) if len(names) > _MOST else told
 
 
 def problems(lines: Sequence[str]) -> str:
@@ -44,7 +45,7 @@ def remarks(lines: Sequence[str], count: int | None = None, mark: str = "") -> s
             break
         kept.append(cut(line, _CHARACTERS))
     left = (len(lines) if count is None else count) - len(kept)
-    more = [f"And {left} more of that kind."] if left else []
+    more = [_("And {n} more of that kind.", n=left)] if left else []
     return "\n".join(f"{mark}{line}" for line in [*kept, *more])
 
 
@@ -64,7 +65,7 @@ def page_row(page: int, count: int, turn: Callable[[int], Pressed]) -> discord.u
     """Buttons to the page before and after; `page` counts from 0, `turn` makes a step of so many pages."""
     return discord.ui.ActionRow(
         Press("◀", turn(-1), custom_id="plan:back", disabled=page == 0),
-        Press(f"{page + 1} of {count}", turn(0), custom_id="plan:page", disabled=True),
+        Press(_("{page} of {pages}", page=page + 1, pages=count), turn(0), custom_id="plan:page", disabled=True),
         Press("▶", turn(1), custom_id="plan:on", disabled=page == count - 1),
     )
 
@@ -73,5 +74,8 @@ def cost_words(paper: Receipt | None, *, dollars: bool) -> str:
     """What reading the request took; nothing where no model was asked."""
     if paper is None or not paper.calls:
         return ""
-    money = f" and cost {format_cost(paper.known_cost_nano_usd)}" if dollars else ""
-    return f"-# Reading this took {paper.total_tokens:,} tokens{money}."
+    tokens = count_text(paper.total_tokens)
+    if not dollars:
+        return _("-# Reading this took {tokens} tokens.", tokens=tokens)
+    cost = money(paper.known_cost_nano_usd)
+    return _("-# Reading this took {tokens} tokens and cost {cost}.", tokens=tokens, cost=cost)

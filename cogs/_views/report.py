@@ -5,25 +5,38 @@ from dataclasses import dataclass
 
 import discord
 
+from bot.translation import _, mark, n_
 from bot.usage.budget_book import Standing
 from bot.usage.calendars import Period
-from bot.usage.limits import amount_words, limit_words
 from bot.usage.records import SpendLine
-from bot.usage.reports import Report, Split
+from bot.usage.reports import Report
 from bot.usage.scheduled_reports import DueReport
 from bot.usage.tracker import UsageTracker
 from cogs._budget_words import EACH, title, unnamed_title
-from cogs._views.figures import compared, cost_of, counted, percent, span_words
+from cogs._views.figures import (
+    amount,
+    calls_words,
+    compared,
+    cost_of,
+    limit,
+    percent,
+    span_words,
+    tokens_words,
+)
 from cogs._views.look import COLOUR
-from cogs._views.spend_text import figures_table
+from cogs._views.spend import SPLITS, SplitName
+from cogs._views.spend_text import figures_table, sum_words
 
 TOP = 5
 """Rows of each breakdown."""
 MOST_BUDGETS = 10
-_NAMES = {Period.DAY: "yesterday", Period.WEEK: "last week", Period.MONTH: "last month"}
-_BEFORE = {Period.DAY: "the day before", Period.WEEK: "the week before", Period.MONTH: "the month before"}
-_MISSED = "-# I was away when earlier reports were due: this is the newest, `/token-stats` has the rest."
-_SPLITS: dict[Split, str] = {"operation": "By operation", "channel": "By channel", "user": "By member"}
+_NAMES = {Period.DAY: mark("yesterday"), Period.WEEK: mark("last week"), Period.MONTH: mark("last month")}
+_BEFORE = {
+    Period.DAY: mark("the day before"),
+    Period.WEEK: mark("the week before"),
+    Period.MONTH: mark("the month before"),
+}
+_MISSED = mark("-# I was away when earlier reports were due: this is the newest, `/token-stats` has the rest.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +84,37 @@ class ReportView(discord.ui.LayoutView):
 
 
 def _sections(facts: ReportFacts, names: Mapping[str, str], hidden: Container[str]) -> list[str]:
-    found: list[tuple[Split, Report | None]] = [
+    found: list[tuple[SplitName, Report | None]] = [
         ("operation", facts.operations),
         ("channel", facts.channels),
-        ("user", facts.members),
+        ("member", facts.members),
     ]
     tables = [_breakdown(split, report, names) for split, report in found if report is not None and report.rows]
-    small = [_MISSED] if facts.due.missed else []
-    small.append(f"-# Days in {facts.zone}")
+    small = [_(_MISSED)] if facts.due.missed else []
+    small.append(_("-# Days in {zone}", zone=facts.zone))
     return [_headline(facts), *tables, *filter(None, [_budgets(facts.standings, hidden)]), "\n".join(small)]
 
 
 def _headline(facts: ReportFacts) -> str:
     total, due = facts.operations.total, facts.due
-    days = span_words(due.days.first, due.days.last, this_year=due.days.last.year)
+    days, when = span_words(due.days.first, due.days.last, this_year=due.days.last.year), _(_NAMES[due.every])
     if total.calls == 0:
-        return f"## No calls {_NAMES[due.every]}\n-# {days}"
-    cost = cost_of(total)
-    lines = [f"## {'Cost unknown' if cost == 'unknown' else cost} {_NAMES[due.every]}"]
-    if verdict := compared(total, facts.before, _BEFORE[due.every]):
+        return _("## No calls {when}", when=when) + f"\n-# {days}"
+    lines = ["## " + _("{what} {when}", what=sum_words(total), when=when)]
+    if verdict := compared(total, facts.before, _(_BEFORE[due.every])):
         lines.append(verdict[0].upper() + verdict[1:])
-    unpriced = f" · {counted(total.unpriced_calls, 'call')} unpriced" if total.unpriced_calls else ""
-    lines.append(f"-# {days} · {counted(total.calls, 'call')} · {counted(total.total_tokens, 'token')}{unpriced}")
-    return "\n".join(lines)
+    small = [days, calls_words(total.calls), tokens_words(total.total_tokens)]
+    if total.unpriced_calls:
+        small.append(n_("{n}\u00a0call unpriced", "{n}\u00a0calls unpriced", total.unpriced_calls))
+    return "\n".join([*lines, f"-# {' · '.join(small)}"])
 
 
-def _breakdown(split: Split, report: Report, names: Mapping[str, str]) -> str:
-    heading = {"user": "member"}.get(split, split)
-    block = figures_table(report.rows, names, report.total, heading)
+def _breakdown(split: SplitName, report: Report, names: Mapping[str, str]) -> str:
+    block = f"**{_(SPLITS[split])}**\n{figures_table(report.rows, names, report.total, split)}"
     rest = report.rest
-    more = f"\nand the rest: {cost_of(rest)} in {counted(rest.calls, 'call')}" if rest.calls else ""
-    return f"**{_SPLITS[split]}**\n{block}{more}"
+    if not rest.calls:
+        return block
+    return f"{block}\n" + _("and the rest: {cost} in {calls}", cost=cost_of(rest), calls=calls_words(rest.calls))
 
 
 def _budgets(standings: Sequence[Standing], hidden: Container[str]) -> str:
@@ -110,12 +123,17 @@ def _budgets(standings: Sequence[Standing], hidden: Container[str]) -> str:
     lines = [_standing(standing, hidden) for standing in pools[:MOST_BUDGETS]]
     if not lines:
         return ""
-    more = [f"and {counted(len(pools) - MOST_BUDGETS, 'other budget')}"] if len(pools) > MOST_BUDGETS else []
-    return "\n".join(["**Budgets now**", *lines, *more])
+    if (more := len(pools) - MOST_BUDGETS) > 0:
+        lines.append(n_("and {n}\u00a0other budget", "and {n}\u00a0other budgets", more))
+    return "\n".join([_("**Budgets now**"), *lines])
 
 
 def _standing(standing: Standing, hidden: Container[str]) -> str:
     budget, used = standing.budget, standing.level.used
-    limit = limit_words(budget.unit, budget.limit)
-    told = unnamed_title(budget) if budget.id in hidden else title(budget)
-    return f"{told}: {amount_words(budget.unit, used)} of {limit}, {percent(used, budget.limit)} %"
+    return _(
+        "{budget}: {used} of {limit}, {percent} %",
+        budget=unnamed_title(budget) if budget.id in hidden else title(budget),
+        used=amount(budget.unit, used),
+        limit=limit(budget.unit, budget.limit),
+        percent=percent(used, budget.limit),
+    )

@@ -9,10 +9,11 @@ from bot.client import Trilo
 from bot.league.layout import Layout
 from bot.league.league_book import Snapshot
 from bot.league.limits import CHANNELS_PER_SERVER
+from bot.translation import _, n_
 from cogs._asker import Asker
 from cogs._layouts import lacking, lost_overwrites, rebuild
 from cogs._undo import all_or_nothing
-from cogs._views.figures import counted
+from cogs._views.names import who_words
 from cogs._views.plan import PlanView
 from cogs._views.plan_words import listed, safe
 from cogs._views.tables import plain
@@ -31,27 +32,33 @@ class RestorePlanView(PlanView):
 
     def heading(self) -> str:
         """What was deleted, and when."""
-        return f"Restore {counted(len(self._layout.categories), 'category', 'categories')}"
+        return n_("Restore {n}\u00a0category", "Restore {n}\u00a0categories", len(self._layout.categories))
 
     def lines(self) -> Sequence[str]:
         """Each category, then each of its channels."""
         lines = []
         for category in self._layout.categories:
-            lines.append(f"**{safe(category.name)}** ({counted(len(category.channels), 'channel')})")
+            channels = n_("{n}\u00a0channel", "{n}\u00a0channels", len(category.channels))
+            lines.append(f"**{safe(category.name)}** ({channels})")
             lines += [f"- `{plain(channel.name)}`" for channel in category.channels]
         return lines
 
     def below(self) -> Sequence[str]:
         """When it was deleted and by whom; what can't come back."""
         when = discord.utils.format_dt(self._kept.at, "R")
-        words = [f"Deleted {when} by <@{self._kept.actor}>. Messages can't come back."]
+        who = who_words(self._kept.actor)
+        words = [_("Deleted {when} by {who}. Messages can't come back.", when=when, who=who)]
         if lost := lost_overwrites(self.guild, self._layout):
             words.append(
-                f"{counted(lost, 'permission')} can't be set again: a role is gone, or I don't have them myself."
+                n_(
+                    "{n}\u00a0permission can't be set again: a role is gone, or I don't have them myself.",
+                    "{n}\u00a0permissions can't be set again: a role is gone, or I don't have them myself.",
+                    lost,
+                )
             )
         there = {category.name.casefold() for category in self.guild.categories}
         if twice := [one.name for one in self._layout.categories if one.name.casefold() in there]:
-            words.append(f"There already: {listed(twice)}. This makes others of that name.")
+            words.append(_("There already: {names}. This makes others of that name.", names=listed(twice)))
         return words
 
     def obstacles(self) -> Sequence[str]:
@@ -63,14 +70,19 @@ class RestorePlanView(PlanView):
         )
         if wanted > room:
             found.append(
-                f"This needs {wanted} channels (categories count), and this server has room for {max(room, 0)}: "
-                f"Discord allows {CHANNELS_PER_SERVER}."
+                _(
+                    "This needs {channels} channels (categories count), and this server has room for {room}: Discord "
+                    "allows {most}.",
+                    channels=wanted,
+                    room=max(room, 0),
+                    most=CHANNELS_PER_SERVER,
+                )
             )
         return found + lacking(self.guild)
 
     def carry_out_label(self) -> str:
         """How many channels."""
-        return f"Restore {counted(self._layout.channels, 'channel')}"
+        return n_("Restore {n}\u00a0channel", "Restore {n}\u00a0channels", self._layout.channels)
 
     def planned(self) -> dict[str, Any]:
         """What comes back."""
@@ -86,4 +98,10 @@ class RestorePlanView(PlanView):
         async with all_or_nothing() as undo:
             made = await rebuild(self.guild, self._layout, undo, self.progress, reason=reason)
         names = ", ".join(f"**{safe(category.name)}**" for category in self._layout.categories)
-        return f"✅ Restored: {names}, with {counted(self._layout.channels, 'channel')}.", {"categories": made}
+        told = n_(
+            "✅ Restored: {names}, with {n}\u00a0channel.",
+            "✅ Restored: {names}, with {n}\u00a0channels.",
+            self._layout.channels,
+            names=names,
+        )
+        return told, {"categories": made}

@@ -8,8 +8,10 @@ from typing import Any, Self
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.translation import _, mark
 from bot.words import where, words_for
 from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER, may_manage, may_run_league
+from cogs._language import hear
 from cogs._server_look import Fix, Missing
 from cogs._views.league_teams import TeamsView
 from cogs._views.settings import SettingsView
@@ -18,12 +20,12 @@ from cogs._views.settings_rows import PAGES
 log = logging.getLogger(__name__)
 
 _LABELS = {
-    Fix.ALERTS: "Choose the alert channel",
-    Fix.LEAGUE: "League settings",
-    Fix.TIME: "Choose the time zone",
-    Fix.TEAMS: "Teams",
+    Fix.ALERTS: mark("Choose the alert channel"),
+    Fix.LEAGUE: mark("League settings"),
+    Fix.TIME: mark("Choose the time zone"),
+    Fix.TEAMS: mark("Teams"),
 }
-_ON_SERVERS = "That works on a server only."
+_ON_SERVERS = mark("That works on a server only.")
 
 
 class FixesView(discord.ui.View):
@@ -42,7 +44,7 @@ class FixButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"fix:(
     """Opens what mends it, to whoever presses, if they may; also on a message sent before this start."""
 
     def __init__(self, fix: Fix) -> None:
-        super().__init__(discord.ui.Button(label=_LABELS[fix], custom_id=f"fix:{fix.value}"))
+        super().__init__(discord.ui.Button(label=_(_LABELS[fix]), custom_id=f"fix:{fix.value}"))
         self._fix = fix
 
     @classmethod
@@ -54,9 +56,10 @@ class FixButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"fix:(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Open it, or say in words why not (I26)."""
+        hear(interaction)
         try:
             if interaction.guild is None:
-                await answer_privately(interaction, _ON_SERVERS)
+                await answer_privately(interaction, _(_ON_SERVERS))
                 return
             await interaction.response.defer(ephemeral=True, thinking=True)
             await _open(interaction, self._fix)
@@ -70,8 +73,8 @@ async def _open(interaction: discord.Interaction[Trilo], fix: Fix) -> None:
         if await may_run_league(interaction):
             await TeamsView(interaction).open(interaction)
         else:
-            await answer_privately(interaction, NOT_A_COMMISSIONER)
+            await answer_privately(interaction, _(NOT_A_COMMISSIONER))
     elif await may_manage(interaction):
         await SettingsView(interaction, PAGES, fix.value).open(interaction)
     else:
-        await answer_privately(interaction, NOT_A_MANAGER)
+        await answer_privately(interaction, _(NOT_A_MANAGER))

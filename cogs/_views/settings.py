@@ -10,6 +10,7 @@ from typing import Any
 import discord
 
 from bot.client import Trilo
+from bot.translation import _
 from bot.usage.server_settings import ServerSettings
 from cogs._budget_words import paused_words
 from cogs._views.owned import OwnedView, Pick
@@ -19,8 +20,9 @@ class SettingsView(OwnedView):
     """One server's settings as one person changes them. `settings` are those on the books at the last look.
 
     `zone_choices` are the time zones to choose among where what somebody typed matched several; `quota_subject` is the
-    `role:ID` or `user:ID` whose rule among `quota_rules` is being given or changed; `teams` counts the league's. It
-    opens on the first page, or on the one whose name is given.
+    `role:ID` or `user:ID` whose rule among `quota_rules` is being given or changed; `teams` counts the league's.
+    `operator_days` is how long the operator keeps single calls, None for good; `retention_wanted` a shorter time that
+    somebody has chosen and not confirmed. It opens on the first page, or on the one whose name is given.
     """
 
     def __init__(
@@ -32,6 +34,8 @@ class SettingsView(OwnedView):
         self.teams = 0
         self.zone_choices: list[str] = []
         self.quota_subject: str | None = None
+        self.operator_days = self._bot.services.settings.retention_days
+        self.retention_wanted: int | None = None
         self._pages = pages
         self._page = page or next(iter(pages))
 
@@ -44,7 +48,7 @@ class SettingsView(OwnedView):
     def draw(self) -> None:
         """One page of rows, and a list of the pages."""
         page = self._pages[self._page]
-        heading = f"## Settings: {page.title}"
+        heading = _("## Settings: {page}", page=_(page.title))
         if self.settings.paused:
             heading += f"\n{paused_words(self.settings.paused_until)}"
         items: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(heading)]
@@ -54,7 +58,7 @@ class SettingsView(OwnedView):
             items += [discord.ui.Separator(), discord.ui.TextDisplay(self.note)]
         self.frame(*items)
         options = [
-            discord.SelectOption(label=other.title, value=name, default=name == self._page)
+            discord.SelectOption(label=_(other.title), value=name, default=name == self._page)
             for name, other in self._pages.items()
         ]
         self.add_item(discord.ui.ActionRow(Pick(options, self._turn, custom_id="settings:page")))
@@ -66,7 +70,7 @@ class SettingsView(OwnedView):
 
     async def _turn(self, interaction: discord.Interaction[Trilo], values: list[str]) -> None:
         self._page = values[0]
-        self.zone_choices, self.quota_subject = [], None
+        self.zone_choices, self.quota_subject, self.retention_wanted = [], None, None
         await self.redraw(interaction)
 
 
@@ -76,7 +80,7 @@ Row = Callable[[SettingsView], list[discord.ui.Item[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Settings that are shown together. `title` is what the list of pages shows."""
+    """Settings that are shown together. `title` is what the list of pages shows: marked, translated there."""
 
     title: str
     rows: tuple[Row, ...]

@@ -6,16 +6,22 @@ from typing import Any, Literal
 import discord
 
 from bot.client import Trilo
+from bot.translation import _, mark
 from cogs._alert_channel import NoChannelError, everyone_reads, writable
 from cogs._views.owned import OwnedView
 
 ChannelSetting = Literal["alert_channel_id", "report_channel_id", "announce_channel_id"]
 
-_WARNING = " ⚠️ Everyone can read that channel, amounts of money included."
-_WHAT: dict[ChannelSetting, str] = {
-    "alert_channel_id": "Alerts",
-    "report_channel_id": "Reports",
-    "announce_channel_id": "Announcements",
+_WARNING = mark("⚠️ Everyone can read that channel, amounts of money included.")
+_GO: dict[ChannelSetting, str] = {
+    "alert_channel_id": mark("Alerts go to {channel}."),
+    "report_channel_id": mark("Reports go to {channel}."),
+    "announce_channel_id": mark("Announcements go to {channel}."),
+}
+_NONE: dict[ChannelSetting, str] = {
+    "alert_channel_id": mark("Alerts have no channel now."),
+    "report_channel_id": mark("Reports have no channel now."),
+    "announce_channel_id": mark("Announcements have no channel now."),
 }
 
 
@@ -26,14 +32,14 @@ async def choose_channel(
 
     Raises `DatabaseUnavailableError`.
     """
-    what = _WHAT[setting]
     if not chosen:
         await view.tracker.settings.choose(view.guild.id, actor=interaction.user.id, **{setting: None})
-        return f"{what} have no channel now."
+        return _(_NONE[setting])
     try:
         channel = writable(view.guild, chosen[0].id)
     except NoChannelError as problem:
-        return f"Nothing was changed: {problem}."
+        return _("Nothing was changed: {problem}.", problem=problem)
     await view.tracker.settings.choose(view.guild.id, actor=interaction.user.id, **{setting: channel.id})
     warned = setting != "announce_channel_id" and everyone_reads(channel)
-    return f"{what} go to {channel.mention}.{_WARNING if warned else ''}"
+    told = _(_GO[setting], channel=channel.mention)
+    return f"{told} {_(_WARNING)}" if warned else told

@@ -6,14 +6,13 @@ from typing import Any
 import discord
 
 from bot.client import Trilo
+from bot.translation import _, mark, n_
 from bot.usage.quotas import EXEMPT, Tiers
-from cogs._views.figures import counted
 from cogs._views.owned import Pick, PickRole
 from cogs._views.settings import SettingsView
 from cogs._views.tables import LABEL_CHARACTERS, cut
 
-_HEADING = "**Quotas by role**\n-# Of several tiers that a member has, the best one holds."
-_NO_QUOTA = "no quota"
+_HEADING = mark("**Quotas by role**\n-# Of several tiers that a member has, the best one holds.")
 _REMOVE = "-"
 """In the list of tiers: no tier's name begins with a dash."""
 _SHOWN = 20
@@ -37,7 +36,7 @@ def quota_rules(view: SettingsView) -> list[discord.ui.Item[Any]]:
     roles = PickRole(
         picked_role,
         custom_id="settings:quota-role",
-        placeholder="Choose a role to give it a tier, or to change its own",
+        placeholder=_("Choose a role to give it a tier, or to change its own"),
         chosen=role.id if role else None,
     )
     rows: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(_text(view)), discord.ui.ActionRow(roles)]
@@ -47,7 +46,7 @@ def quota_rules(view: SettingsView) -> list[discord.ui.Item[Any]]:
             discord.SelectOption(label=_label(view, subject), value=subject, default=subject == picked)
             for subject in others[:_MOST_OPTIONS]
         ]
-        select = Pick(options, picked_other, custom_id="settings:quota-others", placeholder="Or one of these")
+        select = Pick(options, picked_other, custom_id="settings:quota-others", placeholder=_("Or one of these"))
         rows.append(discord.ui.ActionRow(select))
     if picked is not None and (role is not None or picked in others):
         rows.append(discord.ui.ActionRow(_tiers(view, picked)))
@@ -57,9 +56,9 @@ def quota_rules(view: SettingsView) -> list[discord.ui.Item[Any]]:
 def tier_words(tiers: Tiers, name: str) -> str:
     """What a tier gives: `premium, 1,000,000 tokens a month`, or `no quota`."""
     if name == EXEMPT:
-        return _NO_QUOTA
+        return _("no quota")
     if name not in tiers.names:
-        return f"{name}, which isn't there any more: as free"
+        return _("{tier}, which isn't there any more: as free", tier=name)
     return f"{name}, {_tokens(tiers, name)}"
 
 
@@ -70,25 +69,24 @@ def _tiers(view: SettingsView, subject: str) -> Pick:
     async def chosen(interaction: discord.Interaction[Trilo], values: list[str]) -> None:
         tier = None if values[0] == _REMOVE else values[0]
         await view.tracker.quotas.set_rule(view.guild.id, subject, tier, actor=interaction.user.id)
-        told = "has no rule of its own now" if tier is None else tier_words(tiers, tier)
+        told = _("has no rule of its own now") if tier is None else tier_words(tiers, tier)
         await view.redraw(interaction, f"✅ {_whom(view.guild, subject)}: {told}.")
 
-    options = [discord.SelectOption(label="No quota", value=EXEMPT, default=has == EXEMPT)]
+    options = [discord.SelectOption(label=_("No quota"), value=EXEMPT, default=has == EXEMPT)]
     if has is not None:
-        options.append(discord.SelectOption(label="Remove", value=_REMOVE, description="The rule, not the role"))
+        options.append(discord.SelectOption(label=_("Remove"), value=_REMOVE, description=_("The rule, not the role")))
     options += [
         discord.SelectOption(label=name, value=name, description=_tokens(tiers, name), default=has == name)
         for name in tiers.names[: _MOST_OPTIONS - len(options)]
     ]
-    return Pick(options, chosen, custom_id="settings:quota-tier", placeholder="Which tier?")
+    return Pick(options, chosen, custom_id="settings:quota-tier", placeholder=_("Which tier?"))
 
 
 def _text(view: SettingsView) -> str:
     more = len(view.quota_rules) - _SHOWN
-    waiting = "-# They hold once quotas are on." if view.quota_rules and not view.settings.quotas else ""
-    return "\n".join(
-        filter(None, [_HEADING, *_lines(view), f"and {counted(more, 'other')}" if more > 0 else "", waiting])
-    )
+    others = n_("and {n}\u00a0other", "and {n}\u00a0others", more) if more > 0 else ""
+    waiting = _("-# They hold once quotas are on.") if view.quota_rules and not view.settings.quotas else ""
+    return "\n".join(filter(None, [_(_HEADING), *_lines(view), others, waiting]))
 
 
 def _lines(view: SettingsView) -> Iterator[str]:
@@ -105,24 +103,27 @@ def _label(view: SettingsView, subject: str) -> str:
 
 def _whom(guild: discord.Guild, subject: str) -> str:
     """A rule's subject as Discord's own marks, shown as names and pinging nobody."""
-    kind, _, subject_id = subject.partition(":")
+    kind, _colon, subject_id = subject.partition(":")
     role = _role(guild, subject)
     if role is not None:
-        return "everyone" if role.is_default() else role.mention
+        return _("everyone") if role.is_default() else role.mention
     return f"<@{subject_id}>" if kind == "user" and subject_id.isdecimal() else _by_digits(subject)
 
 
 def _by_digits(subject: str) -> str:
-    kind, _, subject_id = subject.partition(":")
-    return f"{'deleted role' if kind == 'role' else 'member'} {subject_id[-4:]}"
+    kind, _colon, subject_id = subject.partition(":")
+    digits = subject_id[-4:]
+    return _("deleted role {digits}", digits=digits) if kind == "role" else _("member {digits}", digits=digits)
 
 
 def _role(guild: discord.Guild, subject: str) -> discord.Role | None:
     """The role of a rule; None of one that is gone, and of a person's."""
-    kind, _, subject_id = subject.partition(":")
+    kind, _colon, subject_id = subject.partition(":")
     return guild.get_role(int(subject_id)) if kind == "role" else None
 
 
 def _tokens(tiers: Tiers, name: str) -> str:
     most = tiers.get(name).monthly_tokens
-    return "as many tokens a month as they like" if most is None else f"{counted(most, 'token')} a month"
+    if most is None:
+        return _("as many tokens a month as they like")
+    return n_("{n}\u00a0token a month", "{n}\u00a0tokens a month", most)

@@ -5,20 +5,29 @@ from typing import Any, get_args
 import discord
 
 from bot.client import Trilo
+from bot.translation import _, mark, n_
 from bot.usage.quotas import SubscriptionTier
 from bot.usage.server_settings import ReportEvery
 from cogs._views.alert_targets import TITLE, open_alert_targets
 from cogs._views.owned import Pick, PickChannel, PickRole, Press
 from cogs._views.settings import Page, Row, SettingsView
 from cogs._views.settings_channels import choose_channel
+from cogs._views.settings_language import languages
 from cogs._views.settings_league import announcements, commissioner, private_games, tag_players, teams
 from cogs._views.settings_quota_rules import quota_rules
-from cogs._views.settings_switch import state_words, switch
+from cogs._views.settings_retention import retention
+from cogs._views.settings_switch import switch
 from cogs._views.settings_zone_form import ZoneForm, set_zone
 
-_EVERY = {"off": "Off", "day": "Daily", "week": "Weekly", "month": "Monthly"}
-_ZONE_RULE = (
-    "A change holds from the next start of each day, week and month: running ones end as they began. "
+_EVERY = {"off": mark("Off"), "day": mark("Daily"), "week": mark("Weekly"), "month": mark("Monthly")}
+_REPORTS = {
+    "off": mark("Reports: off."),
+    "day": mark("Reports: daily."),
+    "week": mark("Reports: weekly."),
+    "month": mark("Reports: monthly."),
+}
+_ZONE_RULE = mark(
+    "-# A change holds from the next start of each day, week and month: running ones end as they began. "
     "Days that are over stay as they were counted."
 )
 
@@ -30,30 +39,29 @@ def alert_channel(view: SettingsView) -> list[discord.ui.Item[Any]]:
         await view.redraw(interaction, await choose_channel(view, interaction, "alert_channel_id", chosen))
 
     channel_id = view.settings.alert_channel_id
-    select = PickChannel(picked, custom_id="settings:alerts", placeholder="No channel", chosen=channel_id)
-    text = "**Channel for alerts**\n-# Where I say that a budget is nearly used up. Best one that only your team reads."
+    select = PickChannel(picked, custom_id="settings:alerts", placeholder=_("No channel"), chosen=channel_id)
+    text = _(
+        "**Channel for alerts**\n-# Where I say that a budget is nearly used up. Best one that only your team reads."
+    )
     return [discord.ui.TextDisplay(text), discord.ui.ActionRow(select)]
 
 
 def alert_owner(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Whether the server's owner gets alerts that no channel takes."""
     on = view.settings.alert_owner
-    told = "Alerts that reach no channel go to the server's owner by direct message."
-    return [
-        switch(
-            view,
-            "alert_owner",
-            on,
-            f"**Direct message to the owner: {state_words(on)}**\n-# {told}",
-            f"Direct messages to the owner are {state_words(not on)}.",
-        )
-    ]
+    told = _("-# Alerts that reach no channel go to the server's owner by direct message.")
+    if on:
+        heading, after = _("**Direct message to the owner: on**"), _("Direct messages to the owner are off.")
+    else:
+        heading, after = _("**Direct message to the owner: off**"), _("Direct messages to the owner are on.")
+    return [switch(view, "alert_owner", on, f"{heading}\n{told}", after)]
 
 
 def alert_addresses(_view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Addresses outside Discord, in a view of their own."""
-    text = discord.ui.TextDisplay[Any](f"**{TITLE}**\n-# Alerts go to addresses outside Discord as well.")
-    return [discord.ui.Section(text, accessory=Press("Open", open_alert_targets, custom_id="settings:addresses"))]
+    told = _("-# Alerts go to addresses outside Discord as well.")
+    text = discord.ui.TextDisplay[Any](f"**{_(TITLE)}**\n{told}")
+    return [discord.ui.Section(text, accessory=Press(_("Open"), open_alert_targets, custom_id="settings:addresses"))]
 
 
 def usage_role(view: SettingsView) -> list[discord.ui.Item[Any]]:
@@ -62,16 +70,20 @@ def usage_role(view: SettingsView) -> list[discord.ui.Item[Any]]:
     async def picked(interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
         role = chosen[0] if chosen else None
         if role is not None and role.is_default():
-            note = "That role is everyone's: all members would see what this server spends. Nothing was changed."
+            note = _("That role is everyone's: all members would see what this server spends. Nothing was changed.")
             await view.redraw(interaction, note)
             return
-        told = f"{role.mention} may see usage now." if role else "No role may see usage besides Manage Server now."
+        told = (
+            _("{role} may see usage now.", role=role.mention)
+            if role
+            else _("No role may see usage besides Manage Server now.")
+        )
         await view.choose(interaction, told, usage_role_id=role.id if role else None)
 
     select = PickRole(
-        picked, custom_id="settings:usage-role", placeholder="No role", chosen=view.settings.usage_role_id
+        picked, custom_id="settings:usage-role", placeholder=_("No role"), chosen=view.settings.usage_role_id
     )
-    text = "**Who may see usage**\n-# People with Manage Server, and this role: `/token-stats` with all its amounts."
+    text = _("**Who may see usage**\n-# People with Manage Server, and this role: `/token-stats` with all its amounts.")
     return [discord.ui.TextDisplay(text), discord.ui.ActionRow(select)]
 
 
@@ -79,17 +91,23 @@ def quotas(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Whether members' monthly quotas hold here."""
     on = view.settings.quotas
     free = view.tracker.quotas.tiers.get(SubscriptionTier.FREE).monthly_tokens
-    most = "as many tokens a month as they like" if free is None else f"{free:,} tokens a month"
-    told = f"Each member gets {most}, by a higher tier more. `/my-usage` shows what is left."
-    return [
-        switch(
-            view,
-            "quotas",
-            on,
-            f"**Quotas for members: {state_words(on)}**\n-# {told}",
-            "Quotas are on: what members used this month counts already." if not on else "Quotas are off.",
+    if free is None:
+        told = _(
+            "-# Each member gets as many tokens a month as they like, by a higher tier more. "
+            "`/my-usage` shows what is left."
         )
-    ]
+    else:
+        told = n_(
+            "-# Each member gets {n} token a month, by a higher tier more. `/my-usage` shows what is left.",
+            "-# Each member gets {n} tokens a month, by a higher tier more. `/my-usage` shows what is left.",
+            free,
+        )
+    if on:
+        heading, after = _("**Quotas for members: on**"), _("Quotas are off.")
+    else:
+        heading = _("**Quotas for members: off**")
+        after = _("Quotas are on: what members used this month counts already.")
+    return [switch(view, "quotas", on, f"{heading}\n{told}", after)]
 
 
 def time_zone(view: SettingsView) -> list[discord.ui.Item[Any]]:
@@ -101,12 +119,13 @@ def time_zone(view: SettingsView) -> list[discord.ui.Item[Any]]:
     async def picked(interaction: discord.Interaction[Trilo], values: list[str]) -> None:
         await set_zone(view, interaction, values[0])
 
-    text = discord.ui.TextDisplay[Any](f"**Time zone: {view.settings.time_zone}**\n-# {_ZONE_RULE}")
-    change = Press("Change", pressed, custom_id="settings:zone", opens_form=True)
+    heading = _("**Time zone: {zone}**", zone=view.settings.time_zone)
+    text = discord.ui.TextDisplay[Any](f"{heading}\n{_(_ZONE_RULE)}")
+    change = Press(_("Change"), pressed, custom_id="settings:zone", opens_form=True)
     rows: list[discord.ui.Item[Any]] = [discord.ui.Section(text, accessory=change)]
     if view.zone_choices:
         options = [discord.SelectOption(label=name, value=name) for name in view.zone_choices]
-        select = Pick(options, picked, custom_id="settings:zones", placeholder="Which of these?")
+        select = Pick(options, picked, custom_id="settings:zones", placeholder=_("Which of these?"))
         rows.append(discord.ui.ActionRow(select))
     return rows
 
@@ -116,18 +135,21 @@ def reports(view: SettingsView) -> list[discord.ui.Item[Any]]:
 
     async def often(interaction: discord.Interaction[Trilo], values: list[str]) -> None:
         every = values[0] if values[0] in get_args(ReportEvery) else None
-        missing = " Choose a channel for them as well." if every and view.settings.report_channel_id is None else ""
-        await view.choose(interaction, f"Reports: {_EVERY[values[0]].lower()}.{missing}", report_every=every)
+        told = _(_REPORTS[values[0]])
+        if every and view.settings.report_channel_id is None:
+            missing = _("Choose a channel for them as well.")
+            told = f"{told} {missing}"
+        await view.choose(interaction, told, report_every=every)
 
     async def where(interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
         await view.redraw(interaction, await choose_channel(view, interaction, "report_channel_id", chosen))
 
     now = view.settings.report_every or "off"
-    options = [discord.SelectOption(label=name, value=value, default=value == now) for value, name in _EVERY.items()]
+    options = [discord.SelectOption(label=_(name), value=value, default=value == now) for value, name in _EVERY.items()]
     channel_id = view.settings.report_channel_id
-    channel = PickChannel(where, custom_id="settings:reports", placeholder="No channel", chosen=channel_id)
+    channel = PickChannel(where, custom_id="settings:reports", placeholder=_("No channel"), chosen=channel_id)
     return [
-        discord.ui.TextDisplay("**Reports**\n-# What AI cost since the last one, in a channel of your choice."),
+        discord.ui.TextDisplay(_("**Reports**\n-# What AI cost since the last one, in a channel of your choice.")),
         discord.ui.ActionRow(Pick(options, often, custom_id="settings:every")),
         discord.ui.ActionRow(channel),
     ]
@@ -135,10 +157,12 @@ def reports(view: SettingsView) -> list[discord.ui.Item[Any]]:
 
 _ALERTS: tuple[Row, ...] = (alert_channel, alert_owner, alert_addresses)
 PAGES = {
-    "alerts": Page("Alerts", _ALERTS),
-    "people": Page("Who may see usage", (usage_role,)),
-    "quotas": Page("Quotas for members", (quotas, quota_rules)),
-    "time": Page("Time zone and reports", (time_zone, reports)),
-    "league": Page("League", (commissioner, private_games, tag_players, announcements, teams)),
+    "alerts": Page(mark("Alerts"), _ALERTS),
+    "people": Page(mark("Who may see usage"), (usage_role,)),
+    "quotas": Page(mark("Quotas for members"), (quotas, quota_rules)),
+    "time": Page(mark("Time zone and reports"), (time_zone, reports)),
+    "privacy": Page(mark("Privacy"), (retention,)),
+    "language": Page(mark("Language"), (languages,)),
+    "league": Page(mark("League"), (commissioner, private_games, tag_players, announcements, teams)),
 }
 """Every page, in the order of the list."""

@@ -5,6 +5,7 @@ from typing import Any
 import discord
 
 from bot.client import Trilo
+from bot.translation import _
 from cogs._views.owned import Press
 from cogs._views.settings import SettingsView
 
@@ -15,10 +16,5 @@ def switch(view: SettingsView, name: str, on: bool, text: str, told: str) -> dis
     async def pressed(interaction: discord.Interaction[Trilo]) -> None:
         await view.choose(interaction, told, **{name: not on})
 
-    button = Press("Turn off" if on else "Turn on", pressed, custom_id=f"settings:{name}")
+    button = Press(_("Turn off") if on else _("Turn on"), pressed, custom_id=f"settings:{name}")
     return discord.ui.Section(discord.ui.TextDisplay(text), accessory=button)
-
-
-def state_words(on: bool) -> str:
-    """`on` or `off`."""
-    return "on" if on else "off"

@@ -1,102 +1,197 @@
 """A `Spend` in words: the number, the breakdown, the trend, the comparison, and how sure we are. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import discord
 
-from bot.usage.money import format_cost
+from bot.translation import _, count_text, mark, n_
 from bot.usage.records import SpendLine
-from bot.usage.reports import PeriodName
-from cogs._views.figures import compact, compared, cost_of, counted, day_words, percent, span_words
-from cogs._views.spend import SPLITS, Spend
+from bot.usage.reports import Days, PeriodName
+from cogs._views.figures import (
+    calls_words,
+    compact,
+    compared,
+    cost_of,
+    day_words,
+    money,
+    percent,
+    short_usd,
+    span_words,
+    tokens_words,
+)
+from cogs._views.spend import HEADINGS, SPLITS, Spend, SplitName
 from cogs._views.tables import code_block, display_width, left_to_right, plain, shorten, sparkline, table
 
 ROW_COLUMNS = 34
 """The widest row that most phones show unbroken."""
 NAME_COLUMNS = 40
 """The widest name on a line of its own: Discord's names have up to 32 characters, operations and models more."""
-MAX_DAYS = 14
 MAX_BARS = 31
 """Bars of the trend: the days of the longest month."""
 
 PHRASES: dict[PeriodName, str] = {
-    "today": "today",
-    "7d": "in the last 7 days",
-    "30d": "in the last 30 days",
-    "month": "this month",
-    "all": "in all",
+    "today": mark("today"),
+    "7d": mark("in the last 7 days"),
+    "30d": mark("in the last 30 days"),
+    "month": mark("this month"),
+    "all": mark("in all"),
 }
-_COMPARED_WITH: dict[PeriodName, str] = {
-    "today": "all of yesterday",
-    "7d": "the 7 days before",
-    "30d": "the 30 days before",
-    "month": "the same days of last month",
+ONE: dict[SplitName, str] = {
+    "operation": mark("The operation"),
+    "model": mark("The model"),
+    "member": mark("The member"),
+    "channel": mark("The channel"),
+}
+"""What is looked at more closely."""
+_LEFT_OUT: dict[SplitName, str] = {
+    "day": mark("on other days"),
+    "thread": mark("outside of threads, or long ago"),
+    "week": mark("before the first advance shown"),
+}
+_NOT_ATTRIBUTED = mark("not attributed")
+_NONE: dict[SplitName, str] = {
+    "week": mark("No advance has been announced in these days yet: `/league advance` begins a week."),
+    "thread": mark("Nothing was asked in threads."),
+}
+_NOTHING = mark("Nothing to tell apart here.")
+COMPARED_WITH: dict[PeriodName, str] = {
+    "today": mark("all of yesterday"),
+    "7d": mark("the 7 days before"),
+    "30d": mark("the 30 days before"),
+    "month": mark("the same days of last month"),
 }
 
 
-def headline(spend: Spend) -> str:
-    """The number, and what to make of it."""
-    total, period = spend.report.total, spend.choice.period
+def headline(spend: Spend, opened: str = "") -> str:
+    """The number, how it compares and where it is heading, each as far as it is true and known. `opened` is the name of
+    the one row that is looked at.
+    """
+    total, when = spend.report.total, phrase_of(spend)
+    about = f"-# {_(ONE[spend.choice.opened.split])} `{plain(opened)}`\n" if spend.choice.opened else ""
     if total.calls == 0:
-        return f"## No calls {PHRASES[period]}\n-# Choose another period below."
-    cost = cost_of(total)
-    lines = [f"## {'Cost unknown' if cost == 'unknown' else cost} {PHRASES[period]}"]
-    remarks = []
-    if spend.before is not None and (verdict := compared(total, spend.before, _COMPARED_WITH[period])):
-        remarks.append(verdict)
-    if spend.projection:
-        remarks.append(f"on course for {format_cost(spend.projection)}")
-    if remarks:
-        lines.append(_sentence(" · ".join(remarks)))
-    tokens = f"{counted(total.total_tokens, 'token')} ({total.input_tokens:,} in, {total.output_tokens:,} out)"
-    lines.append(f"-# {counted(total.calls, 'call')} · {tokens}")
-    return "\n".join(lines)
+        return about + _("## No calls {when}\n-# Choose another period below.", when=when)
+    said = [_("{what} {when}", what=sum_words(total), when=when)]
+    if spend.before is not None and (verdict := compared(total, spend.before, _compared_with(spend))):
+        said.append(verdict)
+    if heading := _heading_for(spend):
+        said.append(heading)
+    tokens = _(
+        "{tokens} ({into} in, {out} out)",
+        tokens=tokens_words(total.total_tokens),
+        into=count_text(total.input_tokens),
+        out=count_text(total.output_tokens),
+    )
+    share = ""
+    if spend.whole is not None and spend.whole.cost_nano_usd:
+        part = percent(total.cost_nano_usd, spend.whole.cost_nano_usd)
+        share = " · " + _("{percent}\u00a0% of the server's {cost}", percent=part, cost=cost_of(spend.whole))
+    return f"{about}## {' · '.join(said)}\n-# {calls_words(total.calls)} · {tokens}{share}"
+
+
+def sum_words(total: SpendLine) -> str:
+    """What a headline begins with: the cost, or that it is unknown."""
+    return _("Cost unknown") if total.known_cost_nano_usd is None else cost_of(total)
+
+
+def phrase_of(spend: Spend) -> str:
+    """The period within a sentence."""
+    period, days = spend.choice.period, spend.report.days
+    if isinstance(period, Days):
+        if days.first == days.last:
+            return _("on {day}", day=_span(days))
+        return _("from {span}", span=_span(days))
+    return _(PHRASES[period])
+
+
+def _compared_with(spend: Spend) -> str:
+    period, before = spend.choice.period, spend.before_days
+    if not isinstance(period, Days):
+        return _(COMPARED_WITH[period])
+    assert before is not None  # noqa: S101 - it is compared with
+    return _span(before)
+
+
+def _heading_for(spend: Spend) -> str:
+    """Where the month is heading, against the tightest limit on it."""
+    course, limit = spend.projection, spend.limit
+    if limit is None:
+        return _("on course for {cost}", cost=money(course)) if course else ""
+    words, most = short_usd(limit.budget.limit), limit.budget.limit
+    if limit.level.used >= most:
+        if limit.budget.stops:
+            return _("the limit of {limit} is used up", limit=words)
+        return _("over its limit of {limit}", limit=words)
+    if not course:
+        return ""
+    if course <= most:
+        return _("on course for {cost} of {limit}", cost=money(course), limit=words)
+    if limit.runs_out_at is None:
+        return _("on course to pass its limit of {limit}", limit=words)
+    day = limit.runs_out_at.astimezone(ZoneInfo(spend.zone)).date()
+    when = day_words(day, this_year=_today(spend).year)
+    return _("on course to use up its {limit} on {day}", limit=words, day=when)
 
 
 def breakdown(spend: Spend, names: Mapping[str, str]) -> str:
-    """The chosen split: its dearest rows, and one line for all others."""
+    """The chosen split: a page of its rows, and one line for all others."""
     report, split = spend.report, spend.choice.split
-    title = f"**{SPLITS[split]}**"
-    if split == "day":
-        rows, others = report.rows[-MAX_DAYS:], report.rows[:-MAX_DAYS]
-        block = figures_table(rows, names, report.total, split)
-        return f"{title}\n{block}" + (f"\n{_earlier(others)}" if others else "")
-    block = figures_table(report.rows, names, report.total, split) if report.rows else ""
-    return "\n".join(part for part in (title, block, _others(spend)) if part)
+    title = f"**{_(SPLITS[split])}**"
+    if not report.rows:
+        return f"{title}\n-# {_(_NONE.get(split, _NOTHING))}"
+    block, uncounted = figures_table(report.rows, names, report.total, split), ""
+    if spend.uncounted:
+        uncounted = n_(
+            "-# {n}\u00a0call too old to be told apart", "-# {n}\u00a0calls too old to be told apart", spend.uncounted
+        )
+    return "\n".join(part for part in (title, block, _others(spend), uncounted) if part)
 
 
-def figures_table(rows: Sequence[SpendLine], names: Mapping[str, str], total: SpendLine, heading: str) -> str:
+def figures_table(rows: Sequence[SpendLine], names: Mapping[str, str], total: SpendLine, split: SplitName) -> str:
     """Cost, share, calls and name of each row, on one line each; on two where one wouldn't fit a phone."""
     labels = [shorten(plain(names.get(row.key, row.key)), NAME_COLUMNS) for row in rows]
     costs = [cost_of(row) for row in rows]
     shares = [percent(row.cost_nano_usd, total.cost_nano_usd) for row in rows]
     body = zip(costs, shares, [compact(row.calls) for row in rows], labels, strict=True)
-    header, *lines = table([("cost", "%", "calls", heading), *body], right={1, 2}, points={0})
+    heading = (_("cost"), "%", _("calls"), _(HEADINGS[split]))
+    header, *lines = table([heading, *body], right={1, 2}, points={0})
     if display_width(header) <= ROW_COLUMNS:
         return code_block([_from_the_left(header), *lines])
-    calls = [counted(row.calls, "call") for row in rows]
+    calls = [calls_words(row.calls) for row in rows]
     figures = table(list(zip(costs, [f"{share} %" for share in shares], calls, strict=True)), right={1, 2}, points={0})
     pairs = zip(labels, figures, strict=True)
     return code_block(line for name, row in pairs for line in (left_to_right(name), f"  {row}"))
 
 
-def trend(spend: Spend) -> str:
-    """A bar for each day, from when to when, and the dearest day."""
+def bars(spend: Spend) -> list[list[SpendLine]]:
+    """The days of the trend, a list for each bar: one day each, or as many as it takes for all to fit."""
     days = spend.trend
     per_bar = -(-len(days) // MAX_BARS)
     cut = len(days) % per_bar
-    chunks = [days[:cut]] * bool(cut) + [days[n : n + per_bar] for n in range(cut, len(days), per_bar)]
+    return [days[:cut]] * bool(cut) + [days[n : n + per_bar] for n in range(cut, len(days), per_bar)]
+
+
+def trend(spend: Spend, *, drawn: bool = False) -> str:
+    """From when to when, a bar for each day unless a picture has been `drawn`, and the dearest day."""
+    days, chunks = spend.trend, bars(spend)
+    per_bar = len(chunks[-1])
     values = [sum(line.cost_nano_usd for line in chunk) for chunk in chunks]
     year = _today(spend).year
     first, last = date.fromisoformat(days[0].key), date.fromisoformat(days[-1].key)
-    title = "**Trend** · " + ("last 7 days, " if spend.report.days.first == spend.report.days.last else "")
-    title += span_words(first, last, this_year=year) + (f", {per_bar} days a bar" if per_bar > 1 else "")
+    span = span_words(first, last, this_year=year)
+    if spend.report.days.first == spend.report.days.last:
+        title = _("**Trend** · last 7 days, {span}", span=span)
+    elif per_bar > 1:
+        title = _("**Trend** · {span}, {n} days a bar", span=span, n=per_bar)
+    else:
+        title = _("**Trend** · {span}", span=span)
     dearest = max(days, key=lambda line: line.cost_nano_usd)
     if dearest.cost_nano_usd == 0:
-        return f"{title}\n-# No day with a cost."
+        return title + "\n" + _("-# No day with a cost.")
     day = day_words(date.fromisoformat(dearest.key), this_year=year, weekday=True)
-    return f"{title}\n{code_block([sparkline(values, MAX_BARS)])}\n-# Dearest day: {day}, {cost_of(dearest)}"
+    picture = "" if drawn else f"{code_block([sparkline(values, MAX_BARS)])}\n"
+    return f"{title}\n{picture}" + _("-# Dearest day: {day}, {cost}", day=day, cost=cost_of(dearest))
 
 
 def comparison(spend: Spend) -> str:
@@ -105,62 +200,65 @@ def comparison(spend: Spend) -> str:
     if before is None or days is None:
         return ""
     if before.calls == 0:
-        return "**Before** · nothing to compare with yet"
+        return _("**Before** · nothing to compare with yet")
     span = span_words(days.first, days.last, this_year=_today(spend).year)
-    return f"**Before** · {span}: {cost_of(before)} in {counted(before.calls, 'call')}"
+    return _("**Before** · {span}: {cost} in {calls}", span=span, cost=cost_of(before), calls=calls_words(before.calls))
 
 
 def honesty(spend: Spend) -> str:
     """What the number leaves out or only estimates, and how old the prices are."""
+    sure = " · ".join(_doubts(spend)) or _("No call estimated, unpriced or failed")
+    prices = _("Prices: {sources}", sources=spend.prices)
+    days = _("Days in {zone} · read at {time}", zone=spend.zone, time=discord.utils.format_dt(spend.read_at, "T"))
+    return f"-# {sure}\n-# {prices}\n-# {days}"
+
+
+def _doubts(spend: Spend) -> Iterator[str]:
     total = spend.report.total
-    doubts = []
-    if total.estimated_calls:
-        doubts.append(f"{counted(total.estimated_calls, 'call')} estimated")
-    if total.unpriced_calls:
-        doubts.append(f"{counted(total.unpriced_calls, 'call')} unpriced: no price known, so not in the number above")
-    if total.failed_calls:
-        doubts.append(f"{counted(total.failed_calls, 'call')} failed")
-    if refused := spend.report.refused_calls:
-        doubts.append(f"{counted(refused, 'call')} refused, at no cost")
-    sure = " · ".join(doubts) if doubts else "No call estimated, unpriced or failed"
-    read_at = discord.utils.format_dt(spend.read_at, "T")
-    return f"-# {sure}\n-# Prices: {spend.prices}\n-# Days in {spend.zone} · read at {read_at}"
+    if number := total.estimated_calls:
+        yield n_("{n}\u00a0call estimated", "{n}\u00a0calls estimated", number)
+    if number := total.unpriced_calls:
+        yield n_(
+            "{n}\u00a0call unpriced: no price known, so not in the number above",
+            "{n}\u00a0calls unpriced: no price known, so not in the number above",
+            number,
+        )
+    if number := total.failed_calls:
+        yield n_("{n}\u00a0call failed", "{n}\u00a0calls failed", number)
+    if number := spend.report.refused_calls:
+        yield n_("{n}\u00a0call refused, at no cost", "{n}\u00a0calls refused, at no cost", number)
 
 
 def invitation(mention: str) -> str:
     """For a server without a single call: what to try, instead of zeros."""
-    return (
+    return _(
         "## Nothing on the books yet\n"
-        f"Mention me with a question, for example “{mention} what makes a fair trade?”, then press **Refresh**: "
-        "every answer shows up here with what it cost."
+        "Mention me with a question, for example “{mention} what makes a fair trade?”, then press **Refresh**: every "
+        "answer shows up here with what it cost.",
+        mention=mention,
     )
 
 
 def _from_the_left(header: str) -> str:
     """The header with its first word at the edge: some of Discord's clients drop spaces that begin a code block."""
-    words = header.lstrip()
-    return words.replace("cost", "cost" + " " * (len(header) - len(words)), 1)
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
+    words, first = header.lstrip(), _("cost")
+    return words.replace(first, first + " " * (len(header) - len(words)), 1)
 
 
 def _others(spend: Spend) -> str:
     rest, keys = spend.report.rest, spend.report.rest_keys
     if rest.calls == 0:
         return ""
-    cost, calls = cost_of(rest), counted(rest.calls, "call")
+    cost, calls = cost_of(rest), calls_words(rest.calls)
     if keys == 0:
-        return f"not attributed: {cost} in {calls}"
-    return f"and {keys:,} {'other' if keys == 1 else 'others'}: {cost} in {calls}"
-
-
-def _earlier(days: Sequence[SpendLine]) -> str:
-    cost = format_cost(sum(line.cost_nano_usd for line in days))
-    calls = counted(sum(line.calls for line in days), "call")
-    return f"and {counted(len(days), 'earlier day')}: {cost} in {calls}"
+        where = _(_LEFT_OUT.get(spend.choice.split, _NOT_ATTRIBUTED))
+        return _("{where}: {cost} in {calls}", where=where, cost=cost, calls=calls)
+    return n_("and {n} other: {cost} in {calls}", "and {n} others: {cost} in {calls}", keys, cost=cost, calls=calls)
 
 
 def _today(spend: Spend) -> date:
     return spend.report.days.last
+
+
+def _span(days: Days) -> str:
+    return span_words(days.first, days.last, this_year=days.last.year)

@@ -6,8 +6,11 @@ Markdown nor a mention in a name does anything, and no name can end the block.
 
 import unicodedata
 from collections.abc import Container, Iterable, Sequence
+from decimal import Decimal
 
-NO_NAME = "(no name)"
+from bot.translation import _, decimal_text, mark
+
+NO_NAME = mark("(no name)")
 ELLIPSIS = "…"
 LEFT_TO_RIGHT_MARK = "\u200e"
 LABEL_CHARACTERS = 100
@@ -32,7 +35,7 @@ def plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)
     text = unicodedata.normalize("NFKC", "".join(_visible(text)))
     text = " ".join("".join(_without_towers(text)).replace("`", "'").split())
-    return text or NO_NAME
+    return text or _(NO_NAME)
 
 
 def display_width(text: str) -> int:
@@ -84,7 +87,8 @@ def table(
 
 def by_their_points(amounts: Sequence[str]) -> list[str]:
     """Amounts with spaces after them, so that set to the right their decimal points are under each other."""
-    after = [len(amount.partition(".")[2]) + 1 if "." in amount else 0 for amount in amounts]
+    point = decimal_text(Decimal("0.5"), 1)[1]
+    after = [len(amount.partition(point)[2]) + 1 if point in amount else 0 for amount in amounts]
     most = max(after, default=0)
     return [amount + " " * (most - own if own else 0) for amount, own in zip(amounts, after, strict=True)]
 

@@ -9,9 +9,10 @@ from bot.client import Trilo
 from bot.league.games import parse_games
 from bot.league.tagging import Tag, tag_for
 from bot.league.team_list import TeamList
+from bot.translation import _, n_, speaking
 from cogs._announce import may_write, post
 from cogs._asker import Asker
-from cogs._views.figures import counted
+from cogs._language import server_language
 from cogs._views.plan import PlanView
 from cogs._views.plan_words import listed, safe
 
@@ -36,18 +37,22 @@ class TagPlanView(PlanView):
         channels = category.text_channels if isinstance(category, discord.CategoryChannel) else []
         channels = [channel for channel in channels if channel.permissions_for(self.asker.user).view_channel]
         self._tags, self._left_out = [], []
-        for channel in channels:
-            games, _ = parse_games(channel.name.replace("-vs-", " vs ").replace("-", " "))
-            rows = self._teams.rows(games)
-            tag = tag_for(rows[0]) if len(rows) == 1 and rows[0].away.team and rows[0].home.team else None
-            if tag is None or not all(may_write(channel, one) for one in (self.asker.user, self.guild.me)):
-                self._left_out.append(channel.name)
-            else:
-                self._tags.append((channel, tag))
+        with speaking(await server_language(self._bot, self.guild)):
+            for channel in channels:
+                tag = self._tag(channel)
+                if tag is None or not all(may_write(channel, one) for one in (self.asker.user, self.guild.me)):
+                    self._left_out.append(channel.name)
+                else:
+                    self._tags.append((channel, tag))
 
     def heading(self) -> str:
         """The week and how many channels."""
-        return f"Tag the players of {safe(self._title)}: {counted(len(self._tags), 'channel')}"
+        return n_(
+            "Tag the players of {title}: {n}\u00a0channel",
+            "Tag the players of {title}: {n}\u00a0channels",
+            len(self._tags),
+            title=safe(self._title),
+        )
 
     def lines(self) -> Sequence[str]:
         """Each channel and whom it mentions."""
@@ -59,16 +64,21 @@ class TagPlanView(PlanView):
         """Channels that are left out."""
         if not self._left_out:
             return ()
-        why = "I don't know who plays there (`/league teams` says it), or one of us may not write there"
-        return [f"Left out: {listed(self._left_out)}. {why}."]
+        return [
+            _(
+                "Left out: {names}. I don't know who plays there (`/league teams` says it), or one of us may not "
+                "write there.",
+                names=listed(self._left_out),
+            )
+        ]
 
     def obstacles(self) -> Sequence[str]:
         """Nobody to tag."""
-        return () if self._tags else ["There is nobody to tag. `/league teams` says who plays which team."]
+        return () if self._tags else [_("There is nobody to tag. `/league teams` says who plays which team.")]
 
     def carry_out_label(self) -> str:
         """How many channels."""
-        return f"Tag in {counted(len(self._tags), 'channel')}"
+        return n_("Tag in {n}\u00a0channel", "Tag in {n}\u00a0channels", len(self._tags))
 
     def planned(self) -> dict[str, Any]:
         """The week."""
@@ -77,5 +87,15 @@ class TagPlanView(PlanView):
     async def carry_out(self, interaction: discord.Interaction[Trilo]) -> tuple[str, dict[str, Any]]:
         """Post every tag or none."""
         posted = await post(self._tags, (), self.progress)
-        told = f"✅ Players tagged in {counted(len(posted), 'channel')} of **{safe(self._title)}**."
+        told = n_(
+            "✅ Players tagged in {n}\u00a0channel of **{title}**.",
+            "✅ Players tagged in {n}\u00a0channels of **{title}**.",
+            len(posted),
+            title=safe(self._title),
+        )
         return told, {"posts": len(posted)}
+
+    def _tag(self, channel: discord.TextChannel) -> Tag | None:
+        games = parse_games(channel.name.replace("-vs-", " vs ").replace("-", " "))[0]
+        rows = self._teams.rows(games)
+        return tag_for(rows[0]) if len(rows) == 1 and rows[0].away.team and rows[0].home.team else None

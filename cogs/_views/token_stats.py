@@ -1,25 +1,36 @@
 """The view of `/token-stats`: a server's spend with selects for period and split, in place."""
 
+import asyncio
+import io
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import cast
+from typing import Any, cast
 
 import discord
 
 from bot.client import Trilo, answer_privately
-from bot.usage.reports import PeriodName
+from bot.translation import _, mark
+from bot.usage.reports import Days
 from cogs._access import NOT_FOR_YOU, may_see_usage
+from cogs._language import hear
 from cogs._views import spend_text
-from cogs._views.figures import day_words
+from cogs._views.chart import Chart, draw
+from cogs._views.figures import day_words, span_words
 from cogs._views.look import COLOUR
 from cogs._views.names import Names, Reader
-from cogs._views.private import PrivateView
-from cogs._views.spend import PERIODS, SPLITS, Choice, Spend, SplitName, read_spend
+from cogs._views.private import PrivateView, opener_of
+from cogs._views.range_form import RangeForm
+from cogs._views.spend import Choice, Opened, Spend, SplitName, read_spend
+from cogs._views.spend_file import send_file
+from cogs._views.stats_controls import EXPORT, OTHER_DAYS, PREFIX, controls, period_of
+from cogs._views.suggestions import send_suggestions
+from cogs._views.trend_chart import alternative, chart_of
 
 EXPIRED_COLOUR = discord.Colour(0x95A5A6)
-EXPIRED = "-# These selects have expired. Use `/token-stats` for fresh ones."
-NOT_YOURS = "That belongs to somebody else. Use `/token-stats` to get your own."
+EXPIRED = mark("-# These selects have expired. Use `/token-stats` for fresh ones.")
+NOT_YOURS = mark("That belongs to somebody else. Use `/token-stats` to get your own.")
+PICTURE = "trend.png"
 
 
 class TokenStatsView(PrivateView):
@@ -28,69 +39,156 @@ class TokenStatsView(PrivateView):
     def __init__(self, guild: discord.Guild, opener_id: int, bot: Trilo, choice: Choice) -> None:
         super().__init__(opener_id, "/token-stats")
         self.choice = choice
-        self._guild = guild
-        self._bot = bot
+        self.guild = guild
+        self.bot = bot
+        self.links: list[discord.ui.Button[Any]] = []
+        """Further buttons at the end of the last row."""
         self._names = Names(guild)
+        self._spend: Spend | None = None
+        self._labels: Mapping[str, str] = {}
         self._texts: list[str] = []
+        self._trend = ""
+        self._chart: Chart | None = None
+        self._drawn: Chart | None = None
+        self._png = b""
+
+    @property
+    def days_shown(self) -> Days:
+        """The days that are on the screen; of all time, since the first call."""
+        assert self._spend is not None  # noqa: S101 - it is read before anything is shown
+        days = self._spend.report.days
+        return days if days.first != date.min else Days(date.fromisoformat(self._spend.trend[0].key), days.last)
 
     async def open(self, interaction: discord.Interaction[Trilo]) -> None:
         """Answer a deferred command with this view. Raises `DatabaseUnavailableError`."""
-        await self._load(self.choice, interaction.user)
+        await self._load(self.choice, interaction)
         await self.send(interaction)
+        self._drawn = self._chart
 
-    async def change(
-        self,
-        interaction: discord.Interaction[Trilo],
-        *,
-        period: PeriodName | None = None,
-        split: SplitName | None = None,
-    ) -> None:
-        """Show another period or split, or the same ones anew. If the books can't be read, all stays as it is."""
+    async def change(self, interaction: discord.Interaction[Trilo], choice: Choice) -> None:
+        """Show something else, or the same anew. If the books can't be read, all stays as it is."""
         async with self._lock:
-            choice = replace(self.choice, period=period or self.choice.period, split=split or self.choice.split)
-            await self._load(choice, interaction.user)
+            await self._load(choice, interaction)
             await self.update(interaction)
 
+    async def act(self, interaction: discord.Interaction[Trilo], action: str, values: list[str]) -> None:
+        """What a press asks for: the end of a control's custom id, and what was chosen in a list."""
+        name, _colon, argument = action.partition(":")
+        choice = replace(self.choice, page=0)
+        match name:
+            case "period" if values == [OTHER_DAYS]:
+                await interaction.response.send_modal(RangeForm(self))
+                return
+            case "period":
+                choice = replace(choice, period=period_of(values[0]))
+            case "split":
+                choice = replace(choice, split=cast("SplitName", values[0]))
+            case "open":
+                split: SplitName = "member" if self.choice.split == "operation" else "operation"
+                choice = replace(choice, opened=Opened(self.choice.split, values[0]), split=split)
+            case "back" if self.choice.opened is not None:
+                choice = replace(choice, opened=None, split=self.choice.opened.split)
+            case "page":
+                choice = replace(choice, page=int(argument))
+            case "export":
+                await send_file(interaction, self.bot.services.tracker, self.guild, self.choice)
+                return
+            case "suggestions":
+                await send_suggestions(interaction)
+                return
+            case _:
+                choice = self.choice
+        await self.change(interaction, choice)
+
     async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
-        """Acknowledge at once, then check who presses, every time."""
-        await interaction.response.defer()
+        """Acknowledge at once, but for what opens a form, then check who presses, every time."""
+        hear(interaction)
+        data = cast("dict[str, Any]", interaction.data or {})
+        if data.get("custom_id") == PREFIX + EXPORT:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+        elif data.get("values") != [OTHER_DAYS]:
+            await interaction.response.defer()
         if interaction.user.id != self.opener_id:
-            await answer_privately(interaction, NOT_YOURS)
+            await answer_privately(interaction, _(NOT_YOURS))
             return False
         if not await may_see_usage(interaction):
-            await answer_privately(interaction, NOT_FOR_YOU)
+            await answer_privately(interaction, _(NOT_FOR_YOU))
             return False
         return True
+
+    def attached(self) -> dict[str, Any]:
+        """The picture, as `send` takes it."""
+        return {"file": self._file()} if self._chart is not None else {}
+
+    def changed_files(self) -> dict[str, Any]:
+        """The picture, only where it has changed."""
+        if self._chart == self._drawn:
+            return {}
+        return {"attachments": [self._file()] if self._chart is not None else []}
+
+    async def update(self, interaction: discord.Interaction[Trilo]) -> None:
+        """Show it as it is laid out now."""
+        await super().update(interaction)
+        self._drawn = self._chart
 
     def expire(self) -> bool:
         """Disable the controls, and say how to go on."""
         self._render(expired=True)
         return True
 
-    async def _load(self, choice: Choice, viewer: discord.User | discord.Member) -> None:
-        spend = await read_spend(self._bot.services.tracker, self._guild.id, choice)
-        if spend.has_history:
-            self._texts = _sections(spend, await self._labels(spend, viewer))
-        else:
-            self._texts = [spend_text.invitation(self._bot.user.mention if self._bot.user else "@Trilo")]
-        self.choice = choice
-        self._render(empty=not spend.has_history)
+    async def _load(self, choice: Choice, interaction: discord.Interaction[Trilo]) -> None:
+        spend = await read_spend(self.bot.services, self.guild.id, choice)
+        if choice.page >= spend.pages:
+            spend = await read_spend(self.bot.services, self.guild.id, replace(choice, page=spend.pages - 1))
+        self._labels = await self._named(spend, interaction.user)
+        chart = chart_of(spend, self._labels) if interaction.app_permissions.attach_files else None
+        if chart is not None and chart != self._chart:
+            self._png = await asyncio.to_thread(draw, chart)
+        self._chart, self._spend, self.choice = chart, spend, spend.choice
+        url = await self.bot.services.page_link(self.guild.id)
+        self.links = [discord.ui.Button(id=113, label=_("Open the page"), url=url)] if url else []
+        self._texts = self._sections(spend)
+        self._render()
 
-    async def _labels(self, spend: Spend, viewer: discord.User | discord.Member) -> Mapping[str, str]:
+    async def _named(self, spend: Spend, viewer: discord.User | discord.Member) -> dict[str, str]:
         """Names for the rows. The viewer may see what channels cost, but no name of one that they can't view."""
-        keys = [row.key for row in spend.report.rows]
-        if spend.choice.split == "member":
+        split, opened = spend.choice.split, spend.choice.opened
+        keys = list(dict.fromkeys([*(row.key for row in spend.report.rows), *spend.shares]))
+        names = await self._named_by(split, keys, viewer, spend.report.days.last.year)
+        if opened is not None:
+            names |= await self._named_by(opened.split, [opened.key], viewer, 0)
+        return names
+
+    async def _named_by(
+        self, split: SplitName, keys: list[str], viewer: discord.User | discord.Member, year: int
+    ) -> dict[str, str]:
+        if split == "member":
             return await self._names.members(keys)
-        if spend.choice.split == "channel":
-            reader: Reader = viewer if isinstance(viewer, discord.Member) else self._guild.default_role
-            return self._names.channels(keys, reader)
-        if spend.choice.split == "day":
-            year = spend.report.days.last.year
+        if split in ("channel", "thread"):
+            reader: Reader = viewer if isinstance(viewer, discord.Member) else self.guild.default_role
+            return (self._names.channels if split == "channel" else self._names.threads)(keys, reader)
+        if split == "day":
             return {key: day_words(date.fromisoformat(key), this_year=year, weekday=True) for key in keys}
+        if split == "week":
+            return {key: _week_words(key, year) for key in keys}
         return {}
 
-    def _render(self, *, expired: bool = False, empty: bool = False) -> None:
-        """Lay everything out anew from the texts and the choice."""
+    def _sections(self, spend: Spend) -> list[str]:
+        """What there is to say, from the number to the small print; the picture goes with the trend."""
+        if not spend.has_history:
+            return [spend_text.invitation(self.bot.user.mention if self.bot.user else "@Trilo")]
+        opened = spend.choice.opened
+        found = [spend_text.headline(spend, self._labels.get(opened.key, opened.key) if opened else "")]
+        if spend.report.total.calls:
+            found.append(spend_text.breakdown(spend, self._labels))
+        self._trend = spend_text.trend(spend, drawn=self._chart is not None)
+        found += [self._trend, spend_text.comparison(spend)]
+        return [section for section in [*found, spend_text.honesty(spend)] if section]
+
+    def _render(self, *, expired: bool = False) -> None:
+        """Lay everything out anew from what was read."""
+        spend = self._spend
+        assert spend is not None  # noqa: S101 - it is read before anything is shown
         self.clear_items()
         container: discord.ui.Container[TokenStatsView] = discord.ui.Container(
             accent_colour=EXPIRED_COLOUR if expired else COLOUR
@@ -99,65 +197,54 @@ class TokenStatsView(PrivateView):
             if number:
                 container.add_item(discord.ui.Separator())
             container.add_item(discord.ui.TextDisplay(text))
+            if self._chart is not None and text == self._trend:
+                picture = discord.MediaGalleryItem(f"attachment://{PICTURE}", description=alternative(spend))
+                container.add_item(discord.ui.MediaGallery(picture))
         self.add_item(container)
         if expired:
-            self.add_item(discord.ui.TextDisplay(EXPIRED))
-        if not empty and len(self._texts) > 1:
-            self.add_item(discord.ui.ActionRow(PeriodSelect(self.choice.period, disabled=expired)))
-            self.add_item(discord.ui.ActionRow(SplitSelect(self.choice.split, disabled=expired)))
-        self.add_item(discord.ui.ActionRow(RefreshButton(disabled=expired)))
+            self.add_item(discord.ui.TextDisplay(_(EXPIRED)))
+        for row in controls(spend, self._labels, [] if expired else self.links, disabled=expired):
+            self.add_item(discord.ui.ActionRow(*row))
+
+    def _file(self) -> discord.File:
+        assert self._spend is not None  # noqa: S101 - as above
+        return discord.File(io.BytesIO(self._png), PICTURE, description=alternative(self._spend))
 
 
-# The controls have component ids of their own: automatic ones shift with the number of sections above them, and a
-# client that remembers a select's choice by its id would show the wrong one.
-class PeriodSelect(discord.ui.Select[TokenStatsView]):
-    """Chooses the period."""
-
-    def __init__(self, chosen: PeriodName, *, disabled: bool) -> None:
-        options = [discord.SelectOption(label=PERIODS[p], value=p, default=p == chosen) for p in PERIODS]
-        super().__init__(id=101, custom_id="token-stats:period", options=options, disabled=disabled)
-
-    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
-        """Show the period that was chosen."""
-        await _view_of(self).change(interaction, period=cast("PeriodName", self.values[0]))
+def _week_words(key: str, year: int) -> str:
+    week, first, last = key.split()
+    days = span_words(date.fromisoformat(first), date.fromisoformat(last), this_year=year)
+    return _("Week {week} · {days}", week=week, days=days)
 
 
-class SplitSelect(discord.ui.Select[TokenStatsView]):
-    """Chooses what the breakdown is by."""
-
-    def __init__(self, chosen: SplitName, *, disabled: bool) -> None:
-        options = [discord.SelectOption(label=SPLITS[s], value=s, default=s == chosen) for s in SPLITS]
-        super().__init__(id=102, custom_id="token-stats:split", options=options, disabled=disabled)
-
-    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
-        """Show the split that was chosen."""
-        await _view_of(self).change(interaction, split=cast("SplitName", self.values[0]))
-
-
-class RefreshButton(discord.ui.Button[TokenStatsView]):
-    """Reads the same anew."""
-
-    def __init__(self, *, disabled: bool) -> None:
-        super().__init__(id=103, custom_id="token-stats:refresh", label="Refresh", disabled=disabled)
-
-    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
-        """Show what is on the books by now."""
-        await _view_of(self).change(interaction)
+async def take_up(interaction: discord.Interaction[Trilo]) -> None:
+    """Go on with a view from before a restart, from what its message shows, after a press on it."""
+    message, data = interaction.message, cast("dict[str, Any]", interaction.data or {})
+    if message is None or interaction.guild is None:
+        return
+    view = TokenStatsView(interaction.guild, opener_of(interaction), interaction.client, _choice_shown(message))
+    try:
+        if await view.interaction_check(interaction):
+            await view.act(interaction, data["custom_id"].removeprefix(PREFIX), data.get("values", []))
+    except Exception as error:  # noqa: BLE001 - words for it, as for one of a view that was never gone
+        await view.on_error(interaction, error, view)
 
 
-def _view_of(item: discord.ui.Item[TokenStatsView]) -> TokenStatsView:
-    assert item.view is not None  # noqa: S101 - presses only come to items of a view
-    return item.view
-
-
-def _sections(spend: Spend, labels: Mapping[str, str]) -> list[str]:
-    if spend.report.total.calls == 0:
-        sections = [spend_text.headline(spend), spend_text.trend(spend), spend_text.comparison(spend)]
-    else:
-        sections = [
-            spend_text.headline(spend),
-            spend_text.breakdown(spend, labels),
-            spend_text.trend(spend),
-            spend_text.comparison(spend),
-        ]
-    return [section for section in [*sections, spend_text.honesty(spend)] if section]
+def _choice_shown(message: discord.Message) -> Choice:
+    """What a message says it shows: the defaults of its lists, and what its buttons lead to."""
+    choice = Choice()
+    for item in discord.ui.LayoutView.from_message(message, timeout=None).walk_children():
+        action = (getattr(item, "custom_id", None) or "").removeprefix(PREFIX)
+        name, _colon, argument = action.partition(":")
+        if isinstance(item, discord.ui.Select):
+            chosen = next((option.value for option in item.options if option.default), "")
+            if name == "period" and chosen:
+                choice = replace(choice, period=period_of(chosen))
+            elif name == "split" and chosen:
+                choice = replace(choice, split=cast("SplitName", chosen))
+        elif name == "back":
+            split, _colon, key = argument.partition(":")
+            choice = replace(choice, opened=Opened(cast("SplitName", split), key))
+        elif name == "here":
+            choice = replace(choice, page=int(argument))
+    return choice

@@ -6,10 +6,11 @@ import discord
 
 from bot.client import Services
 from bot.settings import Settings
+from bot.translation import _, mark, n_
 from bot.usage.errors import QuotaExceededError, QuotaResult, UsageError
 from bot.usage.quotas import SubscriptionTier, Tiers
 
-ASK_THE_OPERATOR = "Whoever runs this bot can make you premium."
+ASK_THE_OPERATOR = mark("Whoever runs this bot can make you premium.")
 
 
 def upgrade_view(settings: Settings) -> discord.ui.View | None:
@@ -22,7 +23,7 @@ def upgrade_view(settings: Settings) -> discord.ui.View | None:
             style=discord.ButtonStyle.premium, sku_id=settings.premium_sku_id
         )
     elif settings.premium_url is not None:
-        button = discord.ui.Button(style=discord.ButtonStyle.link, label="Get premium", url=settings.premium_url)
+        button = discord.ui.Button(style=discord.ButtonStyle.link, label=_("Get premium"), url=settings.premium_url)
     else:
         return None
     view = discord.ui.View(timeout=None)
@@ -35,10 +36,12 @@ def upgrade_words(settings: Settings, tiers: Tiers, result: QuotaResult) -> str:
     if not result.requires_upgrade:
         return ""
     premium = tiers.get(SubscriptionTier.PREMIUM).monthly_tokens
-    more = "as many tokens as you like" if premium is None else f"{premium:,} tokens a month"
-    words = f"Premium members have {more}."
+    if premium is None:
+        words = _("Premium members have as many tokens as you like.")
+    else:
+        words = n_("Premium members have {n} token a month.", "Premium members have {n} tokens a month.", premium)
     has_button = settings.premium_sku_id is not None or settings.premium_url is not None
-    return words if has_button else f"{words} {ASK_THE_OPERATOR}"
+    return words if has_button else f"{words} {_(ASK_THE_OPERATOR)}"
 
 
 async def offer(services: Services, error: QuotaExceededError, operation: str) -> tuple[str, discord.ui.View | None]:

@@ -6,6 +6,7 @@ import discord
 
 from bot.client import Trilo
 from bot.league.limits import NAME_CHARACTERS
+from bot.translation import _
 from cogs._views.owned import OwnedModal
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class WeekForm(OwnedModal):
     """Whoever sends it sees the plan anew; nothing is created."""
 
     def __init__(self, view: "WeekPlanView") -> None:
-        super().__init__(view, "Edit the week")
+        super().__init__(view, _("Edit the week"))
         self._plan = view
         self._title: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="title", default=view.plan.title, max_length=NAME_CHARACTERS
@@ -30,10 +31,9 @@ class WeekForm(OwnedModal):
             default=view.text[:TEXT_CHARACTERS],
             max_length=TEXT_CHARACTERS,
         )
-        self.add_item(discord.ui.Label(text="Name of the category", component=self._title))
-        self.add_item(
-            discord.ui.Label(text="Games", description="One a line, like: Texans vs Colts", component=self._games)
-        )
+        self.add_item(discord.ui.Label(text=_("Name of the category"), component=self._title))
+        example = _("One a line, like: Texans vs Colts")
+        self.add_item(discord.ui.Label(text=_("Games"), description=example, component=self._games))
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Take it over."""

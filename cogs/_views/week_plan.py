@@ -1,6 +1,6 @@
 """The plan of a week: which channels will be made for which games, every row of it to be corrected first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,10 @@ from bot.league.games import Game, games_text, parse_games
 from bot.league.tagging import Guests, players_of, team_name
 from bot.league.team_list import Row, TeamList
 from bot.league.week_plan import WeekPlan, obstacles, title_of
+from bot.translation import _, n_
 from bot.usage.receipts import Receipt
 from cogs._asker import Asker
 from cogs._layouts import lacking
-from cogs._views.figures import counted
 from cogs._views.owned import Pick, Press
 from cogs._views.plan import PlanView
 from cogs._views.plan_words import safe
@@ -59,8 +59,10 @@ class WeekPlanView(PlanView):
 
     def heading(self) -> str:
         """The week and how many games."""
-        title = safe(self.plan.title) if self.plan.title else "A new week"
-        return f"{title}: {counted(len(self.plan.rows), 'game') if self.plan.rows else 'no games yet'}"
+        title = safe(self.plan.title) if self.plan.title else _("A new week")
+        if not self.plan.rows:
+            return _("{title}: no games yet", title=title)
+        return n_("{title}: {n}\u00a0game", "{title}: {n}\u00a0games", len(self.plan.rows), title=title)
 
     def lines(self) -> Sequence[str]:
         """A channel a line, with its game and what is doubtful about it."""
@@ -70,46 +72,54 @@ class WeekPlanView(PlanView):
         """Who will see the channels, who is tagged, and what to look at."""
         words = []
         if self.plan.title and self.plan.rows:
-            words.append(f"A category **{safe(self.plan.title)}** with these channels will be created.")
+            title = safe(self.plan.title)
+            words.append(_("A category **{title}** with these channels will be created.", title=title))
         if self.plan.doubtful:
-            words.append(f"Please look at {counted(self.plan.doubtful, 'row')} marked ⚠️; **Edit** corrects them.")
+            words.append(
+                n_(
+                    "Please look at {n}\u00a0row marked ⚠️; **Edit** corrects them.",
+                    "Please look at {n}\u00a0rows marked ⚠️; **Edit** corrects them.",
+                    self.plan.doubtful,
+                )
+            )
         if self.plan.private:
-            words.append("**Private**: only a game's players, whoever runs the league and I see its channel.")
-        if (self.plan.private or self.plan.tag) and self.plan.guests:
-            words.append(f"With the players: {self.plan.guests}.")
-        if (self.plan.private or self.plan.tag) and (alone := sum(not players_of(row) for row in self.plan.rows)):
-            words.append(f"Nobody is known to play in {counted(alone, 'game')}: `/league teams` says who plays whom.")
+            words.append(_("**Private**: only a game's players, whoever runs the league and I see its channel."))
+        if self.plan.private or self.plan.tag:
+            words += self._who_else()
         if self.plan.tag and (silent := self._silent_roles()):
-            words.append(f"{silent} won't be pinged: that role may not be mentioned.")
+            words.append(_("{roles} won't be pinged: that role may not be mentioned.", roles=silent))
         if any(category.name.casefold() == self.plan.title.casefold() for category in self.guild.categories):
-            words.append("There is a category of that name already; this makes another.")
+            words.append(_("There is a category of that name already; this makes another."))
         return words
 
     def obstacles(self) -> Sequence[str]:
         """What Discord, or what was typed, doesn't allow."""
         found = obstacles(self.plan, channels_now=len(self.guild.channels))
         found += [
-            f"I don't understand “{safe(cut(part, 80))}”. **Edit** it to `Texans vs Colts`." for part in self.unread
+            _("I don't understand “{text}”. **Edit** it to `Texans vs Colts`.", text=safe(cut(part, 80)))
+            for part in self.unread
         ]
         return found + lacking(self.guild)
 
     def carry_out_label(self) -> str:
         """How many channels."""
-        return f"Create {counted(len(self.plan.rows), 'channel')}"
+        return n_("Create {n}\u00a0channel", "Create {n}\u00a0channels", len(self.plan.rows))
 
     def controls(self) -> list[discord.ui.ActionRow[Any]]:
         """Edit, private or not, tagged or not, and who else."""
         private, tag = self.plan.private, self.plan.tag
         rows = [
             discord.ui.ActionRow[Any](
-                Press("Edit", self._edit, custom_id="plan:edit", opens_form=True, style=discord.ButtonStyle.primary),
-                Press(f"Private: {'on' if private else 'off'}", self._switch_private, custom_id="plan:private"),
-                Press(f"Tag players: {'on' if tag else 'off'}", self._switch_tag, custom_id="plan:tag"),
+                Press(_("Edit"), self._edit, custom_id="plan:edit", opens_form=True, style=discord.ButtonStyle.primary),
+                Press(
+                    _("Private: on") if private else _("Private: off"), self._switch_private, custom_id="plan:private"
+                ),
+                Press(_("Tag players: on") if tag else _("Tag players: off"), self._switch_tag, custom_id="plan:tag"),
             )
         ]
         if offered := suggestions(self.plan.rows):
             options = [one.option for one in offered]
-            take = Pick(options, self._take, custom_id="plan:suggestion", placeholder="Correct a doubtful row")
+            take = Pick(options, self._take, custom_id="plan:suggestion", placeholder=_("Correct a doubtful row"))
             rows.append(discord.ui.ActionRow(take))
         if private or tag:
             rows.append(discord.ui.ActionRow(PickGuests(self)))
@@ -130,8 +140,13 @@ class WeekPlanView(PlanView):
             progress=self.progress,
         )
         links = " ".join(channel.mention for channel in channels)
-        told = f"✅ **{safe(category.name)}** is there, with {counted(len(channels), 'channel')}.\n{links}"
-        return told, {"category": category.id, "channels": len(channels)}
+        told = n_(
+            "✅ **{category}** is there, with {n}\u00a0channel.",
+            "✅ **{category}** is there, with {n}\u00a0channels.",
+            len(channels),
+            category=safe(category.name),
+        )
+        return f"{told}\n{links}", {"category": category.id, "channels": len(channels)}
 
     def change(self, title: str, text: str) -> None:
         """Take over what was typed under Edit. What is still as it was read keeps its doubts."""
@@ -172,6 +187,16 @@ class WeekPlanView(PlanView):
         """In channels that are made anew, only what holds for the whole server counts."""
         return roles_to_mention(self.guild, self.asker.user.guild_permissions, self.guild.me.guild_permissions)
 
+    def _who_else(self) -> Iterator[str]:
+        if self.plan.guests:
+            yield _("With the players: {guests}.", guests=self.plan.guests)
+        if alone := sum(not players_of(row) for row in self.plan.rows):
+            yield n_(
+                "Nobody is known to play in {n}\u00a0game: `/league teams` says who plays whom.",
+                "Nobody is known to play in {n}\u00a0games: `/league teams` says who plays whom.",
+                alone,
+            )
+
     def _silent_roles(self) -> str:
         mentionable = self._mentionable()
         return ", ".join(f"<@&{role}>" for role in self.plan.guests.roles if role not in mentionable)
@@ -185,7 +210,7 @@ class PickGuests(discord.ui.MentionableSelect[Any]):
         kinds = discord.SelectDefaultValueType
         super().__init__(
             custom_id="plan:guests",
-            placeholder="Also let in and tag",
+            placeholder=_("Also let in and tag"),
             min_values=0,
             max_values=MOST_GUESTS,
             default_values=[

@@ -7,6 +7,7 @@ import discord
 
 from bot.league.games import Game
 from bot.league.team_list import Match, Row
+from bot.translation import _
 from cogs._views.tables import LABEL_CHARACTERS, cut
 
 MOST = 25
@@ -25,9 +26,9 @@ class Suggestion:
     @property
     def option(self) -> discord.SelectOption:
         """As an entry of the list; its value is what `chosen` reads."""
-        label = cut(f"Row {self.row + 1}: {self.read} → {self.name}", LABEL_CHARACTERS)
+        label = _("Row {n}: {read} → {name}", n=self.row + 1, read=self.read, name=self.name)
         return discord.SelectOption(
-            label=label, value=cut(f"{self.row}:{int(self.away)}:{self.name}", LABEL_CHARACTERS)
+            label=cut(label, LABEL_CHARACTERS), value=cut(f"{self.row}:{int(self.away)}:{self.name}", LABEL_CHARACTERS)
         )
 
     def applied_to(self, game: Game) -> Game:

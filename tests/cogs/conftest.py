@@ -10,17 +10,19 @@ import simcord
 from bot.client import Services, Trilo
 from bot.league.league_book import LeagueBook
 from bot.settings import Settings
-from bot.usage import ledger as ledger_module
+from bot.usage import entries, leaving
+from bot.usage.opening import open_tracker
 from bot.usage.prices import PriceList
-from bot.usage.tracker import UsageTracker, open_tracker
+from bot.usage.tracker import UsageTracker
 from tests.cogs.helpers import Books, Clock, Server, make_server
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simcord's time flies while the database's thread is at work: seconds of patience would be over in no time."""
-    monkeypatch.setattr(ledger_module, "ADMIT_PATIENCE_SECONDS", 3_600.0)
-    monkeypatch.setattr(ledger_module, "ROOM_PATIENCE_SECONDS", 3_600.0)
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 3_600.0)
+    monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 3_600.0)
+    monkeypatch.setattr("cogs._access.LOOK_SECONDS", 3_600.0)
 
 
 @pytest.fixture
@@ -64,6 +66,7 @@ def extensions() -> tuple[str, ...]:
         "cogs.budgets",
         "cogs.ai",
         "cogs.settings",
+        "cogs.privacy",
         "cogs.league",
     )
 

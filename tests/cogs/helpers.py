@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import discord
+import pytest
 import simcord
+from simcord import interactions
 
 from bot.usage.ids import new_id
 from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage
@@ -41,13 +44,15 @@ class Books:
         model: str = "gpt-4o-mini",
         user: object = None,
         channel: int | None = None,
+        thread: int | None = None,
         status: Status = Status.OK,
         estimated: bool = False,
         tokens: tuple[int, int] = (100, 20),
     ) -> None:
         usage = Usage(input_tokens=tokens[0], output_tokens=tokens[1])
         price = Price(cost, "test" if cost is not None else "unknown")
-        who = Attribution(operation, guild_id, channel, str(user) if user is not None else None)
+        user_id, session_id = (None if one is None else str(one) for one in (user, thread))
+        who = Attribution(operation, guild_id, channel, user_id, session_id)
         started_at = self.clock.now - timedelta(days=days_ago)
         call = OpenCall(new_id(), Kind.LLM, "chat", started_at, who, "openai", model, usage, price)
         await self.tracker.ledger.admit(call)
@@ -91,6 +96,17 @@ def texts(message: simcord.ResponseMessage | discord.Message | None) -> list[str
         return [message.content]
     view = discord.ui.LayoutView.from_message(getattr(message, "message", message))
     return [item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay)]
+
+
+def everybody_speaks(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever uses a command or presses has chosen that language in Discord; simcord's people speak English."""
+    in_english = interactions.base_payload
+
+    def base_payload(*arguments: Any, **named: Any) -> Any:
+        record, payload = in_english(*arguments, **named)
+        return record, {**payload, "locale": language}
+
+    monkeypatch.setattr(interactions, "base_payload", base_payload)
 
 
 async def a_month(books: Books, server: Server) -> None:

@@ -12,7 +12,7 @@ from bot.usage.budgets import Owner
 from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU
 from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS
 from tests.cogs.alerts import USD, a_budget, buttons, chooses, cog_of, deliver, said, spends
-from tests.cogs.helpers import Books, Server, make_server, texts
+from tests.cogs.helpers import Books, Server, everybody_speaks, make_server, texts
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def test_see_the_stats(server: Server, books: Books, bot: Trilo):
     message = await an_alert(server, books, bot)
     press = await server.manager.click(message, label="See the stats")
     assert press.response.ephemeral
-    assert texts(press.response)[0].startswith("## $4.50 this month\n")
+    assert texts(press.response)[0].startswith("## $4.50 this month · on course to use up its $5 on 17 Mar\n")
 
 
 async def test_without_the_permission_nothing_happens(server: Server, books: Books, bot: Trilo):
@@ -183,6 +183,25 @@ async def test_the_test_button_shows_an_alert_as_it_will_be(server: Server, book
         "-# This is a test: it shows what an alert will look like here.",
     ]
     assert await books.tracker.alerts.history(server.guild.id) == []
+
+
+async def test_each_in_their_language(server: Server, books: Books, bot: Trilo, monkeypatch: pytest.MonkeyPatch):
+    """An alert speaks to the whole server, its buttons to whoever presses."""
+    await books.tracker.settings.choose(server.guild.id, language="es", actor=server.manager.id)
+    message = await an_alert(server, books, bot)
+    assert said(message)[0].splitlines()[:2] == [
+        "## ⚠️ Se usó el 90 % de un presupuesto",
+        "**5,00\u00a0US$ al mes para este servidor**",
+    ]
+    assert list(buttons(message)) == ["Subir el límite", "Pausar la IA", "Ver estadísticas"]
+    in_english = await server.manager.click(message, label="Pausar la IA")
+    assert in_english.response.content.startswith("⏸️ **The AI is paused on this server**")
+    everybody_speaks("es-419", monkeypatch)
+    paused = await server.manager.click(message, label="Pausar la IA")
+    press = await server.manager.click(message, label="Subir el límite")
+    sent = await server.manager.submit_modal(press, {"limit": "4"})
+    assert sent.response.content == "Eso no supera el límite actual de USD\u00a05.00. Para bajarlo usa `/budget set`."
+    assert paused.response.content == "La IA ya está en pausa. `/ai resume` la reanuda."
 
 
 async def test_the_test_button_of_a_budget_that_was_changed_or_removed_meanwhile(

@@ -6,6 +6,7 @@ import pytest
 
 from bot.alerts.cause import Cause
 from bot.alerts.facts import AlertFacts
+from bot.translation import speaking
 from bot.usage.alert_rows import Alert, AlertKind
 from bot.usage.budget_book import Standing
 from bot.usage.budgets import Budget, Level, Mode, Scope, Unit
@@ -122,3 +123,21 @@ def test_the_provider_s_trouble(kind, words):
     assert heading(found) == words
     assert discord_text(found, with_members=False).splitlines()[0] == f"## ⛔ {words}"
     assert plain_text(found, "league").startswith("Server: league\nQuestions can't be answered until")
+
+
+def test_in_spanish():
+    """As people in Spain write numbers, outside Discord as well."""
+    found = facts(Scope.OPERATION, "chat", cause=Cause("channel", "11", 3_000, DAYS, BEFORE))
+    with speaking("es-ES"):
+        assert discord_text(found, with_members=True, server="Liga").splitlines() == [
+            "## ⚠️ Se usó el 90 % de un presupuesto",
+            "En el servidor **Liga**",
+            "**200.000 tokens al mes para la operación `chat`**",
+            "Usado desde el 1 mar: 180.000 tokens de 200.000 tokens (90 %).",
+            "Lo que más creció en todo el servidor: <#11>, 3.000 tokens más que el día anterior.",
+            "Al 100 % solo aviso: las preguntas se responden de todos modos.",
+        ]
+        assert plain_text(found, "Liga").splitlines()[:2] == [
+            "Servidor: Liga",
+            "Presupuesto: 200.000 tokens al mes para la operación chat",
+        ]

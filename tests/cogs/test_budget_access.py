@@ -156,7 +156,7 @@ async def test_the_usage_role_may_see_usage_and_no_more(
     simcord_env.backend.edit_member(server.guild.id, server.member.id, {"role_ids": [watchers.id]})
     await tracker.settings.choose(server.guild.id, usage_role_id=watchers.id)
     result = await server.member.slash(server.channel, "token-stats")
-    assert texts(result.response)[0].startswith("## $0.02 this month\n")
+    assert texts(result.response)[0].startswith("## $0.02 this month · ")
     assert texts((await server.member.slash(server.channel, "budget show")).response) == [NOT_A_MANAGER]
     await tracker.settings.choose(server.guild.id, usage_role_id=server.managers.id)
     assert not texts((await server.member.slash(server.channel, "token-stats")).response)[0].startswith("##")

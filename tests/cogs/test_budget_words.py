@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from bot.translation import speaking
 from bot.usage.budget_book import Standing
 from bot.usage.budgets import Budget, Level, Mode, Owner, Scope, Unit
 from bot.usage.calendars import Period
+from bot.usage.limits import LimitNotUnderstoodError, parse_limit
 from cogs._budget_target import TargetError, Which, target_of
-from cogs._budget_words import alerts_at, at_limit, bar, grouped, label, section, title, unnamed_title
+from cogs._budget_words import alerts_at, at_limit, bar, grouped, label, misread, section, title, unnamed_title
 
 USD = 10**9
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
@@ -183,3 +185,40 @@ def test_a_target_that_contradicts_itself():
     assert str(caught.value) == (
         "You chose **each member** and named a channel. Leave out `channel`, or choose another `applies-to`."
     )
+
+
+def test_in_spanish():
+    level = Level(spent=USD // 4, doubtful=USD // 4, reserved=USD // 10)
+    used = [Standing(budget(scope=Scope.EACH_USER), str(n), Level(spent=USD // n), None, None) for n in range(1, 5)]
+    with speaking("es-419"):
+        assert section([standing(level, mode=Mode.CHEAPER, runs_out_at=APRIL)]).splitlines() == [
+            "**USD\u00a01.00 al mes para este servidor**",
+            "-# Pasa al modelo más barato a partir del 80\u00a0% y luego se detiene · alertas al 80, 90 y 100\u00a0%",
+            "`████████▒▒░░░░░░` 50\u00a0%",
+            (
+                "gastado: USD\u00a00.25 · en duda: USD\u00a00.25 (el proveedor pudo haberlo cobrado) · "
+                "reservado: USD\u00a00.10 · **disponible: USD\u00a00.40**"
+            ),
+            "⚠️ A este ritmo se agota <t:1775001600:R>, el <t:1775001600:f>.",
+            "Empieza de nuevo <t:1775001600:R>, el <t:1775001600:f>.",
+        ]
+        assert section(used).splitlines()[-3:] == [
+            "`██████░░░░░░░░░░` 33\u00a0% <@3> · gastado: USD\u00a00.33",
+            "y 1\u00a0miembro más",
+            "Nunca empieza de nuevo.",
+        ]
+
+
+def test_what_is_asked_back_in_spanish():
+    with speaking("es-ES"):
+        with pytest.raises(TargetError) as asked:
+            target_of(Scope.EACH_USER, Which(operation="op"), {"op"})
+        assert str(asked.value) == (
+            "Elegiste **cada miembro** e indicaste una operación. Quita `operation` o elige otro `applies-to`."
+        )
+        with pytest.raises(LimitNotUnderstoodError) as caught:
+            parse_limit("200k")
+        assert misread(caught.value) == (
+            "¿Son tokens o dólares? Agrega la unidad. "
+            "Entiendo cantidades como `$5`, `0.05`, `1,000 usd`, `200k tokens` o `1.5M tokens`."
+        )

@@ -17,7 +17,7 @@ from bot.usage.limits import UNDERSTOOD
 from bot.usage.tracker import UsageTracker
 from cogs._views.private import TIMEOUT_SECONDS
 from cogs.budgets import NOT_A_BOT, NOT_A_BUDGET
-from tests.cogs.helpers import Books, Server, a_month, texts
+from tests.cogs.helpers import Books, Server, a_month, everybody_speaks, texts
 
 USD = 10**9
 UNRECORDED = "It counts from now on: what roles have spent before isn't on record."
@@ -66,6 +66,21 @@ async def test_nothing_is_set_before_it_is_confirmed(server: Server, books: Book
     assert budget.owner is Owner.SERVER
     (line,) = await tracker.settings.audit(server.guild.id)
     assert (line.actor, line.action, line.facts["limit"]) == (str(server.manager.id), "budget set", 5 * USD)
+
+
+async def test_in_spanish(server: Server, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch):
+    everybody_speaks("es-419", monkeypatch)
+    question = await asked(server, limit="$5", **{"at-limit": "soft"})
+    assert texts(question)[0].splitlines() == [
+        "## ¿Fijar este presupuesto?",
+        "**USD\u00a05.00 al mes para este servidor**",
+        "Este presupuesto solo avisa; alertas al 80, 90 y 100\u00a0%.",
+        "Es nuevo: no reemplaza a ningún otro.",
+        "Gastado este mes hasta ahora: USD\u00a00.00.",
+    ]
+    await server.manager.click(question, label="Confirmar")
+    assert texts(question)[0].startswith("✅ **Listo**\n**USD\u00a05.00 al mes para este servidor**\n-# Solo avisa ·")
+    assert len(await tracker.budgets.of(server.guild.id)) == 1
 
 
 async def test_cancelled_nothing_is_set(server: Server, tracker: UsageTracker, simcord_env: simcord.Env):

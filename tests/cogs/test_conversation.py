@@ -14,6 +14,8 @@ from bot.application import open_services
 from bot.client import Services, Trilo
 from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
+from bot.usage.errors import DatabaseUnavailableError
+from bot.words import OPTED_OUT
 from cogs.help import ONE_LINE_HELP
 
 PNG = base64.b64decode(
@@ -90,6 +92,27 @@ async def test_a_bare_mention_gets_help_and_costs_nothing(simcord_env: simcord.E
     await alice.send(channel, mention(simcord_env))
     assert channel.last_message.content == ONE_LINE_HELP
     assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
+
+
+async def test_an_answer_to_everybody_is_in_the_servers_language(
+    simcord_env: simcord.Env, place: Any, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I23: the one it chose, else Discord's, also with the books out of reach; the next server has its own."""
+    guild, channel, alice = place
+    in_spanish = "Mencióname con una pregunta y te respondo. `/help` muestra qué puedo hacer."
+    await services.tracker.settings.choose(guild.id, language="es")
+    await alice.send(channel, mention(simcord_env))
+    assert channel.last_message.content == in_spanish
+
+    async def broken(_guild_id: int) -> None:
+        raise DatabaseUnavailableError("/secret/path.db", "disk I/O error")
+
+    monkeypatch.setattr(services.tracker.settings, "language", broken)
+    await alice.send(channel, mention(simcord_env))
+    assert channel.last_message.content == ONE_LINE_HELP
+    simcord_env.bot.get_guild(guild.id).preferred_locale = discord.Locale.spain_spanish
+    await alice.send(channel, mention(simcord_env))
+    assert channel.last_message.content == in_spanish
 
 
 async def test_the_bots_own_role_gets_help_and_costs_nothing(
@@ -343,3 +366,46 @@ async def test_people_roles_and_channels_go_along_by_name(simcord_env: simcord.E
     role = guild.create_role("Coaches", mentionable=True)
     await alice.send(channel, f"{mention(simcord_env)} tell <@{bob.id}> and <@&{role.id}> to look at <#{channel.id}>")
     assert model.requests[-1]["messages"][-1]["content"] == "alice: tell @bob and @Coaches to look at #general"
+
+
+async def test_who_opted_out_gets_one_line_and_no_model_is_asked(
+    simcord_env: simcord.Env, place: Any, services: Services, model: RecordingModel
+) -> None:
+    """I31: one polite line an hour, then a reaction; also where nothing would have been asked, and till they opt in."""
+    _, channel, alice = place
+    await services.tracker.privacy.opt_out(alice.id)
+    await alice.send(channel, f"{mention(simcord_env)} hello")
+    assert channel.last_message.content == OPTED_OUT
+    again = await alice.send(channel, f"{mention(simcord_env)} how do I set up my league?")
+    assert channel.last_message.id == again.id
+    assert model.requests == []
+    await services.tracker.privacy.opt_in(alice.id)
+    await alice.send(channel, f"{mention(simcord_env)} hello")
+    assert len(model.requests) == 1
+
+
+async def test_messages_of_who_opted_out_are_left_out_of_a_conversation(
+    simcord_env: simcord.Env, place: Any, services: Services, model: RecordingModel
+) -> None:
+    """I33: not even as context of what somebody else asks."""
+    guild, channel, alice = place
+    bob = guild.add_member(simcord_env.create_user("bob"))
+    carol = guild.add_member(simcord_env.create_user("carol"))
+    await services.tracker.privacy.opt_out(bob.id)
+    first = await carol.send(channel, f"{mention(simcord_env)} apples")
+    second = await bob.send(channel, f"{mention(simcord_env)} secret pears", reply_to=first)
+    model.requests.clear()
+    await alice.send(channel, f"{mention(simcord_env)} and plums?", reply_to=second)
+    sent = str(model.requests)
+    assert "plums" in sent
+    assert "apples" in sent
+    assert "pears" not in sent
+
+
+@pytest.mark.parametrize("settings", [{"allow_dms": True}], indirect=True)
+async def test_direct_messages_are_booked_without_their_channel(simcord_env: simcord.Env, services: Services) -> None:
+    """I33: it would be the person by another name."""
+    await simcord_env.create_user("dora").send_dm("hello")
+    await services.tracker.force_flush()
+    rows = await services.tracker.database.fetch("SELECT guild_id, channel_id, user_id IS NULL FROM usage_records")
+    assert rows == [(0, None, 0)]

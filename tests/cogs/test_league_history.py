@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bot.client import Trilo
 from bot.league.league_book import LeagueBook
 from bot.league.team_list import Team
+from bot.translation import speaking
 from bot.usage.audit import SYSTEM, AuditLine
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_COMMISSIONER
@@ -163,3 +164,22 @@ def test_a_line_stays_short_and_whole(titles: list[str], channels: int):
     assert len(dollars) < 390
     assert "\n" not in dollars
     assert dollars.count("`") % 2 == 0
+
+
+def test_in_spanish():
+    """Each action, its counts and its cost."""
+    facts = {"titles": list("abcdefg"), "channels": 1_204, "result": "rolled back", "tokens": 9}
+    with speaking("es-ES"):
+        deleted = words("league deleted", {**facts, "cost_nano_usd": 5_120_000})
+        assert words("league created", {"week": 3})[0] == f"- {AT} <@7>: creación, semana 3"
+        teams = [words("league teams", {"change": change, "teams": 2})[0] for change in ("list", "added", "removed")]
+    told = (
+        f"- {AT} <@7>: borrado, `a` `b` `c` `d` `e` y 2\u00a0más, 1.204\u00a0canales, **se deshizo**, porque un paso "
+        "falló · IA "
+    )
+    assert deleted == (f"{told}0,0051\u00a0US$", f"{told}9\u00a0tokens")
+    assert teams == [
+        f"- {AT} <@7>: equipos: lista nueva de 2\u00a0equipos",
+        f"- {AT} <@7>: equipos: 2\u00a0agregados",
+        f"- {AT} <@7>: equipos: 2\u00a0quitados",
+    ]

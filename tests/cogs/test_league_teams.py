@@ -15,8 +15,8 @@ from bot.league.team_list import MAX_TEAMS, Team
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._views.league_team_forms import A_BOT, NO_LETTERS, NO_TEAM
-from cogs._views.league_teams import GONE, NONE_YET, TOO_MANY, TeamsView
-from tests.cogs.helpers import Server, selected, texts
+from cogs._views.league_teams import GONE, NONE_YET, TeamsView
+from tests.cogs.helpers import Server, everybody_speaks, selected, texts
 
 
 class OpensTeams(commands.Cog):
@@ -208,7 +208,7 @@ async def test_college_football(server: Server, commissioner: simcord.MemberActo
     assert selected(view) == ["Team 137"]
     await book.set_teams(server.guild.id, [Team(f"T{n}") for n in range(MAX_TEAMS)], actor=1)
     await submitted(commissioner, view, "teams:add", {"name": "Texans", "player": []})
-    assert texts(view)[-1] == TOO_MANY
+    assert texts(view)[-1] == "A server may have 200 teams. Nothing was changed."
 
 
 async def test_every_press_is_checked(server: Server, commissioner: simcord.MemberActor, tracker: UsageTracker):
@@ -263,3 +263,24 @@ async def test_a_cache_that_is_behind_gives_nobody_more(server: Server, bot: Tri
     result = await manager.slash(server.channel, "may")
     assert result.response is not None
     assert result.response.content == "False False"
+
+
+async def test_in_spanish(server: Server, commissioner: simcord.MemberActor, monkeypatch: pytest.MonkeyPatch):
+    everybody_speaks("es-MX", monkeypatch)
+    view = await opened(commissioner, server)
+    assert "\n".join(texts(view)) == (
+        "## Equipos\n"
+        "Todavía no hay ninguno. Con una lista de equipos sé a cuáles se refiere un calendario y puedo mencionar a sus "
+        "jugadores.\nCon **Pegar una lista** los pones todos de una vez."
+    )
+    assert await pasted(commissioner, view, ["Texans", "Colts = nobody here", "Colts"]) == (
+        "✅ 2\u00a0equipos en la lista.\n"
+        "Aún sin jugador, porque no hay exactamente un miembro con ese nombre: `Colts (nobody here)`. Elige un equipo "
+        "para cambiarlo.\nNo lo entendí: `Colts`."
+    )
+    assert texts(view)[:2] == [
+        "## Equipos\n-# 2\u00a0equipos · 2 sin jugador",
+        "`Colts` nadie todavía\n`Texans` nadie todavía",
+    ]
+    await commissioner.select(view, ["Texans"], custom_id="teams:pick")
+    assert labels(view) == ["Cambiar", "Quitar", "Agregar un equipo", "Pegar una lista"]

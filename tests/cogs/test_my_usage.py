@@ -1,16 +1,18 @@
 """`/my-usage` from the command to the select, on real books: one's own figures and nobody else's."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import discord
 import pytest
 import simcord
 from simcord import actors
 
+from bot.client import Trilo
 from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.retention import forget_calls
 from bot.usage.tier_grants import Source
 from cogs._views.my_usage import EXPIRED, NOT_YOURS, MyUsageView
-from tests.cogs.helpers import Books, Server, refusal, selected, texts
+from tests.cogs.helpers import NOW, Books, Server, everybody_speaks, refusal, selected, texts
 
 PERIOD = "my-usage:period"
 SINCE = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
@@ -35,9 +37,9 @@ async def test_tokens_everywhere_and_here_by_operation_and_no_money(server: Serv
     assert result.acknowledged
     assert result.response.ephemeral
     shown = texts(result.response)
-    number, breakdown, small_print = shown
+    number, breakdown, trend, small_print = shown
     assert number.splitlines() == [
-        "## 7,500\u00a0tokens this month",
+        "## 7,500\u00a0tokens this month · 75 times as much as the same days of last month",
         "-# 3\u00a0calls · 5,500 in, 2,000 out · on all servers together",
         "-# 6,000\u00a0tokens of them on this server",
     ]
@@ -49,6 +51,8 @@ async def test_tokens_everywhere_and_here_by_operation_and_no_money(server: Serv
         " 2,000  27      1  setup_full_guide    ",
         "```",
     ]
+    bars = "▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▄ ▁ █"
+    assert trend == f"**Trend** · 1–15 Mar\n```\n{bars}\n```\n-# Most on Sun 15 Mar, 5,500\u00a0tokens"
     assert small_print == SMALL_PRINT
     assert "$" not in "".join(shown)
 
@@ -67,6 +71,48 @@ async def test_where_quotas_are_on_the_quota_stands_with_it(server: Server, book
     shown = texts((await server.member.slash(server.channel, "my-usage")).response)
     assert shown[1].startswith(
         "**Monthly quota** · premium\n`░░░░░░░░░░` 0 % of 1,000,000\u00a0tokens\n-# 992,500\u00a0tokens"
+    )
+
+
+async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pytest.MonkeyPatch):
+    everybody_speaks("es-419", monkeypatch)
+    await a_month(books, server)
+    await books.tracker.settings.choose(server.guild.id, quotas=True)
+    shown = (await server.member.slash(server.channel, "my-usage")).response
+    assert texts(shown) == [
+        (
+            "## 7,500\u00a0tokens este mes · 75 veces lo que en los mismos días del mes pasado\n"
+            "-# 3\u00a0llamadas · 5,500 de entrada, 2,000 de salida · en todos los servidores juntos\n"
+            "-# 6,000\u00a0tokens de ellos en este servidor"
+        ),
+        (
+            "**Cuota mensual** · free\n"
+            "`███████░░░` 75 % de 10,000\u00a0tokens\n"
+            f"-# te quedan 2,500\u00a0tokens · empieza de nuevo <t:{RESETS}:R> · cuenta lo que usas en todos "
+            "los servidores juntos"
+        ),
+        (
+            "**Por operación**\n"
+            "```\n"
+            "tokens   %  llam.  operación           \n"
+            " 5,500  73      2  general_conversation\n"
+            " 2,000  27      1  setup_full_guide    \n"
+            "```"
+        ),
+        (
+            "**Tendencia** · 1–15 mar\n"
+            "```\n"
+            "▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▄ ▁ █\n"
+            "```\n"
+            "-# El día de más uso: dom, 15 mar (5,500\u00a0tokens)"
+        ),
+        f"-# Desde <t:{SINCE}:f>, días en UTC · solo tú ves esto",
+    ]
+    await server.member.select(shown, ["today"], custom_id=PERIOD)
+    assert texts(shown)[0] == (
+        "## 5,500\u00a0tokens hoy\n"
+        "-# 2\u00a0llamadas · 4,000 de entrada, 1,500 de salida · en todos los servidores juntos\n"
+        "-# 4,000\u00a0tokens de ellos en este servidor"
     )
 
 
@@ -167,3 +213,31 @@ async def test_it_says_when_it_has_expired(server: Server, books: Books, monkeyp
     await opened[0].on_timeout()
     assert texts(shown)[-1] == EXPIRED
     assert selected(shown) == []
+
+
+async def test_it_compares_only_with_what_is_still_on_the_books(server: Server, books: Books):
+    """I25: single calls that are gone aren't taken for none."""
+    await a_month(books, server)
+    await books.book(77, 10**9, user=server.member.id, tokens=(1_000, 500), days_ago=31)
+    shown = texts((await server.member.slash(server.channel, "my-usage")).response)
+    assert "this month · 4.7 times as much as the same days of last month\n" in shown[0]
+    await forget_calls(books.tracker.database, NOW - timedelta(days=35), 0)
+    shown = texts((await server.member.slash(server.channel, "my-usage")).response)
+    assert shown[0].startswith("## 7,500\u00a0tokens this month\n")
+
+
+async def test_it_is_refreshed_also_after_a_restart(server: Server, books: Books, bot: Trilo, simcord_env: simcord.Env):
+    """I26: it stays its opener's."""
+    await a_month(books, server)
+    shown = (await server.member.slash(server.channel, "my-usage", period="7d")).response
+    await simcord_env.restart_bot(Trilo(bot.services, shard_count=1))
+    stored = simcord_env.backend.get_message(shown.channel_id, shown.id)
+    data = {"custom_id": "my-usage:refresh", "component_type": 2}
+    assert await refusal(await actors._component_interaction(server.owner, stored, data)) == NOT_YOURS
+    await books.book(1, 0, user=server.member.id, tokens=(500, 0))
+    await server.member.click(shown, label="Refresh")
+    assert texts(shown)[0].startswith("## 8,000\u00a0tokens in the last 7 days")
+    await server.member.select(shown, ["today"], custom_id=PERIOD)
+    assert selected(shown) == ["today"]
+    await server.member.click(shown, label="Refresh")
+    assert texts(shown)[0].startswith("## 6,000\u00a0tokens today\n")

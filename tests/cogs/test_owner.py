@@ -1,18 +1,14 @@
 """`/owner servers`: across servers, for the people who run the bot, on their server only (I26)."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 import simcord
 
 from bot.client import Trilo
 from bot.settings import Settings
-from bot.usage.alert_book import MAIN
-from bot.usage.alert_rows import AlertKind
-from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_THE_OWNER
-from tests.cogs.helpers import NOW, Books, Clock, Server, make_server, texts
+from tests.cogs.helpers import Books, Server, make_server, texts
 
 OWNER_GUILD = 1456074443980800006
 """The id that simcord gives to the first server here: it counts up from the start of its own time."""
@@ -21,7 +17,7 @@ OWNER_GUILD = 1456074443980800006
 @pytest.fixture
 def extensions() -> tuple[str, ...]:
     """These only: simcord counts commands in the same row of ids as servers."""
-    return ("cogs.token_stats", "cogs.owner", "cogs.help")
+    return ("cogs.my_usage", "cogs.owner", "cogs.help")
 
 
 @pytest.fixture
@@ -44,21 +40,26 @@ async def test_the_total_first_then_the_dearest_servers(hq: Server, books: Books
     await books.book(123456789012345678, 1_000_000_000, days_ago=3)
     await books.book(0, 500_000_000)
     await books.book(other.guild.id, 9_000_000_000, days_ago=28)
+    budgets = books.tracker.budgets
+    await budgets.set(scope="guild", guild_id=other.guild.id, limit_usd="7.50", owner="operator")
+    await budgets.set(scope="guild", guild_id=other.guild.id, limit_usd=1)  # a server's own isn't the operator's cap
+    await budgets.set(scope="guild", guild_id=hq.guild.id, limit_usd=2, period="week", owner="operator")
     result = await hq.member.slash(hq.channel, "owner servers")
     assert result.acknowledged
     assert result.response.ephemeral
     number, breakdown = texts(result.response)
     assert number == "## $3.51 this month\n-# 4\u00a0calls · 480\u00a0tokens · in 2\u00a0servers now · days in UTC"
     assert breakdown.splitlines() == [
+        "**4\u00a0servers**",
         "```",
         "'''Ünï*code* 🏈",
-        "  $2.00    57 %  1 call",
+        "  $2.00    57 %  of $7.50         1 call",
         "left server 123456789012345678",
-        "  $1.00    29 %  1 call",
+        "  $1.00    29 %  no cap           1 call",
         "outside servers",
-        "  $0.50    14 %  1 call",
+        "  $0.50    14 %  no cap           1 call",
         "league",
-        "  $0.0051  <1 %  1 call",
+        "  $0.0051  <1 %  of $2.00 a week  1 call",
         "```",
     ]
 
@@ -66,9 +67,12 @@ async def test_the_total_first_then_the_dearest_servers(hq: Server, books: Books
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("LEAG", ["**1\u00a0server with `LEAG`**", "```", "cost      %  calls  server", "$0.0051  <1      1  league"]),
-        ("56789", ["**1\u00a0server with `56789`**", "```", "left server 123456789012345678", "  $1.00  99 %  1 call"]),
-        ("quiet", ["**1\u00a0server with `quiet`**", "```", "cost   %  calls  server", "$0.00  0      0  quiet "]),
+        ("LEAG", ["**1\u00a0server with `LEAG`**", "league", "  $0.0051  <1 %  no cap  1 call"]),
+        (
+            "56789",
+            ["**1\u00a0server with `56789`**", "left server 123456789012345678", "  $1.00  99 %  no cap  1 call"],
+        ),
+        ("quiet", ["**1\u00a0server with `quiet`**", "quiet", "  $0.00  0 %  no cap  0 calls"]),
         ("``` @everyone", ["No server's name or id contains `''' @everyone`."]),
     ],
 )
@@ -81,50 +85,62 @@ async def test_servers_are_found_by_name_and_id(
     result = await hq.member.slash(hq.channel, "owner servers", query=query)
     number, found = texts(result.response)
     assert number.startswith("## $1.01 this month\n")
-    assert [line for line in found.splitlines() if line != "```"] == [line for line in expected if line != "```"]
+    assert [line for line in found.splitlines() if line != "```"] == expected
 
 
-async def test_many_servers_are_fifteen_and_one_line(hq: Server, books: Books):
-    await asyncio.gather(*(books.book(10**17 + n, 10**9) for n in range(1000)))
+async def test_many_servers_are_shown_ten_at_a_time(hq: Server, books: Books):
+    await asyncio.gather(*(books.book(10**17 + n, 10**9) for n in range(25)))
+    view = (await hq.member.slash(hq.channel, "owner servers")).response
+    assert texts(view)[0].startswith("## $25.00 this month\n")
+    pages = [texts(view)[1]]
+    for _ in range(2):
+        await hq.member.click(view, label="▶")
+        pages.append(texts(view)[1])
+    assert [page.splitlines()[0] for page in pages] == [f"**25\u00a0servers** · page {n} of 3" for n in (1, 2, 3)]
+    named = [line.split()[-1] for page in pages for line in page.splitlines() if line.startswith("left server")]
+    assert sorted(named) == [str(10**17 + n) for n in range(25)]
+    await hq.member.click(view, label="◀")
+    assert texts(view)[1] == pages[1]
+    found = (await hq.member.slash(hq.channel, "owner servers", query="00")).response
+    assert texts(found)[1].splitlines()[0] == "**26\u00a0servers with `00`** · page 1 of 3"
+
+
+async def test_another_period_starts_on_its_first_page(hq: Server, books: Books):
+    await books.book(hq.guild.id, 10**9)
+    await asyncio.gather(*(books.book(10**17 + n, 2 * 10**9, days_ago=20) for n in range(15)))
+    view = (await hq.member.slash(hq.channel, "owner servers", period="30d")).response
+    await hq.member.click(view, label="▶")
+    assert texts(view)[1].splitlines()[0] == "**16\u00a0servers** · page 2 of 2"
+    await hq.member.select(view, ["all"], custom_id="owner-servers:period")
+    assert texts(view)[0].startswith("## $31.00 in all\n")
+    assert texts(view)[1].splitlines()[0] == "**16\u00a0servers** · page 1 of 2"
+    await hq.member.select(view, ["today"], custom_id="owner-servers:period")
+    assert texts(view)[0].startswith("## $1.00 today\n")
+
+
+async def test_a_period_without_calls(hq: Server):
     result = await hq.member.slash(hq.channel, "owner servers")
-    number, breakdown = texts(result.response)
-    assert number.startswith("## $1,000.00 this month\n")
-    assert breakdown.splitlines()[-1] == "and 985\u00a0other servers: $985.00 in 985\u00a0calls"
-    result = await hq.member.slash(hq.channel, "owner servers", query="00")
-    _, found = texts(result.response)
-    assert found.startswith("**1,001\u00a0servers with `00`**\n```\n")
-    assert found.endswith("```\nand 986 more: narrow it down")
+    assert texts(result.response)[1] == "No server has used the AI then."
 
 
-async def test_a_month_without_calls(hq: Server):
-    result = await hq.member.slash(hq.channel, "owner servers")
-    assert texts(result.response)[1] == "No server has used the AI this month."
-
-
-async def test_addresses_that_alerts_dont_reach(hq: Server, tracker: UsageTracker, clock: Clock):
-    """I20: the operator sees them, where there are any. I35: by their labels."""
-    for n in range(6):
-        await tracker.alert_targets.add(n + 1, f"jsons://me:secret@{n}.org", f"jsons://{n}.org/…", actor=1)
-        await tracker.alerts.fire(AlertKind.PROVIDER_KEY, n + 1, str(n))
-        await tracker.alerts.take_up()
-        clock.now += timedelta(days=1)
-    assert len(texts((await hq.member.slash(hq.channel, "owner servers")).response)) == 2
-    for owed in await tracker.alerts.due():
-        if owed.target not in MAIN and (delivery := await tracker.alerts.claim(owed)) is not None:
-            await tracker.alerts.failed(delivery, "no answer")
-    *_, last = texts((await hq.member.slash(hq.channel, "owner servers", query="league")).response)
-    fired = [int(NOW.timestamp()) + n * 86_400 for n in range(5)]
-    named = [f"`jsons://{n}.org/… (server {n + 1})` (since <t:{at}:d>)" for n, at in enumerate(fired)]
-    assert last == f"-# Alerts don't reach: {', '.join(named)}, and 1 more"
+async def test_every_press_asks_again_who_it_is(hq: Server, bot: Trilo):
+    """I26: also of somebody who ran the bot a moment ago."""
+    views = [(await hq.member.slash(hq.channel, f"owner {name}")).response for name in ("servers", "health")]
+    bot.owner_id = hq.manager.id
+    for view in views:
+        press = await hq.member.click(view, label="Refresh")
+        assert (press.response.content, press.response.ephemeral) == (NOT_THE_OWNER, True)
 
 
 async def test_nobody_else_may_not_even_the_servers_owner(hq: Server, books: Books):
     """I26."""
     await books.book(hq.guild.id, 5_120_000)
     for actor in (hq.owner, hq.manager):
-        result = await actor.slash(hq.channel, "owner servers")
-        assert texts(result.response) == [NOT_THE_OWNER]
-        assert result.response.ephemeral
+        for command in ("servers", "health", "prices"):
+            result = await actor.slash(hq.channel, f"owner {command}")
+            assert texts(result.response) == [NOT_THE_OWNER]
+            assert result.response.ephemeral
+        assert await actor.autocomplete(hq.channel, "owner prices", "model", "gpt") == []
 
 
 async def test_members_of_the_team_may(hq: Server, bot: Trilo):
@@ -149,5 +165,5 @@ class TestWithoutOwnerGuild:
 
     async def test_nothing_is_registered(self, server: Server, bot: Trilo):
         bot.owner_id = server.owner.id
-        assert server.owner.available_commands(server.channel) == ("help", "token-stats")
+        assert server.owner.available_commands(server.channel) == ("help", "my-usage")
         assert bot.tree.get_commands(guild=server.guild) == []

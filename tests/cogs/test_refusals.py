@@ -138,6 +138,7 @@ async def test_a_reaction_that_is_not_allowed_is_no_error(
 
 
 FAST = "You're asking faster than I may answer: 2 a minute. Try again in {} s."
+FAST_IN_SPANISH = "Preguntas más rápido de lo que puedo responder: 1 por minuto. Inténtalo de nuevo en 60 s."
 
 
 @pytest.mark.parametrize("settings", [{"calls_per_minute_member": 2}], indirect=True)
@@ -157,6 +158,13 @@ async def test_a_member_may_ask_so_many_questions_a_minute(
     assert await asks(server.member, server, bot) == FAST.format(60)
     assert await asks(server.member, server, bot) == REACTION
     assert await calls(server, tracker) == 5
+
+
+@pytest.mark.parametrize("settings", [{"calls_per_minute_member": 1}], indirect=True)
+async def test_too_fast_in_the_servers_language(server: Server, bot: Trilo, tracker: UsageTracker):
+    await tracker.settings.choose(server.guild.id, language="es")
+    await asks(server.member, server, bot)
+    assert await asks(server.member, server, bot) == FAST_IN_SPANISH
 
 
 @pytest.mark.parametrize("settings", [{"calls_per_minute_member": 2, "calls_per_minute_server": 3}], indirect=True)

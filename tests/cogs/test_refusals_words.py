@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.translation import speaking
 from bot.usage.budgets import Scope
 from bot.usage.errors import (
     AiPausedError,
@@ -86,6 +87,23 @@ def quota(**result: Any) -> QuotaExceededError:
 )
 def test_words(error: CallRefusedError, words: str):
     assert words_for(error) == words
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (budget(), f"El presupuesto de IA de este servidor se agotó por este mes. Vuelve {MARK}."),
+        (
+            budget(scope="each_user", period="total", ends_at=None, owner="operator"),
+            "Tu propio presupuesto de IA se agotó y no se renueva. Quien administra el bot puede subirlo.",
+        ),
+        (quota(resets_at=BACK), f"Ya usaste todos tus tokens de IA de este mes. Vuelves a tenerlos {MARK}."),
+        (AiPausedError(1, BACK), f"La IA está en pausa aquí. Vuelve {MARK}."),
+    ],
+)
+def test_words_in_spanish(error: CallRefusedError, words: str):
+    with speaking("es-MX"):
+        assert words_for(error) == words
 
 
 @pytest.mark.parametrize("why", Why)

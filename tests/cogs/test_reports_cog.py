@@ -75,6 +75,24 @@ async def test_what_a_report_says(server: Server, books: Books, bot: Trilo, cloc
     assert not message.mentions
 
 
+async def test_it_speaks_the_servers_language(server: Server, books: Books, bot: Trilo, clock: Clock):
+    cog = cog_of(bot)
+    await asks(books, server, "day", server.channel)
+    await books.tracker.settings.choose(server.guild.id, language="es")
+    await cog.post_due()
+    await spends(books, server, "0.80", days_ago=1)
+    await spends(books, server, "1")
+    clock.now += timedelta(days=1)
+    await cog.post_due()
+    (message,) = server.channel.history()
+    assert said(message) == [
+        "## 1,00\u00a0US$ ayer\n25\u00a0% más que en el día anterior\n-# 15 mar · 1\u00a0llamada · 120\u00a0tokens",
+        "**Por operación**\n```\ngeneral_conversation\n  1,00 US$  100 %  1 llamada\n```",
+        "**Por canal**\n```\ncosto       %  llam.  canal   \n1,00 US$  100      1  #general\n```",
+        "-# Días en UTC",
+    ]
+
+
 async def test_where_everybody_reads_no_member_and_no_private_channel_is_named(
     server: Server, books: Books, bot: Trilo, clock: Clock
 ):

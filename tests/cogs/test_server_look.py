@@ -10,12 +10,14 @@ from discord.ext import commands
 
 from bot.client import Trilo
 from bot.league.team_list import Team
+from bot.translation import speaking, translated
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER
 from cogs._server_look import Fix, Missing, look_at
 from cogs._views.server_look import FixButton, FixesView
-from tests.cogs.helpers import Server, texts
+from tests.cogs.helpers import Server, everybody_speaks, texts
 
+NO_CHANNEL = "no channel for alerts is chosen: `/settings` does that"
 NO_ROLE = "No commissioner role is chosen, so only people with Manage Channels can run the league."
 NEEDED = discord.Permissions(
     manage_channels=True,
@@ -88,7 +90,7 @@ async def test_a_new_server(server: Server, bot: Trilo):
         ),
         Missing(
             "alerts",
-            "Alerts on what AI costs reach no channel (no channel for alerts is chosen: `/settings` does that).",
+            f"Alerts on what AI costs reach no channel ({NO_CHANNEL}).",
             Fix.ALERTS,
         ),
         Missing("announcements", "No channel for announcements of an advance is chosen.", Fix.LEAGUE),
@@ -104,6 +106,26 @@ async def test_a_new_server(server: Server, bot: Trilo):
             Fix.TIME,
         ),
     ]
+
+
+async def test_a_new_server_in_spanish(server: Server, bot: Trilo):
+    with speaking("es-419"):
+        missing = await look_at(bot, guild_of(bot, server))
+        buttons = [item.item.label for item in FixesView(missing).children if isinstance(item, FixButton)]
+    assert [one.words for one in missing] == [
+        (
+            "No hay ningún rol de comisionado elegido, así que solo quienes tienen Gestionar canales pueden llevar la "
+            "liga. Crea uno en Ajustes del servidor → Roles y elígelo en `/settings`, en Liga."
+        ),
+        f"Las alertas sobre el costo de la IA no llegan a ningún canal ({translated(NO_CHANNEL, 'es')}).",
+        "No hay ningún canal elegido para anunciar los avances.",
+        (
+            "Todavía no conozco tus equipos. Con ellos puedo saber a cuáles se refiere un calendario: dame la lista en "
+            "`/league teams`."
+        ),
+        "Los días y los avances se cuentan en UTC. Si tu liga vive en otra zona horaria, elígela.",
+    ]
+    assert buttons == ["Ajustes de la liga", "Elegir el canal de alertas", "Equipos", "Elegir la zona horaria"]
 
 
 async def test_nothing_is_missing(server: Server, bot: Trilo):
@@ -240,6 +262,16 @@ async def test_others_get_words(server: Server, bot: Trilo):
     for label in ("League settings", "Choose the time zone", "Choose the alert channel"):
         assert (await pressed(server.member, message, label)).content == NOT_A_MANAGER
     assert (await pressed(server.manager, message, "Teams")).content == NOT_A_COMMISSIONER
+
+
+async def test_whoever_presses_is_told_in_their_own_language(
+    server: Server, bot: Trilo, monkeypatch: pytest.MonkeyPatch
+):
+    message = await answered(server)
+    everybody_speaks("es-419", monkeypatch)
+    told = (await pressed(server.member, message, "League settings")).content
+    assert told == "Solo quienes tienen el permiso Gestionar servidor pueden hacer eso."
+    assert texts(await pressed(server.manager, message, "League settings"))[0] == "## Ajustes: Liga"
 
 
 async def test_buttons_work_after_a_restart(server: Server, bot: Trilo, simcord_env: simcord.Env):

@@ -15,7 +15,7 @@ from cogs._views.private import TIMEOUT_SECONDS
 from cogs._views.settings_rows import PAGES
 from cogs._views.settings_zone_form import NO_SUCH_ZONE
 from cogs._views.settings_zones import MOST, zone_names, zones_matching
-from tests.cogs.helpers import NOW, Clock, Server, selected, texts
+from tests.cogs.helpers import NOW, Clock, Server, everybody_speaks, selected, texts
 
 
 async def opened(server: Server, page: str = "alerts") -> simcord.ResponseMessage:
@@ -47,7 +47,7 @@ async def test_a_list_is_never_taken_for_the_one_that_stood_in_its_place(server:
         for item in items:
             if isinstance(item, discord.ui.Select | discord.ui.ChannelSelect | discord.ui.RoleSelect):
                 assert lists.setdefault(item.id, item.custom_id) == item.custom_id
-    assert len(lists) == 8
+    assert len(lists) == 10
 
 
 async def test_the_channel_for_alerts(server: Server, tracker: UsageTracker, simcord_env: simcord.Env):
@@ -130,8 +130,8 @@ async def test_reports(server: Server, tracker: UsageTracker):
     assert (await tracker.settings.of(server.guild.id)).report_every is None
 
 
-async def typed_zone(server: Server, view: simcord.ResponseMessage, typed: str) -> Any:
-    form = await server.manager.click(view, label="Change")
+async def typed_zone(server: Server, view: simcord.ResponseMessage, typed: str, *, button: str = "Change") -> Any:
+    form = await server.manager.click(view, label=button)
     return await server.manager.submit_modal(form, {"zone": typed})
 
 
@@ -167,6 +167,42 @@ async def test_a_zone_that_is_none_changes_nothing(server: Server, tracker: Usag
     assert told.ephemeral
     assert told.content == f"{NO_SUCH_ZONE} Nothing was changed."
     assert (await tracker.settings.of(server.guild.id)).time_zone == "UTC"
+
+
+async def test_the_language_of_the_server(server: Server, tracker: UsageTracker):
+    """One that we speak, by its own name, or Discord's."""
+    view = await opened(server, "language")
+    items = discord.ui.LayoutView.from_message(view.message).walk_children()
+    choices, _pages = [item.options for item in items if isinstance(item, discord.ui.Select)]
+    assert [(option.label, option.value, option.description) for option in choices] == [
+        ("As in Discord", "discord", "English"),
+        ("English", "en", None),
+        ("Español", "es", None),
+    ]
+    for value, stored, told in (("es", "es", "Español"), ("en", "en", "English"), ("discord", None, "English")):
+        await server.manager.select(view, [value], custom_id="settings:language")
+        assert texts(view)[-1] == f"What everybody reads here is in {told} now."
+        assert (await tracker.settings.of(server.guild.id)).language == stored
+        assert selected(view) == [value, "language"]
+
+
+async def test_the_view_in_spanish(server: Server, monkeypatch: pytest.MonkeyPatch):
+    """The person's own language, on a server that speaks English."""
+    everybody_speaks("es-419", monkeypatch)
+    view = await opened(server, "time")
+    await server.manager.select(view, ["week"], custom_id="settings:every")
+    assert texts(view) == [
+        "## Ajustes: Zona horaria e informes",
+        (
+            "**Zona horaria: UTC**\n"
+            "-# Un cambio vale desde el próximo inicio de cada día, semana y mes: los que están en curso terminan como "
+            "empezaron. Los días que ya pasaron se quedan como se contaron."
+        ),
+        "**Informes**\n-# Cuánto costó la IA desde el último, en el canal que elijas.",
+        "Informes: cada semana. Elige también un canal para ellos.",
+    ]
+    await typed_zone(server, view, "bogota", button="Cambiar")
+    assert texts(view)[-1] == "✅ America/Bogota: cada día, semana y mes se cuenta ahí desde su próximo inicio."
 
 
 async def test_the_pause_is_a_line(server: Server, tracker: UsageTracker, clock: Clock):

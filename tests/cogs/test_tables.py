@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.translation import speaking
 from bot.usage.records import SpendLine
-from cogs._views.figures import compact, compared, cost_of, counted, percent, span_words
+from cogs._views.figures import compact, compared, cost_of, counted, money, percent, span_words
 from cogs._views.tables import (
     BARS,
     LEFT_TO_RIGHT_MARK,
@@ -96,6 +97,17 @@ def test_decimal_points_are_under_each_other(rows):
     assert len({line.lstrip(LEFT_TO_RIGHT_MARK).index(".") for line in lines}) == 1
     for cost, line in zip(costs, lines, strict=True):
         assert line.lstrip(LEFT_TO_RIGHT_MARK).split()[0] == cost
+
+
+def test_decimal_commas_are_under_each_other_too():
+    with speaking("es-ES"):
+        rows = [(money(nano_usd), "x") for nano_usd in (1_204_500_000_000, 120_000, 0, None)]
+        assert table(rows, points={0}) == [
+            "1.204,50 US$     x",
+            "    0,00012 US$  x",
+            "    0,00 US$     x",
+            "    desconocido  x",
+        ]
 
 
 @pytest.mark.parametrize(

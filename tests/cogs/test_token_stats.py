@@ -6,7 +6,7 @@ import pytest
 
 from bot.client import Trilo
 from bot.usage.records import Status
-from tests.cogs.helpers import NOW, Books, Clock, Server, a_month, selected, texts
+from tests.cogs.helpers import NOW, Books, Clock, Server, a_month, everybody_speaks, selected, texts
 
 PERIOD, SPLIT = "token-stats:period", "token-stats:split"
 
@@ -16,8 +16,7 @@ async def test_the_number_the_breakdown_the_trend_the_comparison(server: Server,
     result = await server.manager.slash(server.channel, "token-stats")
     number, breakdown, trend, comparison, honesty = texts(result.response)
     assert number == (
-        "## $0.02 this month\n"
-        "24\u00a0% less than the same days of last month · on course for $0.03\n"
+        "## $0.02 this month · 24\u00a0% less than the same days of last month · on course for $0.03\n"
         "-# 2\u00a0calls · 1,400\u00a0tokens (1,124 in, 276 out)"
     )
     assert breakdown == (
@@ -29,8 +28,7 @@ async def test_the_number_the_breakdown_the_trend_the_comparison(server: Server,
         "  $0.0051  34 %  1 call\n"
         "```"
     )
-    bars = "▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ █ ▁ ▁ ▅"
-    assert trend == f"**Trend** · 1–15 Mar\n```\n{bars}\n```\n-# Dearest day: Thu 12 Mar, $0.01"
+    assert trend == "**Trend** · 1–15 Mar\n-# Dearest day: Thu 12 Mar, $0.01"
     assert comparison == "**Before** · 1–15 Feb: $0.02 in 1\u00a0call"
     assert honesty == (
         "-# No call estimated, unpriced or failed\n"
@@ -38,6 +36,48 @@ async def test_the_number_the_breakdown_the_trend_the_comparison(server: Server,
         f"-# Days in UTC · read at <t:{int(NOW.timestamp())}:T>"
     )
     assert selected(result.response) == ["month", "operation"]
+
+
+async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pytest.MonkeyPatch):
+    everybody_speaks("es-419", monkeypatch)
+    await a_month(books, server)
+    shown = (await server.manager.slash(server.channel, "token-stats")).response
+    assert texts(shown) == [
+        (
+            "## USD\u00a00.02 este mes · 24\u00a0% menos que en los mismos días del mes pasado · a este ritmo, "
+            "USD\u00a00.03\n"
+            "-# 2\u00a0llamadas · 1,400\u00a0tokens (1,124 de entrada, 276 de salida)"
+        ),
+        (
+            "**Por operación**\n"
+            "```\n"
+            "setup_full_guide\n"
+            "  USD 0.01    66 %  1 llamada\n"
+            "general_conversation\n"
+            "  USD 0.0051  34 %  1 llamada\n"
+            "```"
+        ),
+        "**Tendencia** · 1–15 mar\n-# Día más caro: jue, 12 mar (USD\u00a00.01)",
+        "**Antes** · 1–15 feb: USD\u00a00.02 en 1\u00a0llamada",
+        (
+            "-# Ninguna llamada estimada, sin precio ni fallida\n"
+            f"-# Precios: {books.tracker.prices.described()}\n"
+            f"-# Días en UTC · leído a las <t:{int(NOW.timestamp())}:T>"
+        ),
+    ]
+    assert shown.message.attachments[0].description == (
+        "Barras de lo que costó cada día, 1–15 mar: 2 de 15 días con costo, el más caro, jue, 12 mar, "
+        "con USD\u00a00.01; el último, USD\u00a00.0051."
+    )
+    await server.manager.select(shown, ["day"], custom_id=SPLIT)
+    assert texts(shown)[1] == (
+        "**Por día**\n```\ncosto        %  llam.  día        \nUSD 0.01    66      1  jue, 12 mar\n"
+        "USD 0.0051  34      1  dom, 15 mar\n```"
+    )
+    form = await server.manager.select(shown, ["other"], custom_id=PERIOD)
+    await server.manager.submit_modal(form, {"first": "14 de marzo de 2026", "last": "25 feb"})
+    number = "## USD\u00a00.01 del 25 feb – 14 mar · 50\u00a0% menos que en 7–24 feb"
+    assert texts(shown)[0].splitlines()[0] == number
 
 
 @pytest.mark.parametrize(
@@ -91,7 +131,7 @@ async def test_an_empty_server_is_invited_to_try_something(server: Server, books
     assert selected(shown) == []
     await books.book(server.guild.id, 5_120_000)
     await server.manager.click(shown, label="Refresh")
-    assert texts(shown)[0].startswith("## $0.0051 this month\n")
+    assert texts(shown)[0].startswith("## $0.0051 this month · on course for $0.01\n")
     assert selected(shown) == ["month", "operation"]
 
 
@@ -113,7 +153,7 @@ async def test_what_is_estimated_unpriced_or_failed_is_said(server: Server, book
     await books.book(server.guild.id, 0, status=Status.ERROR)
     await books.book(server.guild.id, None, model="mystery-1")
     shown = texts((await server.manager.slash(server.channel, "token-stats", by="model")).response)
-    assert shown[0].startswith("## $0.0010 this month\n")
+    assert shown[0].startswith("## $0.0010 this month · on course for $0.0021\n")
     assert shown[1].splitlines()[2:-1] == [
         "cost       %  calls  model      ",
         "$0.0010  100      2  gpt-4o-mini",
@@ -138,19 +178,17 @@ async def test_many_days_are_fourteen_lines_newest_last_and_a_bar_for_several(se
     shown = texts((await server.manager.slash(server.channel, "token-stats", period="all", by="day")).response)
     lines = shown[1].splitlines()
     assert lines[3] == "$1.00  2      1  Mon 2 Mar "
-    assert lines[-3:] == ["$1.00  2      1  Sun 15 Mar", "```", "and 48\u00a0earlier days: $48.00 in 48\u00a0calls"]
+    assert lines[-3:] == ["$1.00  2      1  Sun 15 Mar", "```", "on other days: $48.00 in 48\u00a0calls"]
     assert len(lines) == 2 + 1 + 14 + 2
-    assert shown[2].splitlines()[:3] == ["**Trend** · 13 Jan – 15 Mar, 2 days a bar", "```", "█" * 31]
+    assert shown[2].splitlines()[0] == "**Trend** · 13 Jan – 15 Mar, 2 days a bar"
 
 
 async def test_a_single_day_is_shown_with_its_week(server: Server, books: Books):
     await books.book(server.guild.id, 10**9)
     await books.book(server.guild.id, 2 * 10**9, days_ago=1)
     shown = texts((await server.manager.slash(server.channel, "token-stats", period="today")).response)
-    assert shown[0].startswith("## $1.00 today\n50\u00a0% less than all of yesterday\n")
-    assert shown[2] == (
-        "**Trend** · last 7 days, 9–15 Mar\n```\n▁▁ ▁▁ ▁▁ ▁▁ ▁▁ ██ ▅▅\n```\n-# Dearest day: Sat 14 Mar, $2.00"
-    )
+    assert shown[0].startswith("## $1.00 today · 50\u00a0% less than all of yesterday\n")
+    assert shown[2] == ("**Trend** · last 7 days, 9–15 Mar\n-# Dearest day: Sat 14 Mar, $2.00")
 
 
 async def test_days_are_the_servers_own(server: Server, books: Books, clock: Clock):

@@ -101,6 +101,8 @@ async def test_a_private_thread_is_named_to_nobody_by_its_channel_alone(server: 
     assert [can_view(guild, key, guild.me) for key in keys] == [True, True]
     assert list(Names(guild).channels(keys).values()) == ["#open", "#closed"]
     assert not can_view(guild, "42", guild.me)
+    found = Names(guild).threads([*keys, "123456", "of another program"], guild.default_role)
+    assert list(found.values()) == ["#open", f"private channel {keys[1][-4:]}", "thread 3456", "of another program"]
 
 
 async def test_where_discord_gives_no_names_nobody_is_said_to_have_left(
@@ -127,7 +129,7 @@ async def test_ten_thousand_members_are_ten_rows_and_one_line(server: Server, bo
     await asyncio.gather(*(books.book(guild, 2_000_000_000 + n, user=10**16 + n) for n in range(10)))
     result = await server.manager.slash(server.channel, "token-stats", by="member")
     shown = texts(result.response)
-    assert shown[0].startswith("## $29.99 this month\n")
+    assert shown[0].startswith("## $29.99 this month · on course for ")
     lines = shown[1].splitlines()
     assert lines[2:4] == ["former member 0009", "  $2.00  7 %  1 call"]
     assert len(lines) == 1 + 2 + 20 + 1

@@ -13,8 +13,8 @@ from bot.league.names import key_of
 from bot.league.team_list import MAX_TEAMS, Team
 from bot.usage import audit, schema
 from bot.usage.audit import AuditLine
-from bot.usage.database import SqliteDatabase
 from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.sqlite import SqliteDatabase
 from tests.cogs.helpers import NOW, Clock
 from tests.usage.making import fresh_database
 

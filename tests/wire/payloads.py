@@ -87,6 +87,6 @@ def message(number: int, content: str, *, author: JsonObject = ALICE) -> JsonObj
 
 
 def registered(commands: list[JsonObject]) -> list[JsonObject]:
-    """Commands as Discord gives them back when they have been put."""
-    given = {"application_id": APPLICATION["id"], "version": "1"}
+    """Commands as Discord gives them back when they have been put: of a menu's entry too it says a description."""
+    given = {"application_id": APPLICATION["id"], "version": "1", "description": ""}
     return [{"id": str(20_000 + number), **given, **command} for number, command in enumerate(commands)]

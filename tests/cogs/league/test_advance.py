@@ -8,6 +8,7 @@ import pytest
 from cogs._access import NOT_A_COMMISSIONER
 from cogs._views import plan as plans
 from cogs._views.plan import PlanView
+from tests.cogs.helpers import everybody_speaks
 from tests.cogs.league.helpers import League, labels, make_week, refused, shown
 
 # The books' clock says Sunday 15 March 2026, 12:00 UTC; New York is on summer time, four hours behind.
@@ -183,3 +184,53 @@ async def test_a_plan_that_expired_or_is_from_before_a_restart_says_so(league: L
     message = await league.say(league.commissioner, "tag the players of week 7")
     plans._open[message.id].stop()  # as after a restart: nobody listens to its buttons
     assert await refused(await league.commissioner.click(message, custom_id="plan:go")) == plans.GONE
+
+
+async def test_a_spanish_server_is_told_in_spanish_whoever_announces(league: League):
+    """The plan speaks the person's language, what is posted the server's: shown as it will stand."""
+    await league.bot.services.tracker.settings.choose(league.guild.id, language="es")
+    view = await plan(league, week=8, when="next Sunday 8pm", channels="#general", message="Play!")
+    text = f"## Llegó la semana 8\nPlay!\n**Próximo avance:** <t:{SUNDAY_8PM}:F> (<t:{SUNDAY_8PM}:R>)"
+    assert shown(view) == (
+        f"## Announce the advance\n-# This is what will be posted:\n{text}\nGoes to <#{league.channel.id}>.\n"
+        "-# Times are in America/New_York, this server's time zone; everybody sees their own."
+    )
+    await league.commissioner.click(view, custom_id="plan:go")
+    assert league.channel.last_message.content == text
+    assert shown(view) == f"✅ Posted: {league.channel.last_message.jump_url}"
+
+
+async def test_a_spanish_speaker_announces_and_tags_on_an_english_server(
+    league: League, monkeypatch: pytest.MonkeyPatch
+):
+    """What isn't understood is asked in their language, with examples that are understood."""
+    everybody_speaks("es-ES", monkeypatch)
+    quiet = league.guild.create_role("Owners")
+    view = await plan(league, week=8, when="domingo 20:00", channels="#general", roles="Owners")
+    assert shown(view) == (
+        "## Anunciar el avance\n-# Esto es lo que se publicará:\n"
+        f"## Week 8 is here\n<@&{quiet.id}>\n**Next advance:** <t:1773619200:F> (<t:1773619200:R>)\n"
+        f"Se publica en <#{league.channel.id}>.\n"
+        f"No avisa a <@&{quiet.id}>: permite que cualquiera mencione ese rol en Ajustes del servidor → Roles, y así "
+        "podremos mencionarlo tú y yo.\n"
+        "-# Las horas son de America/New_York, la zona horaria de este servidor; cada quien ve la suya."
+    )
+    form = await league.commissioner.click(view, custom_id="plan:edit")
+    await league.commissioner.submit_modal(form, {"week": "x", "when": "luego", "message": ""})
+    assert shown(view).endswith(
+        "\n⚠️ No entiendo “luego” como una fecha y hora por venir. Cámbialo con **Editar**, por ejemplo: domingo 20:00, "
+        "mañana 21:00, en 2 días, 2026-11-30 20:00.\n⚠️ “x” no es una semana: pon un número del 0 al 60.\n"
+        "⚠️ Todavía no dice nada. Pon una semana, una fecha o un mensaje con **Editar**."
+    )
+    make_week(league, 7)
+    tags = (await league.commissioner.slash(league.channel, "league tag", week="7")).response
+    channel = league.real.categories[0].text_channels[0]
+    assert shown(tags) == (
+        "## Mencionar a los jugadores de Week 7: 1\xa0canal\n"
+        f"- {channel.mention} <@{league.ann.id}> <@{league.bob.id}>\n"
+        "Quedan fuera: `chiefs-vs-broncos`. No sé quién juega ahí (se dice en `/league teams`), o tú o yo no podemos "
+        "escribir ahí."
+    )
+    await league.commissioner.click(tags, custom_id="plan:go")
+    [message] = [message async for message in channel.history()]
+    assert message.content.endswith(": agree here on when you play, and say so with the time zone.")

@@ -11,6 +11,7 @@ import simcord
 from cogs._access import NOT_A_COMMISSIONER
 from cogs._views.owned import NOT_YOURS
 from cogs._views.plan import PlanView
+from tests.cogs.helpers import everybody_speaks
 from tests.cogs.league.helpers import League, labels, make_week, menu, refused, shown
 
 PNG = base64.b64decode(
@@ -265,3 +266,33 @@ async def test_by_mention_the_plan_stands_below_the_message(league: League):
     assert league.layout() == {"": ["general"], "Week 7": ["texans-vs-colts", "chiefs-vs-broncos"]}
     message = await league.say(league.server.owner, "create week 8: Texans vs Colts")
     assert " and cost $0.0001" in shown(message)
+
+
+async def test_a_spanish_speaker_plans_in_spanish_and_the_server_reads_english(
+    league: League, monkeypatch: pytest.MonkeyPatch
+):
+    """The plan is the person's, what is said in the channels the server's; names of channels are nobody's."""
+    everybody_speaks("es-419", monkeypatch)
+    await league.bot.services.tracker.settings.choose(league.guild.id, tag_players=True)
+    view = await plan(league, league.commissioner, week=7, games="Texans vs Colts, Chiefs at Brnkos")
+    assert shown(view) == (
+        "## Week 7: 2\xa0partidos\n"
+        f"1. `texans-vs-colts` · Texans vs Colts · <@{league.ann.id}> <@{league.bob.id}>\n"
+        "2. `chiefs-vs-brnkos` · Chiefs vs Brnkos\n   -# ⚠️ leí “Brnkos”, quizá Broncos\n"
+        "Se creará la categoría **Week 7** con estos canales.\n"
+        "Revisa 1\xa0fila marcada con ⚠️; puedes corregirla con **Editar**.\n"
+        "No sé quién juega en 1\xa0partido: con `/league teams` dices quién lleva cada equipo."
+    )
+    assert labels(view) == {
+        "Editar": True, "Privado: no": True, "Mencionar jugadores: sí": True, "Crear 2\xa0canales": True,
+        "Cancelar": True,
+    }  # fmt: skip
+    await league.commissioner.click(view, custom_id="plan:go")
+    channels = league.real.categories[0].text_channels
+    links = " ".join(channel.mention for channel in channels)
+    assert shown(view) == f"✅ **Week 7** ya está lista, con 2\xa0canales.\n{links}"
+    [message] = [message async for message in channels[0].history()]
+    assert message.content == (
+        f"**Texans** (<@{league.ann.id}>) vs **Colts** (<@{league.bob.id}>): agree here on when you play, and say so "
+        "with the time zone."
+    )

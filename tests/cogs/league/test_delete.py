@@ -7,8 +7,11 @@ import pytest
 import simcord
 
 from cogs._access import NOT_A_CHANNEL_MANAGER
+from cogs._views import plan as plans
+from cogs._views.owned import NOT_YOURS
 from cogs._views.plan import PlanView
 from cogs.league import NO_SNAPSHOT
+from tests.cogs.helpers import everybody_speaks
 from tests.cogs.league.helpers import League, labels, make_week, refused, shown
 
 
@@ -214,3 +217,56 @@ async def test_ten_full_categories_are_shown_whole(league: League):
         seen += shown(view)
     assert seen.count("- `a-long-name-of-a-team-") == 450
     assert labels(view)["Delete 9\xa0categories with 450\xa0channels"] is True
+
+
+async def test_a_plan_below_a_message_speaks_the_servers_language_whoever_presses(
+    league: League, model_says: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """Everybody reads it there, so it neither changes with a press nor takes another language for a change."""
+    await league.bot.services.tracker.settings.choose(league.guild.id, language="es")
+    for week in (3, 4):
+        make_week(league, week)
+    league.guild.create_category("Archive")
+    model_says("DeletionRead", {"weeks": [3, 4], "names": ["Archive"], "question": None})
+    view = await league.say(league.builder, "delete weeks 3 and 4, and the archive")
+    assert shown(view).split("\n-# Leer")[0] == (
+        "## ¿Borrar 3\xa0categorías?\n"
+        "**Week 3** (2\xa0canales)\n- `texans-vs-colts`\n- `chiefs-vs-broncos`\n"
+        "**Week 4** (2\xa0canales)\n- `texans-vs-colts`\n- `chiefs-vs-broncos`\n"
+        "**Archive** (0\xa0canales) · ⚠️ su nombre no es el de una semana\n"
+        "**Todos sus mensajes se pierden para siempre.** Guardo nombres, orden, temas y permisos por 90 días: "
+        "`/league restore` vuelve a crearlas."
+    )
+    archive = next(category for category in league.real.categories if category.name == "Archive")
+    await league.builder.select(view, [str(archive.id)], custom_id="plan:keep")
+    view = league.channel.last_message
+    assert labels(view) == {"Borrar 2\xa0categorías con 4\xa0canales": True, "Cancelar": True}
+    press = await league.bob.click(view, custom_id="plan:go")
+    assert await refused(press) == NOT_YOURS
+    monkeypatch.setattr(plans, "PROGRESS_SECONDS", 0.0)
+    await league.builder.click(view, custom_id="plan:go")
+    assert shown(league.channel.last_message) == (
+        "🗑️ Borrado: **Week 3**, **Week 4** (4\xa0canales). `/league restore` vuelve a crearlo todo, sin los mensajes."
+    )
+
+
+async def test_why_something_stays_and_what_comes_back_is_told_in_spanish(
+    league: League, monkeypatch: pytest.MonkeyPatch
+):
+    everybody_speaks("es-419", monkeypatch)
+    kept = make_week(league, 3, ["alerts"])
+    make_week(league, 4, ["texans-vs-colts"])
+    alerts = league.real.get_channel(kept.id).channels[0]
+    await league.bot.services.tracker.settings.choose(league.guild.id, alert_channel_id=alerts.id)
+    view = await plan(league, "3 a 4")
+    assert shown(view).endswith("\n**Week 3** no se toca: “alerts” es donde publico mis alertas (`/settings`).")
+    await league.builder.click(view, custom_id="plan:go")
+    [snapshot] = await league.bot.services.league_book.snapshots(league.guild.id)
+    result = await league.builder.slash(league.channel, "league restore", snapshot=snapshot.id)
+    assert shown(result.response) == (
+        "## Restaurar 1\xa0categoría\n**Week 4** (1\xa0canal)\n- `texans-vs-colts`\n"
+        f"Lo borró <@{league.builder.id}> {discord.utils.format_dt(snapshot.at, 'R')}. "
+        "Los mensajes no se pueden recuperar."
+    )
+    await league.builder.click(result.response, custom_id="plan:go")
+    assert shown(result.response) == "✅ Restaurado: **Week 4**, con 1\xa0canal."

@@ -1,0 +1,15 @@
+"""What `/owner`'s views share: they are for whoever runs the bot, asked again at every press (I26)."""
+
+import discord
+
+from bot.client import Trilo
+from cogs._access import NOT_THE_OWNER, owns_the_bot
+from cogs._views.owned import OwnedView
+
+
+class OwnerView(OwnedView):
+    """A view that only its opener can use, and only while they run the bot."""
+
+    async def refusal(self, interaction: discord.Interaction[Trilo]) -> str | None:
+        """For the bot's owner, or its team, alone."""
+        return None if await owns_the_bot(interaction) else NOT_THE_OWNER

@@ -1,0 +1,92 @@
+"""The page Privacy of `/settings`: for how long single calls are kept."""
+
+from typing import Any
+
+import discord
+
+from bot.client import Trilo
+from bot.translation import _, mark, n_
+from bot.usage.retention import SERVER_DAYS
+from cogs._views.owned import Pick, Press
+from cogs._views.settings import SettingsView
+
+_OPERATORS = "operator"
+_WHAT_GOES = mark(
+    "-# Who asked what kind of question, when, with how many tokens: never the words. Older ones are deleted "
+    "twice a day. Totals stay for good. With fewer days, `/my-usage` and exports reach less far back."
+)
+
+
+def retention(view: SettingsView) -> list[discord.ui.Item[Any]]:
+    """The list, and a question before anything goes that would be there otherwise."""
+    longest, now = view.operator_days, view.settings.retention_days
+    held = now if now is not None and (longest is None or now < longest) else None
+    kept = held or longest
+
+    async def picked(interaction: discord.Interaction[Trilo], values: list[str]) -> None:
+        days = None if values[0] == _OPERATORS else int(values[0])
+        if days is not None and (kept is None or days < kept):
+            view.retention_wanted = days
+            await view.redraw(interaction)
+        else:
+            await choose(interaction, days)
+
+    async def confirmed(interaction: discord.Interaction[Trilo]) -> None:
+        await choose(interaction, view.retention_wanted)
+
+    async def cancelled(interaction: discord.Interaction[Trilo]) -> None:
+        view.retention_wanted = None
+        await view.redraw(interaction, _("Nothing was changed."))
+
+    async def choose(interaction: discord.Interaction[Trilo], days: int | None) -> None:
+        view.retention_wanted = None
+        await view.choose(interaction, _told(days or longest), retention_days=days)
+
+    text = f"{_heading(kept)}\n{_(_WHAT_GOES)}"
+    choices = [days for days in SERVER_DAYS if longest is None or days < longest]
+    options = [discord.SelectOption(label=_days(days), value=str(days), default=days == held) for days in choices]
+    options.append(discord.SelectOption(label=_usual(longest), value=_OPERATORS, default=held is None))
+    rows: list[discord.ui.Item[Any]] = [
+        discord.ui.TextDisplay(text),
+        discord.ui.ActionRow(Pick(options, picked, custom_id="settings:retention")),
+    ]
+    if (wanted := view.retention_wanted) is not None:
+        question = n_(
+            "⚠️ Calls older than {n}\u00a0day are deleted for good. Go on?",
+            "⚠️ Calls older than {n}\u00a0days are deleted for good. Go on?",
+            wanted,
+        )
+        only = n_("Keep {n}\u00a0day only", "Keep {n}\u00a0days only", wanted)
+        danger = discord.ButtonStyle.danger
+        rows += [
+            discord.ui.TextDisplay(question),
+            discord.ui.ActionRow(
+                Press(only, confirmed, custom_id="settings:shorter", style=danger),
+                Press(_("Cancel"), cancelled, custom_id="settings:as-before"),
+            ),
+        ]
+    return rows
+
+
+def _days(days: int) -> str:
+    return n_("{n}\u00a0day", "{n}\u00a0days", days)
+
+
+def _heading(days: int | None) -> str:
+    if days is None:
+        return _("**Single calls are kept for good**")
+    return n_("**Single calls are kept for {n}\u00a0day**", "**Single calls are kept for {n}\u00a0days**", days)
+
+
+def _told(days: int | None) -> str:
+    if days is None:
+        return _("Single calls are kept for good.")
+    return n_("Single calls are kept for {n}\u00a0day.", "Single calls are kept for {n}\u00a0days.", days)
+
+
+def _usual(days: int | None) -> str:
+    if days is None:
+        return _("As whoever runs this bot keeps them: good")
+    return n_(
+        "As whoever runs this bot keeps them: {n}\u00a0day", "As whoever runs this bot keeps them: {n}\u00a0days", days
+    )
