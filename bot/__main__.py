@@ -75,7 +75,7 @@ def _run(_options: argparse.Namespace, settings: Settings) -> int:
                 "DISCORD_TOKEN", "missing; create a bot in Discord's developer portal and set its token"
             )
         print(_SANDBOX_NOTE, file=sys.stderr)
-        return _serve_sandbox(settings, port=None)
+        return _serve_sandbox(settings, port=None, language="en-US")
     from bot.application import run_bot, run_until_signal
 
     run_until_signal(run_bot(settings))
@@ -83,10 +83,10 @@ def _run(_options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _sandbox(options: argparse.Namespace, settings: Settings) -> int:
-    return _serve_sandbox(settings, port=options.port)
+    return _serve_sandbox(settings, port=options.port, language=options.language)
 
 
-def _serve_sandbox(settings: Settings, port: int | None) -> int:
+def _serve_sandbox(settings: Settings, port: int | None, language: str) -> int:
     try:
         from bot.sandbox.run import run_sandbox
     except ModuleNotFoundError as error:
@@ -96,7 +96,7 @@ def _serve_sandbox(settings: Settings, port: int | None) -> int:
         return _fail(words, EXIT_CONFIGURATION)
     from bot.application import run_until_signal
 
-    run_until_signal(run_sandbox(settings, port))
+    run_until_signal(run_sandbox(settings, port, language))
     return 0
 
 
@@ -181,6 +181,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sandbox = commands.add_parser("sandbox", help="the bot in a made-up Discord, on a page in your browser")
     sandbox.add_argument("--port", type=_port, metavar="PORT", help="port of the page (default: a free one)")
+    sandbox.add_argument(
+        "--language", default="en-US", metavar="TAG", help="what everybody there speaks, like es-419 (default: en-US)"
+    )
     sandbox.set_defaults(command=_sandbox)
 
     stats = commands.add_parser("stats", help="what was spent, also while the bot runs")

@@ -10,14 +10,14 @@ Discord itself does. Everything that simcord doesn't offer in public is in this 
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import discord
 import simcord
-from simcord import SetupError
+from simcord import SetupError, interactions
 from simcord._clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -27,6 +27,22 @@ ACKNOWLEDGE_SECONDS = 3.0
 
 _TICK = 0.02
 _REFRESH_TICK = 0.1
+
+
+@contextmanager
+def everybody_speaks(language: str) -> Iterator[None]:
+    """Have the made-up people use a language in Discord, a tag such as `es-419`; simcord's own speak `en-US`."""
+    in_english = interactions.base_payload
+
+    def base_payload(*arguments: Any, **named: Any) -> Any:
+        record, payload = in_english(*arguments, **named)
+        return record, {**payload, "locale": language}
+
+    interactions.base_payload = base_payload
+    try:
+        yield
+    finally:
+        interactions.base_payload = in_english
 
 
 class LiveClock(Clock):

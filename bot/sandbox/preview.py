@@ -76,13 +76,16 @@ def with_mention(content: str, name: str, user_id: int) -> str:
 
 
 @asynccontextmanager
-async def open_sandbox(bot: discord.Client, *, port: int | None = None) -> AsyncIterator[Sandbox]:
+async def open_sandbox(
+    bot: discord.Client, *, port: int | None = None, language: str = "en-US"
+) -> AsyncIterator[Sandbox]:
     """Log the bot in to the made-up server and serve the page on loopback, until the block ends.
 
-    The bot is logged in here and closed by whoever made it. Raises `OSError` where the port is taken.
+    `language` is the server's, as Discord names it. The bot is logged in here and closed by whoever made it. Raises
+    `OSError` where the port is taken.
     """
     env = LiveEnv(bot)
-    world = build_world(env)
+    world = build_world(env, language)
     await env.start()
     try:
         with env.time_context():

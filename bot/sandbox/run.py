@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from bot.application import model_key, open_services, serving_api
 from bot.client import Trilo
 from bot.sandbox.history import write_history, write_teams
+from bot.sandbox.live import everybody_speaks
 from bot.sandbox.preview import THINGS_TO_TRY, open_sandbox
 from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
@@ -19,8 +20,11 @@ SANDBOX_DATABASE = "sqlite:///data/sandbox.db"
 """Where the books are kept unless DATABASE_URL says otherwise: apart from the real ones."""
 
 
-async def run_sandbox(settings: Settings, port: int | None) -> None:
-    """Serve until cancelled or ended from the page. With OPENAI_API_KEY or OPENAI_BASE_URL that model answers."""
+async def run_sandbox(settings: Settings, port: int | None, language: str) -> None:
+    """Serve until cancelled or ended from the page. With OPENAI_API_KEY or OPENAI_BASE_URL that model answers.
+
+    `language` is what everybody there speaks, as Discord names it.
+    """
     if "app_env" not in settings.model_fields_set:
         settings = settings.model_copy(update={"app_env": "development"})
     database_url = settings.database_url if "database_url" in settings.model_fields_set else SANDBOX_DATABASE
@@ -40,7 +44,8 @@ async def run_sandbox(settings: Settings, port: int | None) -> None:
             open_services(settings, database_url=database_url, base_url=base_url, api_key=api_key, console=False)
         )
         bot = await stack.enter_async_context(Trilo(services, always_sync=True, shard_count=1))
-        sandbox = await stack.enter_async_context(open_sandbox(bot, port=port))
+        stack.enter_context(everybody_speaks(language))
+        sandbox = await stack.enter_async_context(open_sandbox(bot, port=port, language=language))
         await stack.enter_async_context(serving_api(services, [], bot))
         await write_history(services.tracker, sandbox.world)
         await write_teams(services.league_book, sandbox.world)

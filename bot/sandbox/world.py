@@ -76,11 +76,11 @@ class World:
         return self.channels["general"]
 
 
-def build_world(env: simcord.Env) -> World:
-    """Create the server with its roles, members and channels, and name the bot."""
+def build_world(env: simcord.Env, language: str = "en-US") -> World:
+    """Create the server with its roles, members and channels, and name the bot. `language` is what it speaks."""
     env.backend.edit_bot_profile(BOT_NAME)
     commissioner_user = env.create_user("dana_commish", global_name="Dana (Commissioner)")
-    guild = env.create_guild(GUILD_NAME, owner=commissioner_user)
+    guild = env.create_guild(GUILD_NAME, owner=commissioner_user, preferred_locale=language)
     env.backend.edit_role(guild.id, guild.roles[BOT_NAME].id, {"permissions": INVITE_PERMISSIONS})
     roles = _create_roles(guild)
     owner = guild.add_member(commissioner_user, roles=[roles["Commissioner"], roles["Member"]])

@@ -2,7 +2,9 @@
 
 import discord
 import simcord
+from discord import app_commands
 
+from bot.sandbox.live import everybody_speaks
 from bot.sandbox.world import BOT_NAME, GAMES, GUILD_NAME, INVITE_PERMISSIONS, build_world
 
 
@@ -45,6 +47,34 @@ async def test_only_the_commissioner_may_manage_the_server_and_sees_the_private_
     assert permissions(admin, world.general).manage_guild
     assert not permissions(plain, world.general).manage_guild
     assert permissions(plain, world.general).send_messages
+
+
+async def test_everybody_speaks_the_language_that_was_asked_for():
+    """What people see of it is theirs by `interaction.locale`, what all see by the server's."""
+    bot = a_bot()
+    bot.tree = tree = app_commands.CommandTree(bot)
+    heard = []
+
+    @tree.command(name="hello", description="hello")
+    async def hello(interaction: discord.Interaction) -> None:
+        heard.append((interaction.locale, interaction.guild.preferred_locale))
+        await interaction.response.send_message("hola")
+
+    async def setup_hook() -> None:
+        await tree.sync()
+
+    bot.setup_hook = setup_hook
+    env = simcord.Env(bot)
+    world = build_world(env, "es-419")
+    await env.start()
+    try:
+        with everybody_speaks("es-ES"):
+            await world.owner.slash(world.general, "hello")
+        await world.owner.slash(world.general, "hello")
+    finally:
+        await env.shutdown()
+    here = discord.Locale.latin_american_spanish
+    assert heard == [(discord.Locale.spain_spanish, here), (discord.Locale.american_english, here)]
 
 
 def test_ids_are_the_same_at_every_start():
