@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NEEDS := Trilo needs Python 3.11 to 3.14. With one of these under another name: make run PYTHON=python3.12
 TOKEN = $(strip $(DISCORD_TOKEN) $(shell grep -Es "^[[:space:]]*(export[[:space:]]+)?DISCORD_TOKEN[[:space:]]*=[[:space:]]*[\"']?[^\"'[:space:]]" .env >/dev/null && echo set))
 
-.PHONY: run test check bench trial chaos soak words lock screenshots clean
+.PHONY: run test check bench trial chaos soak words lock audit screenshots gallery clean
 
 run: $(if $(TOKEN),$(VENV)/run.stamp,$(VENV)/dev.stamp)
 	@$(BIN)/python -m bot
@@ -33,6 +33,10 @@ soak: $(VENV)/dev.stamp
 screenshots: $(VENV)/dev.stamp
 	@$(BIN)/python docs/screenshots.py
 
+# Every view and state as a picture in gallery/, to be looked at.
+gallery: $(VENV)/dev.stamp
+	@$(BIN)/python -m docs.gallery $(ARGS)
+
 # Brings the catalogs of translations up to date with what the code says.
 words: $(VENV)/dev.stamp
 	@$(BIN)/python docs/collect_words.py
@@ -43,6 +47,12 @@ lock: $(VENV)/dev.stamp
 	    --no-emit-index-url --custom-compile-command "make lock" -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra posthog --extra opentelemetry --group dev --universal --generate-hashes --python-version 3.11 --quiet \
 	    --upgrade --no-emit-index-url --custom-compile-command "make lock" -c requirements.txt -o requirements-dev.txt
+
+# Known vulnerabilities of everything in both lock files. It asks osv.dev, so it needs the network and isn't in .ci/run.
+audit: $(VENV)/dev.stamp
+	@echo "Asking osv.dev about every pinned package (needs the network) ..." >&2
+	@$(BIN)/uv tool run pip-audit@2.10.1 --disable-pip --require-hashes --progress-spinner off \
+	    --vulnerability-service osv -r requirements.txt -r requirements-dev.txt
 
 clean:
 	@rm -rf $(VENV) .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis

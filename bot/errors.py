@@ -29,6 +29,8 @@
         │   ├── BudgetExceededError   a budget has no room for it, or can't tell; carries the numbers
         │   ├── QuotaExceededError    a person's tokens are used up, or it is for premium members
         │   ├── OptedOutError         the person wants no AI
+        │   ├── WrongChannelError     the server chose other channels for the AI
+        │   ├── WrongRoleError        the server chose roles that the person hasn't got
         │   ├── BooksOutOfReachError  the books behind a REST API can't be asked, and a budget may stop it
         │   └── AiPausedError         somebody paused the AI
         ├── RemoteBooksError          books behind a REST API can't be opened there, or don't answer
@@ -43,7 +45,7 @@
 
 from collections.abc import Sequence
 
-from bot.usage.errors import TriloError, UsageError
+from bot.usage.errors import CallRefusedError, TriloError, UsageError
 
 __all__ = [
     "AnswerRefusedError",
@@ -54,6 +56,8 @@ __all__ = [
     "TakenBackError",
     "TriloError",
     "UsageError",
+    "WrongChannelError",
+    "WrongRoleError",
 ]
 
 
@@ -85,6 +89,32 @@ class PictureNotReadError(TriloError):
 
     def __init__(self) -> None:
         super().__init__("a budget saves, so the picture isn't read")
+
+
+class WrongChannelError(CallRefusedError):
+    """The server chose other channels for the AI. `channel_ids` are those of them that the person can see."""
+
+    def __init__(self, guild_id: int, channel_ids: Sequence[int]) -> None:
+        super().__init__(guild_id, "the AI doesn't answer in this channel")
+        self.channel_ids = tuple(channel_ids)
+
+    @property
+    def cause(self) -> str:
+        """`elsewhere`."""
+        return "elsewhere"
+
+
+class WrongRoleError(CallRefusedError):
+    """The server chose whom the AI answers, and the person has none of these roles, `role_ids`: those that exist."""
+
+    def __init__(self, guild_id: int, role_ids: Sequence[int]) -> None:
+        super().__init__(guild_id, "the AI doesn't answer this person")
+        self.role_ids = tuple(role_ids)
+
+    @property
+    def cause(self) -> str:
+        """`not answered`."""
+        return "not answered"
 
 
 class ModelAnswerError(TriloError):

@@ -12,7 +12,14 @@ import discord
 import openai
 from discord import app_commands
 
-from bot.errors import AnswerRefusedError, ModelAnswerError, PictureNotReadError, TakenBackError
+from bot.errors import (
+    AnswerRefusedError,
+    ModelAnswerError,
+    PictureNotReadError,
+    TakenBackError,
+    WrongChannelError,
+    WrongRoleError,
+)
 from bot.translation import _, mark
 from bot.usage.errors import (
     AiPausedError,
@@ -90,11 +97,26 @@ def _refused_call_words(error: CallRefusedError) -> str:
         return _quota_words(error.result)
     if isinstance(error, OptedOutError):
         return _(OPTED_OUT)
+    if isinstance(error, WrongChannelError | WrongRoleError):
+        return _not_here_words(error)
     if isinstance(error, AiPausedError) and error.until is not None:
         return _("The AI is paused here. It is back {back}.", back=discord.utils.format_dt(error.until, "R"))
     if isinstance(error, AiPausedError):
         return _("The AI is paused here until somebody who manages this server resumes it.")
     return _(FALLBACK)
+
+
+def _not_here_words(error: WrongChannelError | WrongRoleError) -> str:
+    """Where to ask instead, or who may."""
+    if isinstance(error, WrongChannelError):
+        if not error.channel_ids:
+            return _("I don't answer in this channel: this server has chosen where I do.")
+        channels = ", ".join(f"<#{channel_id}>" for channel_id in error.channel_ids[:_NAMED])
+        return _("I don't answer in this channel. Ask me in {channels}.", channels=channels)
+    if not error.role_ids:
+        return _("I can't answer you: this server has chosen whom I answer.")
+    roles = ", ".join(f"<@&{role_id}>" for role_id in error.role_ids[:_NAMED])
+    return _("I can't answer you: this server lets me answer {roles} only.", roles=roles)
 
 
 def _taken_back_words(error: TakenBackError) -> str:
@@ -149,6 +171,8 @@ def _provider_words(error: openai.OpenAIError) -> str:
     return _(next((words for kind, words in _BY_KIND if isinstance(error, kind)), _NONSENSE))
 
 
+_NAMED = 5
+"""Channels or roles in one line."""
 _WHOSE = {
     "bot": mark("My AI budget"),
     "guild": mark("This server's AI budget"),

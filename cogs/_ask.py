@@ -16,6 +16,7 @@ from bot.assistant.conversation import Question, Turn
 from bot.assistant.operations import GENERAL_CONVERSATION
 from bot.assistant.routing import Route
 from bot.client import Trilo, answer_privately
+from bot.errors import WrongChannelError, WrongRoleError
 from bot.translation import _, mark, speak_to
 from bot.usage import UsageError
 from bot.usage.errors import QuotaExceededError
@@ -31,6 +32,7 @@ from cogs._views.ask_form import AskForm
 from cogs._views.look import NOBODY
 from cogs._views.tables import cut, plain
 from cogs._views.upgrade import offer
+from cogs._where import settings_for
 
 log = logging.getLogger(__name__)
 
@@ -118,18 +120,20 @@ class AskCog(commands.Cog):
         if isinstance(error, QuotaExceededError):
             words, button = await offer(self.bot.services, error, GENERAL_CONVERSATION.name)
             return f"{words_for(error)} {words}".rstrip(), button
-        log.warning("answering about message %d failed: %s", message_id, where(error))
+        if not isinstance(error, WrongChannelError | WrongRoleError):
+            log.warning("answering about message %d failed: %s", message_id, where(error))
         return words_for(error), None
 
     async def _ask(self, asker: Asker, message: discord.Message, asked: str, reply: StreamedReply) -> str:
         """Write the answer; returns the note to put below it. Raises the SDK's errors and `CallRefusedError`."""
+        chosen = await settings_for(asker)
         speak_to(await public_language(self.bot, asker.guild))
         reply.heading = _heading(asker.user, asked)
         try:
             await self.bot.give_cap(asker.guild.id)  # nothing to do but in a server's first moments
         except UsageError as error:
             log.warning("message %d is asked about although its server has no cap yet: %s", message.id, where(error))
-        question = await self._question(asker, message, asked)
+        question = await self._question(asker, message, asked, always_fast=chosen.always_fast)
         reply.execution_id = asker.execution_id
         async with asker.tracking():
             reading = await placed(self.bot, question, asker.guild.id)
@@ -139,7 +143,7 @@ class AskCog(commands.Cog):
                 note = await talk(self.bot, question, reply)
         return note or await quota_line(self.bot, asker.guild.id, asker.user)
 
-    async def _question(self, asker: Asker, message: discord.Message, asked: str) -> Question:
+    async def _question(self, asker: Asker, message: discord.Message, asked: str, *, always_fast: bool) -> Question:
         """The message goes along as the last thing that was said, its pictures with the question."""
         said = Turn(message.author.display_name, text_of(message, self._our_id), ours=message.author.id == self._our_id)
         return Question(
@@ -148,6 +152,7 @@ class AskCog(commands.Cog):
             server=asker.guild.name,
             turns=[*await turns_before(message, self._our_id, self._has_opted_out), *([said] if said.text else [])],
             pictures=await pictures_of(message),
+            always_fast=always_fast,
         )
 
     def _has_opted_out(self, user_id: int) -> bool:

@@ -52,6 +52,8 @@ TOPICS: dict[str, Topic] = {
             mark("- In a **thread** I take its last messages into account, elsewhere the chain of replies."),
             mark("- **Pictures**: attach up to {pictures} (PNG, JPEG, WebP or GIF, up to 8 MB each) to your question."),
             "- {reading}",
+            mark("- If this server has chosen channels or roles for me, I say where to ask, or who may."),
+            mark("- `/settings`, **Where I answer**: the channels, the roles and the model of this server."),
             mark("- Long answers come in several messages. If one stops at my length limit, ask me to go on."),
             mark("- I never answer other bots, and nothing I write can ping anybody but the person who asked."),
             mark("- `/help` needs no AI: it is there when the budget is used up, or the AI paused."),

@@ -15,6 +15,7 @@ from bot.client import Trilo
 from bot.translation import _, mark, speak_to
 from bot.usage import UsageError, token_tracking_context
 from bot.usage.errors import CallRefusedError, OptedOutError, QuotaExceededError
+from bot.usage.server_settings import ServerSettings
 from bot.words import RESTARTING, where, words_for
 from cogs._answers import remember
 from cogs._ask import AskCog
@@ -25,6 +26,7 @@ from cogs._messages import StreamedReply
 from cogs._reading import PICTURE_BYTES, pictures_of, replies_to, text_of, turns_before
 from cogs._refusals import Pace, Refusals, TooFast, react
 from cogs._views.upgrade import offer
+from cogs._where import settings_for
 from cogs.help import ONE_LINE_HELP
 
 log = logging.getLogger(__name__)
@@ -135,6 +137,8 @@ class ConversationCog(commands.Cog):
             return _(_NO_DMS)
         if self.bot.services.tracker.privacy.has_opted_out(message.author.id):
             raise OptedOutError(message.guild.id if message.guild else 0, str(message.author.id))
+        asker = Asker.of_message(self.bot, message)
+        chosen = ServerSettings(0) if asker is None else await settings_for(asker)
         if message.guild is not None and not self._addresses_us(message):
             return _(ONE_LINE_HELP if message.role_mentions else _PING_OFF)
         text, pictures = text_of(message, self._me.id), await pictures_of(message)
@@ -147,12 +151,18 @@ class ConversationCog(commands.Cog):
             server=message.guild.name if message.guild else "direct messages",
             turns=await turns_before(message, self._me.id, self.bot.services.tracker.privacy.has_opted_out),
             pictures=pictures,
+            always_fast=chosen.always_fast,
         )
-        note = await self._ask(message, question, reply) or unseen
+        note = await self._ask(message, asker, question, reply) or unseen
         return note or await quota_line(self.bot, message.guild.id if message.guild else 0, message.author)
 
-    async def _ask(self, message: discord.Message, question: Question, reply: StreamedReply) -> str:
-        """Answer, or show a plan, which is an answer of its own. Returns the note to put below it."""
+    async def _ask(
+        self, message: discord.Message, asker: Asker | None, question: Question, reply: StreamedReply
+    ) -> str:
+        """Answer, or show a plan, which is an answer of its own. Returns the note to put below it.
+
+        `asker` is None in direct messages.
+        """
         guild_id = message.guild.id if message.guild else 0
         try:
             await self.bot.give_cap(guild_id)  # nothing to do but in a server's first moments
@@ -161,7 +171,6 @@ class ConversationCog(commands.Cog):
         async with AsyncExitStack() as stack:
             with suppress(discord.HTTPException):  # a server that forbids it loses only the indicator
                 await stack.enter_async_context(message.channel.typing())
-            asker = Asker.of_message(self.bot, message)
             if asker is None:
                 # The channel of direct messages is the person by another name: it stays off the books.
                 await stack.enter_async_context(token_tracking_context(guild_id=0, user_id=message.author.id))

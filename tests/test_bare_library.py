@@ -108,8 +108,10 @@ async def main():
                 pass
         await tracker.force_flush()
         report = await tracker.reports.spend(1, "all", "operation")
-        print(json.dumps([report.total.calls, report.total.estimated_calls, report.total.cost_nano_usd]))
-        print(json.dumps(get_tracker().get_summary()))
+        summary = get_tracker().get_summary()
+    # Once the console's thread has ended: its lines would get in between.
+    print(json.dumps([report.total.calls, report.total.estimated_calls, report.total.cost_nano_usd]))
+    print(json.dumps(summary))
 asyncio.run(main())
 absent = sorted(foreign & (set(sys.modules) - at_start))
 print(json.dumps(absent))

@@ -49,13 +49,17 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody asks. `pictures` are data or web addresses; `turns` the conversation so far, oldest first."""
+    """What somebody asks. `pictures` are data or web addresses; `turns` the conversation so far, oldest first.
+
+    `always_fast`: no conversation is worth the smart model where it is asked.
+    """
 
     author: str
     text: str
     server: str
     turns: Sequence[Turn] = ()
     pictures: Sequence[str] = field(default=(), repr=False)
+    always_fast: bool = False
 
 
 @dataclass(slots=True)
@@ -86,7 +90,12 @@ class Conversation:
         self._name = name
 
     def model_for(self, question: Question) -> str:
-        """The smart model for a long question, code, or one that asks for reasoning by name; else the fast one."""
+        """The smart model for a long question, code, or one that asks for reasoning by name; else the fast one.
+
+        Always the fast one where the server chose so.
+        """
+        if question.always_fast:
+            return self._models.fast
         text = question.text
         smart = len(text) >= SMART_CHARACTERS or "```" in text or _SMART_WORDS.search(text) is not None
         return self._models.smart if smart else self._models.fast

@@ -46,6 +46,7 @@ async def run_sandbox(settings: Settings, port: int | None, language: str) -> No
         bot = await stack.enter_async_context(Trilo(services, always_sync=True, shard_count=1))
         stack.enter_context(everybody_speaks(language))
         sandbox = await stack.enter_async_context(open_sandbox(bot, port=port, language=language))
+        bot.owner_id = sandbox.world.owner.id  # for /owner, where OWNER_GUILD_ID names the made-up server
         await stack.enter_async_context(serving_api(services, [], bot))
         await write_history(services.tracker, sandbox.world)
         await write_teams(services.league_book, sandbox.world)

@@ -2,6 +2,8 @@
 
 The steps are written for SQLite. `_for_postgres` makes them PostgreSQL's, where `usage_records` is kept by month.
 
+The very first databases have three of the indexes already, which left the first step later: IF NOT EXISTS.
+
 Names of columns are the words of `bot.usage.records`. Instants are BIGINT microseconds since 1970 in UTC, money is
 BIGINT nano-USD, flags are 0 or 1, `day` is an ISO date.
 """
@@ -71,7 +73,8 @@ STEPS: dict[str, tuple[str, ...]] = {
         "ALTER TABLE usage_records ADD COLUMN doubtful_tokens BIGINT NOT NULL DEFAULT 0",
         """CREATE INDEX usage_records_doubtful ON usage_records (guild_id, started_at)
             WHERE doubtful_nano_usd > 0 OR doubtful_tokens > 0""",
-        """CREATE INDEX usage_records_user ON usage_records (user_id, started_at) WHERE user_id IS NOT NULL""",
+        """CREATE INDEX IF NOT EXISTS usage_records_user ON usage_records (user_id, started_at)
+            WHERE user_id IS NOT NULL""",
         """CREATE INDEX usage_records_operation ON usage_records (operation, request_model, started_at)
             WHERE status = 'ok'""",
         """CREATE TABLE alerts (
@@ -132,13 +135,14 @@ STEPS: dict[str, tuple[str, ...]] = {
     "007 the end of a worker": ("ALTER TABLE workers ADD COLUMN ended_at BIGINT",),
     "008 calls by time": ("CREATE INDEX usage_records_started ON usage_records (started_at)",),
     "009 calls by thread, keys to the API": (
-        "CREATE INDEX usage_records_session ON usage_records (session_id, started_at) WHERE session_id IS NOT NULL",
+        """CREATE INDEX IF NOT EXISTS usage_records_session ON usage_records (session_id, started_at)
+            WHERE session_id IS NOT NULL""",
         """CREATE TABLE api_keys (
             id TEXT PRIMARY KEY, digest TEXT NOT NULL UNIQUE, label TEXT NOT NULL, may_write SMALLINT NOT NULL,
             guild_id BIGINT, created_at BIGINT NOT NULL, revoked_at BIGINT)""",
     ),
     "010 calls by server, and by what they were made for": (
-        "CREATE INDEX usage_records_guild ON usage_records (guild_id, started_at)",
+        "CREATE INDEX IF NOT EXISTS usage_records_guild ON usage_records (guild_id, started_at)",
         "CREATE INDEX usage_records_execution ON usage_records (execution_id) WHERE execution_id IS NOT NULL",
         """CREATE TABLE shown_answers (
             message_id BIGINT PRIMARY KEY, guild_id BIGINT NOT NULL, execution_id TEXT NOT NULL,
@@ -154,6 +158,11 @@ STEPS: dict[str, tuple[str, ...]] = {
         "CREATE TABLE removals (guild_id BIGINT PRIMARY KEY, removed_at BIGINT NOT NULL, erased_at BIGINT)",
     ),
     "012 a server's language": ("ALTER TABLE guild_settings ADD COLUMN language TEXT",),
+    "013 where we answer": (
+        "ALTER TABLE guild_settings ADD COLUMN answer_channel_ids TEXT",
+        "ALTER TABLE guild_settings ADD COLUMN answer_role_ids TEXT",
+        "ALTER TABLE guild_settings ADD COLUMN always_fast SMALLINT NOT NULL DEFAULT 0",
+    ),
 }
 
 
@@ -207,7 +216,7 @@ def _for_postgres(sql: str) -> Iterator[str]:
     Every key of `usage_records` must hold the instant that they are parted by. It begins with the server, so that an
     extension can spread the servers over several machines.
     """
-    if sql.startswith("CREATE INDEX usage_records_guild "):
+    if sql.startswith("CREATE INDEX IF NOT EXISTS usage_records_guild "):
         return  # the key of the records serves there
     if not sql.startswith(("CREATE TABLE", "ALTER TABLE")):
         yield sql

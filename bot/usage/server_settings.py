@@ -1,5 +1,5 @@
 """What a server has chosen besides its budgets: a pause, its time zone, quotas, where alerts and reports go,
-how it runs its league.
+how it runs its league, where and whom the bot answers.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,8 +17,11 @@ ReportEvery = Literal["day", "week", "month"]
 _COLUMNS = (
     "time_zone, paused_until, quotas, tier, alert_channel_id, alert_owner, usage_role_id, report_every, "
     "report_channel_id, reported_until, commissioner_role_id, private_games, tag_players, announce_channel_id, "
-    "retention_days, language"
+    "retention_days, language, answer_channel_ids, answer_role_ids, always_fast"
 )
+_FLAGS = ("quotas", "alert_owner", "private_games", "tag_players", "always_fast")
+_LISTS = ("answer_channel_ids", "answer_role_ids")
+"""Ids, in a column of text with commas between them."""
 _LAST_ZONE = "SELECT COALESCE(max(changed_at), 0) FROM guild_time_zones WHERE guild_id = $1"
 _INSERT_ZONE = "INSERT INTO guild_time_zones (guild_id, changed_at, zone_before) VALUES ($1, $2, $3)"
 _CHOOSABLE = frozenset(
@@ -35,6 +38,9 @@ _CHOOSABLE = frozenset(
         "announce_channel_id",
         "retention_days",
         "language",
+        "answer_channel_ids",
+        "answer_role_ids",
+        "always_fast",
     }
 )
 
@@ -48,7 +54,9 @@ class ServerSettings:
     `commissioner_role_id`: a role that may run the league besides Manage Channels. `private_games`, `tag_players`: what
     a new week does unless it is told otherwise. `announce_channel_id`: where advances are announced. `retention_days`:
     for how long single calls are kept; None: for as long as the operator keeps them, which is never exceeded.
-    `language`: the code of that in which everybody is spoken to; None: the server's in Discord.
+    `language`: the code of that in which everybody is spoken to; None: the server's in Discord. `answer_channel_ids`:
+    the channels and categories in which the AI answers, `answer_role_ids`: the roles it answers; none: all of them.
+    `always_fast`: general conversation never uses the smart model.
     """
 
     guild_id: int
@@ -69,6 +77,9 @@ class ServerSettings:
     announce_channel_id: int | None = None
     retention_days: int | None = None
     language: str | None = None
+    answer_channel_ids: tuple[int, ...] = ()
+    answer_role_ids: tuple[int, ...] = ()
+    always_fast: bool = False
 
 
 class SettingsBook:
@@ -90,8 +101,9 @@ class SettingsBook:
         until = found["paused_until"]
         paused = bool(until) and until > microseconds(self._clock())
         found["paused_until"] = from_microseconds(until) if paused and until < FOREVER else None
-        flags = {name: bool(found[name]) for name in ("quotas", "alert_owner", "private_games", "tag_players")}
-        return ServerSettings(guild_id, paused=paused, **{**found, **flags})
+        flags = {name: bool(found[name]) for name in _FLAGS}
+        lists = {name: tuple(map(int, found[name].split(","))) if found[name] else () for name in _LISTS}
+        return ServerSettings(guild_id, paused=paused, **{**found, **flags, **lists})
 
     async def language(self, guild_id: int) -> str | None:
         """The code of the language that a server chose; None where it chose none."""
@@ -100,13 +112,14 @@ class SettingsBook:
 
     async def choose(self, guild_id: int, *, actor: object = audit.SYSTEM, **chosen: Any) -> None:
         """Change any of quotas, alert_channel_id, alert_owner, usage_role_id, report_every, report_channel_id,
-        commissioner_role_id, private_games, tag_players, announce_channel_id, retention_days, language.
+        commissioner_role_id, private_games, tag_players, announce_channel_id, retention_days, language,
+        answer_channel_ids, answer_role_ids, always_fast.
 
         Raises `TypeError` for any other name.
         """
         if unknown := sorted(set(chosen) - _CHOOSABLE):
             raise TypeError(f"there is no setting {unknown[0]!r}")
-        values = {name: int(value) if isinstance(value, bool) else value for name, value in chosen.items()}
+        values = {name: _stored(value) for name, value in chosen.items()}
         await self._database.transact(lambda: self._choose(guild_id, values, str(actor)))
         await self._changed()
 
@@ -168,3 +181,10 @@ class SettingsBook:
         changed_us = max(microseconds(self._clock()), last_us + 1)  # a clock that steps back rewrites no history
         yield (_INSERT_ZONE, (guild_id, changed_us, before[0][0] if before else "UTC"))
         yield from self._put(guild_id, {"time_zone": name}, "time zone", actor)
+
+
+def _stored(value: Any) -> Any:
+    """A chosen value as its column holds it: flags as 0 or 1, ids with commas between them, none of them as NULL."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or None
+    return int(value) if isinstance(value, bool) else value

@@ -34,6 +34,9 @@ _SETTINGS = {
     "announce_channel_id": mark("the channel for announcements"),
     "retention_days": mark("how long single calls are kept"),
     "language": mark("the language"),
+    "answer_channel_ids": mark("where I answer"),
+    "answer_role_ids": mark("whom I answer"),
+    "always_fast": mark("the model"),
 }
 _ALERTS = {
     AlertKind.PROVIDER_KEY: mark("The AI provider refused the key"),

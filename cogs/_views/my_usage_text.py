@@ -11,12 +11,11 @@ from bot.usage.quota_answers import OwnUsage, QuotaStanding
 from bot.usage.quotas import percentage
 from bot.usage.reports import PeriodName
 from cogs._views.figures import calls_words, changed, compact, day_words, percent, span_words, tokens_words
-from cogs._views.spend_text import COMPARED_WITH, MAX_BARS, PHRASES
-from cogs._views.tables import code_block, plain, shorten, sparkline, table
+from cogs._views.spend_text import COMPARED_WITH, MAX_BARS, NAME_COLUMNS, PHRASES, ROW_COLUMNS
+from cogs._views.tables import code_block, display_width, left_to_right, plain, shorten, sparkline, table
 
 OPERATIONS = 8
 """Rows of the breakdown; what is beyond them is one line."""
-NAME_COLUMNS = 20
 BAR_CELLS = 10
 _EXEMPT = mark("exempt")
 _NOTHING: dict[PeriodName, str] = {
@@ -112,12 +111,7 @@ def breakdown(lines: Sequence[OwnUsage]) -> str:
         sums[line.operation] = (tokens + line.total_tokens, calls + line.calls)
     total = sum(tokens for tokens, _calls in sums.values())
     ordered = sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
-    rows = [
-        (compact(tokens), percent(tokens, total), compact(calls), shorten(plain(name), NAME_COLUMNS))
-        for name, (tokens, calls) in ordered[:OPERATIONS]
-    ]
-    heading = (_("tokens"), "%", _("calls"), _("operation"))
-    title, block = _("By operation"), code_block(table([heading, *rows], right={0, 1, 2}))
+    title, block = _("By operation"), code_block(_rows(ordered[:OPERATIONS], total))
     rest = ordered[OPERATIONS:]
     if not rest:
         return f"**{title}**\n{block}"
@@ -128,6 +122,22 @@ def breakdown(lines: Sequence[OwnUsage]) -> str:
         tokens=tokens_words(sum(tokens for _name, (tokens, _calls) in rest)),
     )
     return f"**{title}**\n{block}\n{others}"
+
+
+def _rows(operations: Sequence[tuple[str, tuple[int, int]]], total: int) -> list[str]:
+    """Tokens, share, calls and name of each, on one line each; on two where one wouldn't fit a phone."""
+    labels = [shorten(plain(name), NAME_COLUMNS) for name, _sums in operations]
+    tokens = [compact(tokens) for _name, (tokens, _calls) in operations]
+    shares = [percent(tokens, total) for _name, (tokens, _calls) in operations]
+    calls = [calls for _name, (_tokens, calls) in operations]
+    heading = (_("tokens"), "%", _("calls"), _("operation"))
+    lines = table([heading, *zip(tokens, shares, map(compact, calls), labels, strict=True)], right={0, 1, 2})
+    if display_width(lines[0]) <= ROW_COLUMNS:
+        return lines
+    figures = zip(tokens, [f"{share} %" for share in shares], map(calls_words, calls), strict=True)
+    figures_below = table([(f"{amount} {heading[0]}", *others) for amount, *others in figures], right={0, 1, 2})
+    pairs = zip(labels, figures_below, strict=True)
+    return [line for name, row in pairs for line in (left_to_right(name), f"  {row}")]
 
 
 def trend(days: Sequence[tuple[date, int]]) -> str:

@@ -155,40 +155,59 @@ class Pick(discord.ui.Select[Any]):
 
 
 class PickChannel(discord.ui.ChannelSelect[Any]):
-    """A text channel to choose; choosing none is a choice too."""
+    """A text channel to choose, or several of these `kinds`; choosing none is a choice too."""
 
-    def __init__(self, picked: Picked, *, custom_id: str, placeholder: str, chosen: int | None = None) -> None:
+    def __init__(
+        self,
+        picked: Picked,
+        *,
+        custom_id: str,
+        placeholder: str,
+        chosen: int | Sequence[int] | None = None,
+        kinds: Sequence[discord.ChannelType] = (discord.ChannelType.text, discord.ChannelType.news),
+        most: int = 1,
+    ) -> None:
         super().__init__(
-            channel_types=[discord.ChannelType.text, discord.ChannelType.news],
+            channel_types=list(kinds),
             custom_id=custom_id,
             id=_own_id(custom_id),
             placeholder=placeholder,
             min_values=0,
+            max_values=most,
             default_values=_chosen(chosen, discord.SelectDefaultValueType.channel),
         )
         self._picked = picked
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
-        """Hand on what was chosen: at most one channel."""
+        """Hand on what was chosen: at most one channel, or as many as it was made for."""
         await interaction.response.defer()
         await self._picked(interaction, list(self.values))
 
 
 class PickRole(discord.ui.RoleSelect[Any]):
-    """A role to choose; choosing none is a choice too."""
+    """A role to choose, or several; choosing none is a choice too."""
 
-    def __init__(self, picked: Picked, *, custom_id: str, placeholder: str, chosen: int | None = None) -> None:
+    def __init__(
+        self,
+        picked: Picked,
+        *,
+        custom_id: str,
+        placeholder: str,
+        chosen: int | Sequence[int] | None = None,
+        most: int = 1,
+    ) -> None:
         super().__init__(
             custom_id=custom_id,
             id=_own_id(custom_id),
             placeholder=placeholder,
             min_values=0,
+            max_values=most,
             default_values=_chosen(chosen, discord.SelectDefaultValueType.role),
         )
         self._picked = picked
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
-        """Hand on what was chosen: at most one role."""
+        """Hand on what was chosen: at most one role, or as many as it was made for."""
         await interaction.response.defer()
         await self._picked(interaction, list(self.values))
 
@@ -200,8 +219,9 @@ def _own_id(custom_id: str) -> int:
     return crc32(custom_id.encode()) >> 1
 
 
-def _chosen(entity_id: int | None, kind: discord.SelectDefaultValueType) -> list[discord.SelectDefaultValue]:
-    return [discord.SelectDefaultValue(id=entity_id, type=kind)] if entity_id is not None else []
+def _chosen(ids: int | Sequence[int] | None, kind: discord.SelectDefaultValueType) -> list[discord.SelectDefaultValue]:
+    several = [ids] if isinstance(ids, int) else ids or ()
+    return [discord.SelectDefaultValue(id=entity_id, type=kind) for entity_id in several]
 
 
 CONTROLS = (

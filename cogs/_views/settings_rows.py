@@ -17,6 +17,7 @@ from cogs._views.settings_league import announcements, commissioner, private_gam
 from cogs._views.settings_quota_rules import quota_rules
 from cogs._views.settings_retention import retention
 from cogs._views.settings_switch import switch
+from cogs._views.settings_where import channels, model, roles
 from cogs._views.settings_zone_form import ZoneForm, set_zone
 
 _EVERY = {"off": mark("Off"), "day": mark("Daily"), "week": mark("Weekly"), "month": mark("Monthly")}
@@ -158,6 +159,7 @@ def reports(view: SettingsView) -> list[discord.ui.Item[Any]]:
 _ALERTS: tuple[Row, ...] = (alert_channel, alert_owner, alert_addresses)
 PAGES = {
     "alerts": Page(mark("Alerts"), _ALERTS),
+    "where": Page(mark("Where I answer"), (channels, roles, model)),
     "people": Page(mark("Who may see usage"), (usage_role,)),
     "quotas": Page(mark("Quotas for members"), (quotas, quota_rules)),
     "time": Page(mark("Time zone and reports"), (time_zone, reports)),

@@ -1,4 +1,4 @@
-"""A period's calls as a CSV file, for whoever looks at a server's spend."""
+"""A period's calls as a file, CSV or JSON Lines, for whoever looks at a server's spend."""
 
 import asyncio
 import io
@@ -10,7 +10,7 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
-from bot.usage.export import export_text
+from bot.usage.export import Format, export_text
 from bot.usage.reports import Days
 from bot.usage.single_calls import bounds
 from bot.usage.tracker import UsageTracker
@@ -23,12 +23,12 @@ WORDS = mark("Every call of these days, oldest first; times are UTC. No text of 
 NOTHING = mark("There is no single call on the books in these days, so there is nothing to export.")
 TOO_LARGE = mark(
     "That would be more than the {most} MB that Discord takes as a file here. Choose a shorter period, "
-    "then press **Export CSV** again."
+    "then press that again."
 )
 
 
 async def send_file(
-    interaction: discord.Interaction[Trilo], tracker: UsageTracker, guild: discord.Guild, choice: Choice
+    interaction: discord.Interaction[Trilo], tracker: UsageTracker, guild: discord.Guild, choice: Choice, form: Format
 ) -> None:
     """Answer an acknowledged press with the file, to the person alone, or with words where there is none.
 
@@ -38,7 +38,7 @@ async def send_file(
     days = period if isinstance(period, Days) else await tracker.reports.days(guild.id, period)
     first, after = bounds(days, await tracker.reports.zone(guild.id))
     await tracker.force_flush()
-    pages = export_text(tracker.database, "csv", guild_id=guild.id, since=first, until=after)
+    pages = export_text(tracker.database, form, guild_id=guild.id, since=first, until=after)
     most = interaction.filesize_limit
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
         size = await _write(pages, file, most)
@@ -49,8 +49,8 @@ async def send_file(
             await answer_privately(interaction, _(TOO_LARGE, most=most // 1024**2))
             return
         file.seek(0)
-        name = f"calls-until-{days.last}.csv" if days.first.year == 1 else f"calls-{days.first}-to-{days.last}.csv"
-        sent = discord.File(cast("io.BufferedIOBase", file), name)
+        of_days = f"until-{days.last}" if days.first.year == 1 else f"{days.first}-to-{days.last}"
+        sent = discord.File(cast("io.BufferedIOBase", file), f"calls-{of_days}.{form}")
         await interaction.followup.send(_(WORDS), file=sent, ephemeral=True, allowed_mentions=NOBODY)
 
 

@@ -137,7 +137,8 @@ def controls(
     rows.append(
         [
             Press(103, _("Refresh"), "refresh", disabled=disabled),
-            Press(109, _("Export CSV"), EXPORT, disabled=disabled),
+            Press(109, _("Export CSV"), f"{EXPORT}:csv", disabled=disabled),
+            Press(111, "JSON Lines", f"{EXPORT}:jsonl", disabled=disabled),
             SuggestionsButton(disabled=disabled),
             *links,
         ]

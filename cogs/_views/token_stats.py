@@ -11,6 +11,7 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
+from bot.usage.export import Format
 from bot.usage.reports import Days
 from cogs._access import NOT_FOR_YOU, may_see_usage
 from cogs._language import hear
@@ -91,7 +92,8 @@ class TokenStatsView(PrivateView):
             case "page":
                 choice = replace(choice, page=int(argument))
             case "export":
-                await send_file(interaction, self.bot.services.tracker, self.guild, self.choice)
+                form = cast("Format", argument)
+                await send_file(interaction, self.bot.services.tracker, self.guild, self.choice, form)
                 return
             case "suggestions":
                 await send_suggestions(interaction)
@@ -104,7 +106,7 @@ class TokenStatsView(PrivateView):
         """Acknowledge at once, but for what opens a form, then check who presses, every time."""
         hear(interaction)
         data = cast("dict[str, Any]", interaction.data or {})
-        if data.get("custom_id") == PREFIX + EXPORT:
+        if str(data.get("custom_id")).startswith(PREFIX + EXPORT):
             await interaction.response.defer(ephemeral=True, thinking=True)
         elif data.get("values") != [OTHER_DAYS]:
             await interaction.response.defer()

@@ -46,9 +46,10 @@ async def test_tokens_everywhere_and_here_by_operation_and_no_money(server: Serv
     assert breakdown.splitlines() == [
         "**By operation**",
         "```",
-        "tokens   %  calls  operation           ",
-        " 5,500  73      2  general_conversation",
-        " 2,000  27      1  setup_full_guide    ",
+        "general_conversation",
+        "  5,500 tokens  73 %  2 calls",
+        "setup_full_guide",
+        "  2,000 tokens  27 %   1 call",
         "```",
     ]
     bars = "▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▄ ▁ █"
@@ -88,15 +89,16 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
         (
             "**Cuota mensual** · free\n"
             "`███████░░░` 75 % de 10,000\u00a0tokens\n"
-            f"-# te quedan 2,500\u00a0tokens · empieza de nuevo <t:{RESETS}:R> · cuenta lo que usas en todos "
+            f"-# Te quedan 2,500\u00a0tokens · empieza de nuevo <t:{RESETS}:R> · cuenta lo que usas en todos "
             "los servidores juntos"
         ),
         (
             "**Por operación**\n"
             "```\n"
-            "tokens   %  llam.  operación           \n"
-            " 5,500  73      2  general_conversation\n"
-            " 2,000  27      1  setup_full_guide    \n"
+            "general_conversation\n"
+            "  5,500 tokens  73 %  2 llamadas\n"
+            "setup_full_guide\n"
+            "  2,000 tokens  27 %   1 llamada\n"
             "```"
         ),
         (

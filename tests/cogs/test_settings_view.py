@@ -47,7 +47,7 @@ async def test_a_list_is_never_taken_for_the_one_that_stood_in_its_place(server:
         for item in items:
             if isinstance(item, discord.ui.Select | discord.ui.ChannelSelect | discord.ui.RoleSelect):
                 assert lists.setdefault(item.id, item.custom_id) == item.custom_id
-    assert len(lists) == 10
+    assert len(lists) == 13
 
 
 async def test_the_channel_for_alerts(server: Server, tracker: UsageTracker, simcord_env: simcord.Env):

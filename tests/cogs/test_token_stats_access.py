@@ -158,7 +158,7 @@ async def test_after_a_while_the_controls_are_off_and_the_figures_stay(
     assert texts(shown) == [*before, "-# These selects have expired. Use `/token-stats` for fresh ones."]
     view = discord.ui.LayoutView.from_message(shown.message)
     controls = [item for item in view.walk_children() if isinstance(item, discord.ui.Select | discord.ui.Button)]
-    assert [control.disabled for control in controls] == [True] * 6
+    assert [control.disabled for control in controls] == [True] * 7
 
 
 def test_an_ephemeral_message_can_still_be_edited_when_the_view_expires():

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import timedelta
 
 import discord
@@ -170,6 +171,14 @@ async def test_the_calls_come_as_a_file(server: Server, books: Books, monkeypatc
     assert file.filename == "calls-2026-03-01-to-2026-03-15.csv"
     rows = list(csv.DictReader(io.StringIO((await file.read()).decode())))
     assert [(row["operation"], row["cost_usd"]) for row in rows] == [
+        ("setup_full_guide", "0.01"),
+        ("general_conversation", "0.00512"),
+    ]
+    press = await server.manager.click(shown, label="JSON Lines")
+    (file,) = press.response.attachments
+    assert file.filename == "calls-2026-03-01-to-2026-03-15.jsonl"
+    lines = [json.loads(line) for line in (await file.read()).decode().splitlines()]
+    assert [(line["operation"], line["cost_usd"]) for line in lines] == [
         ("setup_full_guide", "0.01"),
         ("general_conversation", "0.00512"),
     ]

@@ -6,9 +6,10 @@ from unittest.mock import AsyncMock, Mock
 import discord
 import pytest
 
-from bot.league.layout import ChannelCopy
+from bot.league.layout import CategoryCopy, ChannelCopy, Layout
 from cogs._layouts import channel_copy, make_channel
 from cogs._views.plan import PlanView
+from cogs.league import NO_SNAPSHOT
 from tests.cogs.league.helpers import League, make_week, shown, slash
 
 
@@ -43,6 +44,15 @@ async def test_what_was_deleted_can_be_built_again(league: League):
     }
     assert kept[managers].pair() == (discord.Permissions(view_channel=True), discord.Permissions.none())
     assert [action for _, action, _ in await league.history()] == ["league restored", "league deleted"]
+
+
+async def test_another_servers_snapshot_is_none(league: League):
+    """I26: an id written by hand, of somebody else's channels, shows and builds nothing."""
+    theirs = Layout(categories=[CategoryCopy(name="Their week", position=1)]).model_dump()
+    book = league.bot.services.league_book
+    kept = {guild_id: await book.keep_snapshot(guild_id, theirs, actor=1) for guild_id in (league.guild.id, 4711)}
+    assert shown(await slash(league, "restore", snapshot=kept[league.guild.id])).startswith("## Restore 1\xa0category")
+    assert shown(await slash(league, "restore", snapshot=kept[4711])) == NO_SNAPSHOT
 
 
 async def test_each_kind_of_channel_comes_back_as_it_was(league: League):

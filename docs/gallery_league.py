@@ -1,0 +1,108 @@
+"""Scenes of the gallery about a league, refusals, errors, and the people who run the bot."""
+
+from pathlib import Path
+
+from docs.gallery_stage import Stage
+
+SCHEDULE = Path(__file__).parent / "images" / "schedule-week-8.png"
+
+
+async def league_create(stage: Stage) -> None:
+    """An empty plan and its form, a picture, doubtful rows, and a week that is created."""
+    await stage.command("/league create")
+    await stage.shoot("league-create-empty")
+    await stage.press("Edit")
+    await stage.shoot_form("league-create-form")
+    await stage.command("/league create", picture=str(SCHEDULE))
+    await stage.shoot("league-create-picture")
+    await stage.say("@Trilo create week 9: Texans vs Colts, Chiefs vs Broncos, Eagels vs Giants, Bills vs Bills")
+    await stage.shoot("league-create-doubtful")
+    await stage.say("@Trilo create week 10: Texans vs Colts, Chiefs vs Broncos")
+    await stage.shoot("league-create-plan")
+    await stage.go_ahead()
+    await stage.shoot("league-create-done")
+
+
+async def league_delete(stage: Stage) -> None:
+    """What would go, that it went, and what happened."""
+    await stage.command("/league delete", "7")
+    await stage.shoot("league-delete-plan")
+    await stage.go_ahead()
+    await stage.shoot("league-delete-done")
+    await stage.command("/league restore", "week")
+    await stage.shoot("league-restore-unknown")
+    await stage.command("/league history")
+    await stage.shoot("league-history")
+
+
+async def league_restore(stage: Stage) -> None:
+    """What was deleted before, to be built again: after `league_delete`."""
+    await stage.box.press_sequentially("/league restore")
+    await stage.page.get_by_role("option", name="/league restore").first.wait_for()
+    await stage.box.press("Enter")
+    await stage.page.wait_for_timeout(500)
+    await stage.page.keyboard.type("week")
+    await stage.page.get_by_role("option", name="UTC").first.click()
+    await stage.page.get_by_role("button", name="Send", exact=True).click()
+    await stage.page.wait_for_timeout(1_000)
+    await stage.settle()
+    await stage.shoot("league-restore-plan")
+
+
+async def league_teams(stage: Stage) -> None:
+    """The list, a team picked, and the two forms."""
+    await stage.command("/league teams")
+    await stage.shoot("league-teams")
+    await stage.choose("Texans")
+    await stage.shoot("league-teams-picked")
+    await stage.press("Add a team")
+    await stage.shoot_form("league-teams-add-form")
+    await stage.press("Paste a list")
+    await stage.shoot_form("league-teams-list-form")
+
+
+async def league_advance(stage: Stage) -> None:
+    """An announcement and its form, and mentions of a week's players."""
+    await stage.say("@Trilo announce the advance to week 8, Sunday 8pm")
+    await stage.shoot("league-advance")
+    await stage.press("Edit")
+    await stage.shoot_form("league-advance-form")
+    await stage.command("/league tag", "week 99")
+    await stage.shoot("league-tag-unknown")
+    await stage.command("/league tag", "week-7")
+    await stage.shoot("league-tag")
+
+
+async def errors(stage: Stage) -> None:
+    """The model in trouble."""
+    for words in ("please fail", "please be busy", "please hang up", "out of credit"):
+        await stage.say(f"@Trilo {words}")
+        await stage.page.wait_for_timeout(4_000)
+        await stage.shoot(f"error-{words.replace(' ', '-')}")
+
+
+async def owner(stage: Stage) -> None:
+    """What only the people who run the bot see."""
+    for name in ("servers", "health", "prices"):
+        await stage.command(f"/owner {name}")
+        await stage.shoot(f"owner-{name}")
+    await stage.command("/owner prices", model="gpt-4o")
+    await stage.shoot("owner-prices-model")
+
+
+async def refusals(stage: Stage) -> None:
+    """A member who may manage nothing tries what they can see, and somebody else's plan."""
+    await stage.say("@Trilo create week 12: Texans vs Colts")
+    await stage.page.get_by_label("Viewing as").select_option(label="Jordan")
+    await stage.settle()
+    await stage.go_ahead()
+    await stage.shoot("refusal-press")
+    for name, required in (("/league teams", ""), ("/league delete", "7")):
+        await stage.command(name, required)
+        await stage.shoot(f"refusal-{name[1:].replace(' ', '-')}")
+    await stage.say("@Trilo create week 3: Texans vs Colts")
+    await stage.shoot("refusal-plain-words")
+    await stage.command("/help", topic="budgets")
+    await stage.shoot("refusal-help-budgets")
+    await stage.command("/my-usage")
+    await stage.shoot("my-usage-member")
