@@ -193,12 +193,14 @@ async def _again_and_again(trouble: Troublemaker) -> None:
 async def _judge(finding: Finding, tracker: UsageTracker) -> None:
     """The books against what the callers saw, and the sums against the books."""
     booked = await tracker.database.fetch(
-        "SELECT status, estimated, count(*), CAST(sum(input_tokens) AS BIGINT), CAST(sum(output_tokens) AS BIGINT) "
-        "FROM usage_records GROUP BY status, estimated"
+        "SELECT count(*), CAST(sum(input_tokens) AS BIGINT), CAST(sum(output_tokens) AS BIGINT) "
+        "FROM usage_records WHERE status = 'ok' AND estimated = 0"
     )
     answered = finding.ends["answered"]
-    if booked != [("ok", 0, answered, answered * TOKENS[0], answered * TOKENS[1])]:
+    if booked != [(answered, answered * TOKENS[0], answered * TOKENS[1])]:
         finding.problems.append(f"{answered} calls were answered, the books have {booked}")
+    if unanswered := finding.ends.total() - answered:
+        finding.problems.append(f"{unanswered} calls weren't answered: more than this machine can do?")
     [(reserved,)] = await tracker.database.fetch("SELECT CAST(sum(reserved) AS BIGINT) FROM budget_periods")
     if reserved:
         finding.problems.append(f"{reserved} nano-USD are still reserved")
