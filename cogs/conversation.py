@@ -21,7 +21,7 @@ from cogs._answers import remember
 from cogs._ask import AskCog
 from cogs._asker import Asker
 from cogs._front_desk import help_set_up, placed, quota_line, show_plan, talk
-from cogs._language import server_language
+from cogs._language import public_language
 from cogs._messages import StreamedReply
 from cogs._reading import PICTURE_BYTES, pictures_of, replies_to, text_of, turns_before
 from cogs._refusals import Pace, Refusals, TooFast, react
@@ -90,16 +90,6 @@ class ConversationCog(commands.Cog):
             log.warning("message %d is answered unclaimed: %s", message.id, error)
             return True
 
-    async def _language(self, guild: discord.Guild | None) -> str | None:
-        """The server's language, in which everybody reads an answer; in direct messages nobody says which."""
-        if guild is None:
-            return None
-        try:
-            return await server_language(self.bot, guild)
-        except UsageError as error:
-            log.warning("server %d is spoken to as Discord says: %s", guild.id, where(error))
-            return guild.preferred_locale.value
-
     async def _respond(self, message: discord.Message, too_fast: TooFast | None) -> None:
         """Whatever happens, the person gets an answer or words (I30), as far as Discord lets us write.
 
@@ -108,7 +98,8 @@ class ConversationCog(commands.Cog):
         reply = StreamedReply(message)
         button: discord.ui.View | None = None
         try:
-            speak_to(await self._language(message.guild))
+            # In direct messages nobody says which.
+            speak_to(await public_language(self.bot, message.guild) if message.guild else None)
             note = (too_fast and too_fast.words) or await self._answer(message, reply)
         except asyncio.CancelledError:
             with suppress(discord.HTTPException):
