@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NEEDS := Trilo needs Python 3.11 to 3.14. With one of these under another name: make run PYTHON=python3.12
+FAILED = { echo "The packages couldn't be installed: that takes the package index and 1 GB of disk. Run it again then." >&2; exit 1; }
 TOKEN = $(strip $(DISCORD_TOKEN) $(shell grep -Es "^[[:space:]]*(export[[:space:]]+)?DISCORD_TOKEN[[:space:]]*=[[:space:]]*[\"']?[^\"'[:space:]]" .env >/dev/null && echo set))
 
-.PHONY: run test check bench trial chaos soak words lock audit screenshots gallery clean
+.PHONY: run test check bench trial chaos soak image words lock audit screenshots gallery clean
 
 run: $(if $(TOKEN),$(VENV)/run.stamp,$(VENV)/dev.stamp)
 	@$(BIN)/python -m bot
@@ -29,6 +30,10 @@ chaos: $(VENV)/dev.stamp
 
 soak: $(VENV)/dev.stamp
 	@$(BIN)/python -m trials.soak $(ARGS)
+
+# What a host that reads the Procfile builds of the last commit, built and tried out here.
+image: $(VENV)/dev.stamp
+	@$(BIN)/python -m trials.image $(ARGS)
 
 screenshots: $(VENV)/dev.stamp
 	@$(BIN)/python docs/screenshots.py
@@ -64,10 +69,10 @@ $(BIN)/python:
 
 $(VENV)/run.stamp: requirements.txt | $(BIN)/python
 	@echo "Installing what Trilo runs on (once) ..." >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt || $(FAILED)
 	@touch $@
 
 $(VENV)/dev.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
 	@echo "Installing what Trilo runs on and is tested with (once) ..." >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt || $(FAILED)
 	@touch $@ $(VENV)/run.stamp

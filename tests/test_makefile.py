@@ -11,8 +11,8 @@ from tests.commands import REPOSITORY, environment
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
 
-DEVELOPMENT = "-r requirements.txt -r requirements-dev.txt\n"
-RUN_TIME_ONLY = "--require-hashes -r requirements.txt\n"
+DEVELOPMENT = "-r requirements.txt -r requirements-dev.txt || "
+RUN_TIME_ONLY = "--require-hashes -r requirements.txt || "
 
 
 @pytest.fixture
@@ -87,3 +87,19 @@ def test_a_wrong_python_is_told_in_words(checkout):
         assert "make run PYTHON=python3.12" in done.stderr
         assert "Traceback" not in done.stderr
         assert not (checkout / ".venv").exists()
+
+
+def test_what_pip_cannot_do_is_told_in_words(checkout):
+    """A newcomer without a network, or on a full disk."""
+    pip = checkout / ".venv" / "bin" / "python"
+    pip.parent.mkdir(parents=True)
+    pip.write_text("#!/bin/sh\necho 'ERROR: No space left on device' >&2\nexit 1\n")
+    pip.chmod(0o755)
+    failed = make(checkout, "test")
+    assert failed.returncode == 2
+    assert failed.stderr.splitlines()[:3] == [
+        "Installing what Trilo runs on and is tested with (once) ...",
+        "ERROR: No space left on device",
+        "The packages couldn't be installed: that takes the package index and 1 GB of disk. Run it again then.",
+    ]
+    assert not (checkout / ".venv" / "dev.stamp").exists()
