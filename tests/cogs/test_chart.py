@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import replace
-from time import perf_counter
 
 import pytest
 from PIL import Image
@@ -43,13 +42,9 @@ def test_nothing_breaks_it(bars: int):
     assert len(draw(chart)) < 60_000
 
 
-def test_it_is_drawn_once(monkeypatch: pytest.MonkeyPatch):
-    chart = Chart(((1,),), ("1",), ("once",))
-    began = perf_counter()
-    first = draw(chart)
-    drawn, began = perf_counter() - began, perf_counter()
+def test_it_is_drawn_once():
+    first = draw(Chart(((1,),), ("1",), ("once",)))
     assert draw(Chart(((1,),), ("1",), ("once",))) is first
-    assert perf_counter() - began < drawn
 
 
 def test_amounts_are_written_as_its_language_does():

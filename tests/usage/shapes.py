@@ -9,6 +9,22 @@ USAGE = {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200}
 COST_OF_USAGE = 1000 * 150 + 200 * 600
 """Nano-USD of `USAGE` for gpt-4o-mini: $0.15 and $0.60 a million tokens."""
 RESPONSE_USAGE = {"input_tokens": 1000, "output_tokens": 200, "total_tokens": 1200}
+ASK = {"model": MODEL, "messages": QUESTION, "stream": True}
+DETAILED = {
+    "prompt_tokens": 3000,
+    "completion_tokens": 900,
+    "total_tokens": 3900,
+    "prompt_tokens_details": {"cached_tokens": 2048, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 640, "audio_tokens": 0},
+}
+DETAILED_RESPONSE = {
+    "input_tokens": 3000,
+    "output_tokens": 900,
+    "total_tokens": 3900,
+    "input_tokens_details": {"cached_tokens": 2048},
+    "output_tokens_details": {"reasoning_tokens": 640},
+}
+USAGE_COLUMNS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "cost_nano_usd")
 Json = dict[str, Any]
 
 

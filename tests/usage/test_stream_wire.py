@@ -9,9 +9,9 @@ from bot.usage import TrackedOpenAI, UsageTracker
 from bot.usage.tokens import count_tokens
 from tests.usage.conftest import Records
 from tests.usage.shapes import (
+    ASK,
     COST_OF_USAGE,
     MODEL,
-    QUESTION,
     RESPONSE_USAGE,
     TEXT,
     USAGE,
@@ -21,23 +21,6 @@ from tests.usage.shapes import (
     response_events,
 )
 from tests.usage.stub import Scripted, Stub, sse, sse_bytes
-
-ASK = {"model": MODEL, "messages": QUESTION, "stream": True}
-DETAILED = {
-    "prompt_tokens": 3000,
-    "completion_tokens": 900,
-    "total_tokens": 3900,
-    "prompt_tokens_details": {"cached_tokens": 2048, "audio_tokens": 0},
-    "completion_tokens_details": {"reasoning_tokens": 640, "audio_tokens": 0},
-}
-DETAILED_RESPONSE = {
-    "input_tokens": 3000,
-    "output_tokens": 900,
-    "total_tokens": 3900,
-    "input_tokens_details": {"cached_tokens": 2048},
-    "output_tokens_details": {"reasoning_tokens": 640},
-}
-USAGE_COLUMNS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "cost_nano_usd")
 
 
 @pytest.mark.parametrize(

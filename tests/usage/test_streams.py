@@ -9,11 +9,15 @@ from bot.usage import TrackedOpenAI, UsageTracker
 from bot.usage.tokens import count_tokens
 from tests.usage.conftest import Records
 from tests.usage.shapes import (
+    ASK,
     COST_OF_USAGE,
+    DETAILED,
+    DETAILED_RESPONSE,
     MODEL,
     QUESTION,
     TEXT,
     USAGE,
+    USAGE_COLUMNS,
     chat,
     chunk,
     chunks,
@@ -23,23 +27,6 @@ from tests.usage.shapes import (
 )
 from tests.usage.stub import Stub, answer, error, sse, sse_bytes
 from tests.usage.test_openai_client import question_tokens
-
-ASK = {"model": MODEL, "messages": QUESTION, "stream": True}
-DETAILED = {
-    "prompt_tokens": 3000,
-    "completion_tokens": 900,
-    "total_tokens": 3900,
-    "prompt_tokens_details": {"cached_tokens": 2048, "audio_tokens": 0},
-    "completion_tokens_details": {"reasoning_tokens": 640, "audio_tokens": 0},
-}
-DETAILED_RESPONSE = {
-    "input_tokens": 3000,
-    "output_tokens": 900,
-    "total_tokens": 3900,
-    "input_tokens_details": {"cached_tokens": 2048},
-    "output_tokens_details": {"reasoning_tokens": 640},
-}
-USAGE_COLUMNS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "cost_nano_usd")
 
 
 async def test_a_streamed_call_is_booked_like_an_unstreamed_one(
