@@ -12,7 +12,9 @@ The rooms, in reading order:
     integrations/ LangChain and LangGraph; PostHog, OpenTelemetry, Prometheus, a webhook: hangs on the books alone
     outlets       opens those of them that are told of booked calls
     commands/     the command line's commands, one module each
+    figures       numbers, money and dates as words     suggestion_texts  where money could be saved
     words         errors as words for people        errors        the exception tree, drawn
+    discord_failures  what a request to Discord raises that failed
     sandbox/      the bot inside a made-up Discord, with an offline stand-in for the model
 
 and beside `bot/`: `cogs/`, the front desk in Discord. Imports point one way: cogs → bot.assistant → bot.league →

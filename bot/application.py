@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import discord
+import httpx2
 
 from bot.assistant.conversation import Conversation
 from bot.assistant.guide import Guide
@@ -38,6 +39,10 @@ log = logging.getLogger(__name__)
 STOP_SECONDS = 9.5
 """The longest from a signal to the exit: hosts kill after ten. What isn't booked by then is, at the next start."""
 
+SILENCE_SECONDS = 90.0
+"""How long the model may say nothing: then the SDK asks again, twice. People wait for an answer."""
+CONNECT_SECONDS = 5.0
+
 
 @asynccontextmanager
 async def open_services(
@@ -54,7 +59,8 @@ async def open_services(
     ) as tracker:
         models = Models(fast=settings.fast_model, smart=settings.smart_model)
         declare(tracker, models, max_output_tokens=settings.max_output_tokens)
-        client = tracker.openai(api_key=api_key, base_url=base_url)
+        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+        client = tracker.openai(api_key=api_key, base_url=base_url, timeout=timeout)
         yield Services(
             settings,
             tracker,

@@ -21,6 +21,7 @@ from bot.assistant.conversation import Conversation
 from bot.assistant.league_commands import LeagueCommands
 from bot.assistant.setup_help import SetupHelp
 from bot.command_words import CommandWords
+from bot.discord_failures import DISCORD_FAILED, is_over
 from bot.league.league_book import LeagueBook
 from bot.settings import Settings
 from bot.translation import _, catalogs_digest, mark, speak_to, speaking
@@ -48,6 +49,7 @@ EXTENSIONS = (
     "cogs.reports",
     "cogs.league",
     "cogs.first_contact",
+    "cogs.dead_presses",
 )
 INVITE_PERMISSIONS = 274_878_024_784
 """What the invite link asks for: view channels, send messages (also in threads), embed links, attach files, read
@@ -161,7 +163,7 @@ class Trilo(commands.AutoShardedBot):
         log.info("leaving server %d: not among ALLOWED_GUILDS", guild.id)
         channel = guild.system_channel
         if channel is not None and channel.permissions_for(guild.me).send_messages:
-            with suppress(discord.HTTPException), speaking(guild.preferred_locale.value):
+            with suppress(*DISCORD_FAILED), speaking(guild.preferred_locale.value):
                 await channel.send(_(_GOODBYE))
         await guild.leave()
 
@@ -262,10 +264,17 @@ class Tree(app_commands.CommandTree[Trilo]):
             await answer_privately(interaction, refused)
             return
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-        level = logging.INFO if isinstance(cause, CallRefusedError) else logging.ERROR
         name = interaction.command and interaction.command.qualified_name
-        log.log(level, "command %s failed: %s", name, where(cause))
-        await answer_privately(interaction, words_for(cause))
+        await answer_failure(interaction, f"command {name}", cause)
+
+
+async def answer_failure(interaction: discord.Interaction[Trilo], what: str, error: Exception) -> None:
+    """Words for whoever did `what`, and a line for the operator; where nobody can be answered any more, the line."""
+    if is_over(error) or interaction.client.is_closed():
+        log.warning("%s came too late to be answered: %s", what, where(error))
+        return
+    log.log(logging.INFO if isinstance(error, CallRefusedError) else logging.ERROR, "%s failed: %s", what, where(error))
+    await answer_privately(interaction, words_for(error))
 
 
 async def answer_privately(interaction: discord.Interaction[Trilo], text: str) -> None:
@@ -280,5 +289,5 @@ async def answer_privately(interaction: discord.Interaction[Trilo], text: str) -
             await interaction.followup.send(text, ephemeral=True)
         else:
             await interaction.response.send_message(text, ephemeral=True)
-    except discord.HTTPException as error:
+    except DISCORD_FAILED as error:
         log.warning("words for a person came too late: %s", where(error))

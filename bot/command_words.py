@@ -1,4 +1,9 @@
-"""Commands as Discord shows them, in every language that we speak: their names, what they do, what can be chosen."""
+"""Commands as Discord shows them, in every language that we speak: what they do, their options, what can be chosen.
+
+A slash command's own name stays as it is in every language. Where Discord is given another, its client takes that one
+alone: what the guide, the documentation, other members and our own words call `/league create` would be unknown to
+whoever reads it in Spanish. Nobody is told an option's name: they are offered it, so options have names of theirs.
+"""
 
 import discord
 from discord import app_commands
@@ -7,12 +12,12 @@ from discord.app_commands import TranslationContextLocation as Location
 from bot.translation import translated
 
 NAMES = "name"
-"""The context of names in the catalogs: they follow rules of Discord's (32 small letters, no spaces)."""
-_NAMES = (Location.command_name, Location.group_name, Location.parameter_name)
+"""The context of options' names in the catalogs: they follow rules of Discord's (32 small letters, no spaces)."""
+_COMMANDS = (Location.command_name, Location.group_name)
 
 
 class CommandWords(app_commands.Translator):
-    """Looks them up in the catalogs. Only a slash command's name is a name: one of a menu may be any text."""
+    """Looks them up in the catalogs. What stands in a menu is no name: it may be any text."""
 
     async def translate(
         self,
@@ -21,5 +26,7 @@ class CommandWords(app_commands.Translator):
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
         """None where there is none: Discord then shows English."""
-        is_menu = isinstance(context.data, app_commands.ContextMenu)
-        return translated(string.message, locale.value, NAMES if context.location in _NAMES and not is_menu else "")
+        if context.location in _COMMANDS and not isinstance(context.data, app_commands.ContextMenu):
+            return None
+        is_option = context.location is Location.parameter_name
+        return translated(string.message, locale.value, NAMES if is_option else "")

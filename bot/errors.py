@@ -7,8 +7,9 @@
     ├── ServingError                  the API's port is taken (bot.api.server)
     ├── TakenBackError                a league action failed half-way, and what was done was taken back
     ├── PictureNotReadError           a budget saves, so the picture of a schedule isn't read
-    ├── ModelAnswerError              the model gave no usable answer where a structured one was asked for
+    ├── ModelAnswerError              the model gave no usable answer
     │   ├── AnswerRefusedError        it, or the provider, refused
+    │   ├── AnswerGarbledError        what came isn't an answer at all
     │   └── AnswerUnreadableError     it was empty, cut short, or not what was asked for
     └── UsageError                    from the books (bot.usage.errors)
         ├── DatabaseUrlError          DATABASE_URL is not one we know
@@ -36,6 +37,7 @@
         ├── RemoteBooksError          books behind a REST API can't be opened there, or don't answer
         ├── NotOverRestError          what needs the database was asked of a tracker whose books are behind one
         ├── AlreadyBookedError        room is asked for a call that has ended, or was never reserved
+        ├── AnswerTooLargeError       a provider sends more than is read of an answer
         ├── UntrackableCallError      this way of calling the model can't be counted, so it isn't made
         ├── LedgerClosedError         a call came after the tracker was closed
         └── NoTrackerError            there is no open tracker in this process
@@ -48,6 +50,7 @@ from collections.abc import Sequence
 from bot.usage.errors import CallRefusedError, TriloError, UsageError
 
 __all__ = [
+    "AnswerGarbledError",
     "AnswerRefusedError",
     "AnswerUnreadableError",
     "ModelAnswerError",
@@ -118,7 +121,7 @@ class WrongRoleError(CallRefusedError):
 
 
 class ModelAnswerError(TriloError):
-    """The model gave no usable answer where a structured one was asked for. It is billed all the same."""
+    """The model gave no usable answer. It is billed all the same."""
 
 
 class AnswerRefusedError(ModelAnswerError):
@@ -126,6 +129,13 @@ class AnswerRefusedError(ModelAnswerError):
 
     def __init__(self) -> None:
         super().__init__("the model refused to answer")
+
+
+class AnswerGarbledError(ModelAnswerError):
+    """What came isn't an answer at all: broken JSON, bytes that are no text, parts of another form."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer is garbled")
 
 
 class AnswerUnreadableError(ModelAnswerError):

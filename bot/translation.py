@@ -30,6 +30,8 @@ FOLDER = Path(__file__).parent / "locales"
 ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", **{path.stem: path.stem for path in sorted(FOLDER.glob("*.po"))}}
 """What we speak, by code; `language_name` has each one's own name."""
+_MOST_ACCEPTED = 20
+"""Languages that are read of a header."""
 _tag: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
@@ -52,6 +54,28 @@ def language(tag: str | None = None) -> str:
     """The code of the catalog for a tag (by default: whom we speak to), `en` where we have none for it."""
     wanted = (tag or _tag.get()).replace("_", "-").lower()
     return next((code for code in LANGUAGES if wanted == code or wanted.startswith(f"{code}-")), ENGLISH)
+
+
+def accepted(header: str) -> str:
+    """The tag of the first language of an Accept-Language header that we speak; English where there is none.
+
+    A region of which nothing is known is left out, so that a stranger can't make us remember endless tags.
+    """
+    from babel.localedata import normalize_locale
+
+    wanted = []
+    for part in header.split(",")[:_MOST_ACCEPTED]:
+        tag, _semicolon, weight = part.strip().partition(";q=")
+        try:
+            wanted.append((-float(weight or 1), tag))
+        except ValueError:
+            continue
+    for _weight, tag in sorted(wanted, key=lambda one: one[0]):
+        if tag.lower().split("-")[0] == ENGLISH:
+            return ENGLISH
+        if tag and (code := language(tag)) != ENGLISH:
+            return (normalize_locale(tag.replace("-", "_")) or code).replace("_", "-")
+    return ENGLISH
 
 
 def spoken() -> str:

@@ -8,11 +8,13 @@ import json
 import math
 import traceback
 
+import aiohttp
 import discord
 import openai
 from discord import app_commands
 
 from bot.errors import (
+    AnswerGarbledError,
     AnswerRefusedError,
     ModelAnswerError,
     PictureNotReadError,
@@ -21,8 +23,10 @@ from bot.errors import (
     WrongRoleError,
 )
 from bot.translation import _, mark
+from bot.usage.answers import code_name
 from bot.usage.errors import (
     AiPausedError,
+    AnswerTooLargeError,
     BudgetExceededError,
     BudgetFigures,
     CallRefusedError,
@@ -36,6 +40,7 @@ from bot.usage.errors import (
 
 RESTARTING = mark("I'm restarting. Please ask again in a minute.")
 OPTED_OUT = mark("You've opted out of AI, so I leave your messages alone. `/privacy` turns it on again.")
+NOT_HERE = mark("That isn't on this server, or not any more. Pick something from the list.")
 FALLBACK = mark("Something went wrong on my side. It has been logged; please try again in a moment.")
 
 
@@ -62,7 +67,7 @@ def where(error: BaseException) -> str:
     facts = [
         f"{name} {value}"
         for name in ("status_code", "status", "code", "request_id")
-        if (value := getattr(error, name, None))
+        if (value := code_name(getattr(error, name, None)))
     ]
     told = f" ({', '.join(facts)})" if isinstance(error, openai.APIError | discord.HTTPException) and facts else ""
     if isinstance(error, TakenBackError):
@@ -82,6 +87,8 @@ def refusal_words(error: app_commands.AppCommandError) -> str | None:
     if isinstance(error, app_commands.CommandOnCooldown):
         seconds = max(1, math.ceil(error.retry_after))
         return _("You're asking faster than I may answer. Try again in {seconds} s.", seconds=seconds)
+    if isinstance(error, app_commands.TransformerError) and error.type in _THINGS:
+        return _(NOT_HERE)
     if isinstance(error, app_commands.CheckFailure):
         return str(error) or _("You can't use that here.")
     return None
@@ -133,7 +140,7 @@ def _discord_words(error: discord.HTTPException) -> str:
     if isinstance(error, discord.Forbidden):
         return _("Discord doesn't let me do that here. A server admin can check my permissions in this channel.")
     if isinstance(error, discord.DiscordServerError):
-        return _("Discord has trouble of its own right now. Please try again in a minute.")
+        return _(_DISCORD_TROUBLE)
     if error.status == _TOO_MANY:
         return _("Discord says that was too much at once. Please try again in a few minutes.")
     return _(FALLBACK)
@@ -163,14 +170,18 @@ def _quota_words(result: QuotaResult) -> str:
 
 
 def _provider_words(error: openai.OpenAIError) -> str:
-    code = getattr(error, "code", None)
+    code = code_name(getattr(error, "code", None))
     if code in _BY_CODE:
         return _(_BY_CODE[code])
     if isinstance(error, openai.APIStatusError) and error.status_code == _PAYLOAD_TOO_LARGE:
         return _(_TOO_LONG)
+    if isinstance(error, openai.APIStatusError) and error.response.is_redirect:
+        return _(_ELSEWHERE)
     return _(next((words for kind, words in _BY_KIND if isinstance(error, kind)), _NONSENSE))
 
 
+_THINGS = (discord.AppCommandOptionType.user, discord.AppCommandOptionType.channel)
+"""Kinds of options that name what a server has; somebody who has left can still be named by their id."""
 _NAMED = 5
 """Channels or roles in one line."""
 _WHOSE = {
@@ -203,16 +214,22 @@ _BY_REASON = {
     ),
 }
 _TOO_MANY = 429
+_DISCORD_TROUBLE = mark("Discord has trouble of its own right now. Please try again in a minute.")
 _BY_DISCORD_CODE = {
     # https://docs.discord.com/developers/topics/opcodes-and-status-codes#json
     10003: mark("That channel isn't there any more."),
     30013: mark("This server has as many channels as Discord allows: 500. Delete old weeks first: `/league delete`."),
+    40005: mark("That is more than Discord takes as a file here. Please ask for less."),
     50035: mark("Discord didn't accept that: a name, a number of channels or a text is beyond its limits."),
     50074: mark("Discord keeps that channel: a community server needs it."),
 }
 _TOO_LONG = mark("That was too long for the model. Please shorten it, or start a new thread.")
 _REFUSED = mark("The AI provider refused that request under its rules. Please put it differently.")
 _PAYLOAD_TOO_LARGE = 413
+_ELSEWHERE = mark(
+    "The AI provider's address sends me to another one, which I don't follow. The bot's operator has to check "
+    "OPENAI_BASE_URL."
+)
 _KEY = mark("The AI provider refused my key. The bot's operator has to check OPENAI_API_KEY.")
 _MODEL = mark(
     "The AI model I'm set to use isn't available. The bot's operator has to check FAST_MODEL and SMART_MODEL."
@@ -231,11 +248,13 @@ _BY_CODE = {
     "rate_limit_exceeded": _BUSY,
     "server_error": _TROUBLE,
 }
+_TOO_SLOW = mark("That took too long, so I stopped. Please try again.")
 _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
     (
         AnswerRefusedError,
         mark("The AI model refused to read that. Please put it differently, or fill in the command yourself."),
     ),
+    (AnswerGarbledError, _NONSENSE),
     (
         ModelAnswerError,
         mark("I couldn't make sense of that. Please put it differently, or fill in the command yourself."),
@@ -244,13 +263,19 @@ _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
         PictureNotReadError,
         mark("The AI budget here is nearly used up, so I don't read pictures. Please type the games instead."),
     ),
-    (json.JSONDecodeError, _NONSENSE),  # what the SDK raises at a garbled piece of a stream
+    (json.JSONDecodeError, _NONSENSE),  # what the SDK raises at a garbled answer
+    (
+        AnswerTooLargeError,
+        mark("The AI provider sent far more than I can take, so I stopped reading. Please try again in a minute."),
+    ),
     (LedgerClosedError, RESTARTING),
     (
         DatabaseUnavailableError,
         mark("My database is out of reach just now, so I can't look that up. Please try again in a minute."),
     ),
-    (asyncio.TimeoutError, mark("That took too long, so I stopped. Please try again.")),
+    (aiohttp.ClientError, _DISCORD_TROUBLE),
+    (asyncio.TimeoutError, _TOO_SLOW),
+    (discord.InteractionResponded, _TOO_SLOW),  # a form was to open after a check that took long
 )
 _BY_KIND: tuple[tuple[type[openai.OpenAIError], str], ...] = (
     (openai.RateLimitError, _BUSY),

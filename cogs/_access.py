@@ -1,17 +1,24 @@
 """Who may see what: our own checks, asked at every command and again at every press (I26)."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from enum import Enum, auto
+from typing import Any, TypeVar
 
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.discord_failures import DISCORD_FAILED
 from bot.translation import _, mark
 from bot.usage.errors import UsageError
 
 LOOK_SECONDS = 1.0
 """How long `rights` asks Discord and the books what somebody may do."""
+
+CHECK_SECONDS = 1.5
+"""How long a check may take before the press that it is for is acknowledged without its outcome."""
+Checked = TypeVar("Checked")
 
 NOT_FOR_YOU = mark(
     "Only people with the Manage Server permission, or a role this server has named for it, can see what this server's "
@@ -47,6 +54,25 @@ async def may_manage(interaction: discord.Interaction[Trilo]) -> bool:
     if granted.manage_guild or granted.administrator or interaction.user.id == guild.owner_id:
         return True
     return await owns_the_bot(interaction)
+
+
+async def in_time(interaction: discord.Interaction[Trilo], check: Coroutine[Any, Any, Checked]) -> Checked:
+    """What a check finds that asks the books or Discord, before a press is answered: one that takes long is
+    acknowledged meanwhile, since Discord waits for three seconds only (I29). A form can't be opened then any more.
+    """
+    checking = asyncio.create_task(check)
+    try:
+        if not (await asyncio.wait({checking}, timeout=CHECK_SECONDS))[0]:
+            await acknowledge(interaction)
+        return await checking
+    finally:
+        checking.cancel()
+
+
+async def acknowledge(interaction: discord.Interaction[Trilo]) -> None:
+    """Acknowledge a press or a form, unless it was while who did it was being checked."""
+    if not interaction.response.is_done():
+        await interaction.response.defer()
 
 
 async def managed_server(interaction: discord.Interaction[Trilo]) -> discord.Guild | None:
@@ -141,7 +167,7 @@ async def rights(interaction: discord.Interaction[Trilo]) -> set[May]:
         may |= {May.MANAGE, May.SEE_USAGE}
     if may_manage_channels(interaction):
         may |= {May.MANAGE_CHANNELS, May.RUN_LEAGUE}
-    with suppress(TimeoutError, UsageError, discord.HTTPException):
+    with suppress(UsageError, *DISCORD_FAILED):
         async with asyncio.timeout(LOOK_SECONDS):
             if May.RUN_LEAGUE not in may and await may_run_league(interaction):
                 may.add(May.RUN_LEAGUE)

@@ -3,12 +3,12 @@
 import logging
 from collections import Counter
 
-import aiohttp
 import discord
 
 from bot.alerts.facts import read_facts
 from bot.alerts.outside import NotSentError
 from bot.client import Trilo
+from bot.discord_failures import DISCORD_FAILED
 from bot.translation import ENGLISH, speaking
 from bot.usage.alert_book import LOG, MAIN, OPERATOR, SERVER, Owed
 from bot.usage.alert_rows import Alert
@@ -58,7 +58,7 @@ class Courier:
             is_last = error.perhaps and self._is_last(delivery)
             await book.failed(delivery, str(error), is_last=is_last)
             await self._tell_of_dead(owed.target)
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        except DISCORD_FAILED as error:
             log.warning("alert %s: Discord is out of reach (%s), trying again", owed.alert.id, type(error).__name__)
             await book.failed(delivery, "Discord was out of reach")
         else:
@@ -104,7 +104,7 @@ class Courier:
         for owner_id in await self._owner_ids():
             try:
                 is_told |= await self._is_told(owner_id, alert)
-            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            except DISCORD_FAILED as error:
                 trouble = error  # whoever was told already must not be told again because of it
         if is_told:
             return "owner"

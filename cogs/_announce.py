@@ -8,6 +8,7 @@ from bot.league.advance_plan import AdvancePlan, announcement
 from bot.league.tagging import Tag
 from bot.translation import _
 from cogs._layouts import Progress
+from cogs._making import posted_once
 from cogs._undo import all_or_nothing
 from cogs._week import pings
 
@@ -35,7 +36,7 @@ async def post(
     posted: list[discord.Message] = []
     async with all_or_nothing() as undo:
         for channel, tag in tags:
-            message = await channel.send(tag.text, allowed_mentions=pings(tag, mentionable))
+            message = await posted_once(channel, tag.text, pings(tag, mentionable))
             undo.add(_("a message in {channel}", channel=channel.mention), message.delete)
             posted.append(message)
             await progress(len(posted), len(tags))

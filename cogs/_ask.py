@@ -16,6 +16,7 @@ from bot.assistant.conversation import Question, Turn
 from bot.assistant.operations import GENERAL_CONVERSATION
 from bot.assistant.routing import Route
 from bot.client import Trilo, answer_privately
+from bot.discord_failures import DISCORD_FAILED
 from bot.errors import WrongChannelError, WrongRoleError
 from bot.translation import _, mark, speak_to
 from bot.usage import UsageError
@@ -103,7 +104,7 @@ class AskCog(commands.Cog):
             note = await self._ask(Asker.of(interaction), message, asked, reply)
         except asyncio.CancelledError:
             _turn_to_readers(interaction, reply)
-            with suppress(discord.HTTPException):
+            with suppress(*DISCORD_FAILED):
                 await _finish(interaction, reply, _(RESTARTING), None)
             raise
         except Exception as error:  # noqa: BLE001 - see above
@@ -111,7 +112,7 @@ class AskCog(commands.Cog):
             note, button = await self._told(error, message.id)
         try:
             await _finish(interaction, reply, note, button)
-        except discord.HTTPException as error:
+        except DISCORD_FAILED as error:
             log.warning("the answer about message %d can't be shown: %s", message.id, where(error))
         await remember(self.bot, interaction.guild, reply.messages, reply.execution_id)
 

@@ -8,21 +8,14 @@ from datetime import datetime
 
 from discord.utils import format_dt
 
+from bot.figures import allowance, amount, at_limit, percent
 from bot.translation import _, mark, n_
 from bot.usage.audit import ERASED
 from bot.usage.budget_book import Standing
-from bot.usage.budgets import FULL, Budget, Level, Mode, Owner, Scope, Unknown
-from bot.usage.calendars import Period
+from bot.usage.budgets import FULL, Budget, Level, Owner, Scope, Unknown
 from bot.usage.limits import LimitNotUnderstoodError
-from cogs._views.figures import amount, limit, percent
 from cogs._views.tables import plain, shorten
 
-PER = {
-    Period.DAY: mark("a day"),
-    Period.WEEK: mark("a week"),
-    Period.MONTH: mark("a month"),
-    Period.TOTAL: mark("in total"),
-}
 EACH = frozenset({Scope.EACH_USER, Scope.EACH_IN_ROLE})
 """Scopes that have a counter for every member."""
 
@@ -62,11 +55,6 @@ def whom(budget: Budget) -> str:
     return _(_FOR[budget.scope], name=shorten(plain(budget.scope_id), _NAME_COLUMNS))
 
 
-def allowance(budget: Budget) -> str:
-    """`$5.00 a month`."""
-    return _("{limit} {per}", limit=limit(budget.unit, budget.limit), per=_(PER[budget.period]))
-
-
 def title(budget: Budget) -> str:
     """`$5.00 a month for this server`."""
     return _title(budget, whom(budget))
@@ -81,16 +69,6 @@ def label(budget: Budget, name: str) -> str:
     """The title where Discord shows no mentions, as in lists: `name` is that of its channel, member or role."""
     named = _(_NAMED[budget.scope], name=shorten(plain(name), _NAME_COLUMNS))
     return _title(budget, named.replace("`", ""))
-
-
-def at_limit(budget: Budget) -> str:
-    """What happens at the limit: `stops at the limit`."""
-    if budget.mode is Mode.SOFT:
-        return _("only warns")
-    if budget.mode is Mode.CHEAPER:
-        share = f"{budget.cheaper_at}\u00a0%"
-        return _("takes the cheaper model from {share} on, then stops", share=share)
-    return _("stops at the limit")
 
 
 def alerts_at(budget: Budget) -> str:

@@ -1,14 +1,16 @@
 """Where a message goes: to the conversation, to help with setting up, or to a plan of a league action."""
 
+import asyncio
 import logging
 from contextlib import aclosing
 
 import discord
 
-from bot.assistant.conversation import Ending, Question
+from bot.assistant.conversation import ANSWER_SECONDS, Ending, Question
 from bot.assistant.routing import Route, first_guess
 from bot.assistant.setup_help import Reading, SetupAnswer
 from bot.client import Trilo
+from bot.figures import short_usd
 from bot.translation import _
 from bot.usage import UsageError
 from bot.words import where
@@ -19,7 +21,6 @@ from cogs._league_advance import plan_advance_from
 from cogs._league_planning import plan_deletion, plan_tags, plan_week
 from cogs._messages import StreamedReply
 from cogs._server_look import Missing, look_at
-from cogs._views.figures import short_usd
 from cogs._views.plan import PlanView
 from cogs._views.server_look import FixesView
 
@@ -41,9 +42,13 @@ async def placed(bot: Trilo, question: Question, guild_id: int) -> Reading:
 
 
 async def talk(bot: Trilo, question: Question, reply: StreamedReply) -> str:
-    """Write the answer; returns the note to put below it. Raises the SDK's errors and `CallRefusedError`."""
+    """Write the answer; returns the note to put below it.
+
+    Raises `TimeoutError`, `AnswerGarbledError`, the SDK's errors and `CallRefusedError`.
+    """
     ending = Ending()
-    async with aclosing(bot.services.conversation.answer(question, ending)) as answer:
+    answers = bot.services.conversation.answer(question, ending)
+    async with asyncio.timeout(ANSWER_SECONDS), aclosing(answers) as answer:
         async for piece in answer:
             await reply.add(piece)
     return _ended(ending, reply)
@@ -59,7 +64,7 @@ async def quota_line(bot: Trilo, guild_id: int, author: discord.User | discord.M
         return ""
     if not used:
         return ""
-    return _("You've passed {used} % of your monthly tokens. `/my-usage` shows what is left.", used=used)
+    return _("You've passed {used}\u00a0% of your monthly tokens. `/my-usage` shows what is left.", used=used)
 
 
 async def help_set_up(asker: Asker, question: Question, reading: Reading, reply: StreamedReply) -> str:
@@ -124,6 +129,10 @@ async def _missing(asker: Asker, question: Question, reading: Reading) -> list[M
 def _ended(ending: Ending, reply: StreamedReply) -> str:
     if ending.refused:
         return _("The AI provider stopped this answer under its rules. Please put it differently.")
+    if ending.broken_off and reply.is_silent:
+        return _("The AI provider sent no answer that I can read. Please try again in a minute.")
+    if ending.broken_off:
+        return _("The AI provider broke this answer off. Please ask me to go on.")
     if ending.without_pictures:
         return _("I answered without looking at the picture: the AI budget here is nearly used up.")
     if ending.shortened:

@@ -115,8 +115,8 @@ TOPICS: dict[str, Topic] = {
             ),
             mark("- At its limit a budget **stops**, only **warns**, or goes over to the **cheaper model** first."),
             mark(
-                "- An **alert** comes at 80, 90 and 100 % unless you choose other marks, into the channel that you "
-                "choose in `/settings`, with buttons to raise the limit or pause."
+                "- An **alert** comes at 80, 90 and 100\u00a0% unless you choose other marks, into the channel that "
+                "you choose in `/settings`, with buttons to raise the limit or pause."
             ),
             mark(
                 "- `/budget show` says what is spent, reserved and left, and when it runs out; there you edit, test "

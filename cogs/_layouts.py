@@ -7,6 +7,7 @@ import discord
 
 from bot.league.layout import CategoryCopy, ChannelCopy, ChannelKind, Layout, Overwrite
 from bot.translation import _
+from cogs._making import made_once
 from cogs._undo import Undo
 
 Progress = Callable[[int, int], Awaitable[None]]
@@ -39,12 +40,13 @@ async def rebuild(guild: discord.Guild, layout: Layout, undo: Undo, progress: Pr
     """
     made, done, total = [], 0, layout.channels + len(layout.categories)
     for copy in layout.categories:
-        category = await make_category(guild, copy, reason=reason)
+        category = await made_once(guild, copy.name, make_category(guild, copy, reason=reason))
         undo.add(_("the category {name}", name=category.name), category.delete)
         made.append(category.id)
         await progress(done := done + 1, total)
         for channel in copy.channels:
-            created = await make_channel(guild, category, channel, reason=reason)
+            making = make_channel(guild, category, channel, reason=reason)
+            created = await made_once(guild, channel.name, making, category=category)
             undo.add(f"#{created.name}", created.delete)
             await progress(done := done + 1, total)
     return made

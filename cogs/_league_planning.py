@@ -45,15 +45,16 @@ async def plan_week(
     if read.games:
         unread = []
     week = read.week if week is None else week
+    language = await server_language(asker.client, asker.guild)
     view = WeekPlanView(
         asker,
         WeekPlan(
-            title=title_of(week, title or read.title),
+            title=title_of(week, title or read.title, language=language),
             rows=(),
             week=week,
             private=settings.private_games if private is None else private,
             tag=settings.tag_players,
-            language=await server_language(asker.client, asker.guild),
+            language=language,
         ),
         games=[*typed, *(Game(game.away, game.home, game.confidence) for game in read.games)],
         unread=unread,

@@ -1,11 +1,16 @@
 """Long answers as Discord messages: one message edited as its text arrives, then the next, cut at sensible places."""
 
+import asyncio
 import logging
 import re
+import secrets
 from time import perf_counter
 from typing import Any
 
 import discord
+
+from bot.discord_failures import DISCORD_FAILED, may_be_done
+from bot.words import where
 
 log = logging.getLogger(__name__)
 
@@ -13,6 +18,8 @@ LIMIT = 2_000
 """Characters in one message (Discord's limit for bots)."""
 EDIT_SECONDS = 1.3
 """Between two edits of one message: Discord allows five in five seconds for a channel."""
+TRY_AGAIN_SECONDS = (1.0, 4.0)
+"""Before the second and the third try to show something, where Discord has trouble: it is paid for."""
 _ROOM = 40
 """Kept free for closing and reopening a code fence."""
 _NO_HISTORY = 160002
@@ -40,6 +47,8 @@ class StreamedReply:
         self._message: discord.Message | None = None
         self._edited_at = perf_counter()
         self._is_first = True
+        self._nonce = secrets.randbits(64)
+        self._tried = ""
         self._view: discord.ui.View | None = None
         self._below: discord.ui.View | None = None
         self.execution_id: str | None = None
@@ -60,14 +69,14 @@ class StreamedReply:
         while len(self._tail) > LIMIT:
             piece, self._tail = _cut(self._tail)
             if piece.strip():
-                await self._show(piece)
+                await self._show_surely(piece)
                 self._message, self._shown = None, ""
         if perf_counter() - self._edited_at >= EDIT_SECONDS and self._tail.strip():
             self._edited_at = perf_counter()
             try:
                 await self._show(_closed(self._tail)[:LIMIT])
-            except discord.HTTPException as error:
-                log.debug("an edit in between failed: %s", error.status)
+            except DISCORD_FAILED as error:
+                log.debug("an edit in between failed: %s", where(error))
 
     def put_below(self, view: discord.ui.View) -> None:
         """Buttons for the end of the answer; they come with its last message."""
@@ -87,13 +96,27 @@ class StreamedReply:
         if not self._tail.strip():
             return
         try:
-            await self._show(self._tail)
+            await self._show_surely(self._tail)
         except discord.HTTPException as error:
             if self._view is None:
                 raise
             log.warning("Discord doesn't take the button below a message, so it goes without: %s", error.status)
             self._view = None
-            await self._show(self._tail)
+            await self._show_surely(self._tail)
+
+    async def _show_surely(self, content: str) -> None:
+        """Show it, and try again where Discord has trouble or the connection breaks."""
+        for seconds in TRY_AGAIN_SECONDS:
+            try:
+                await self._show(content)
+            except DISCORD_FAILED as error:
+                if not may_be_done(error):
+                    raise
+                log.info("an answer can't be shown yet: %s", where(error))
+            else:
+                return
+            await asyncio.sleep(seconds)
+        await self._show(content)
 
     async def _show(self, content: str) -> None:
         if content == self._shown and self._view is None:
@@ -101,31 +124,38 @@ class StreamedReply:
         if self._message is None:
             await self._begin(content)
         else:
-            try:
-                self._message = await self._message.edit(
-                    content=content, allowed_mentions=self._mentions, **self._buttons
-                )
-            except discord.NotFound:  # somebody deleted it: the whole of it belongs in a new one
-                await self._begin(content)
+            await self._edit(self._message, content)
         self._shown = content
         self._is_first = False
 
     async def _begin(self, content: str) -> None:
-        self._message = await self._send(content)
-        self.messages.append(self._message)
+        """A new message. Discord may have taken a try that it didn't answer: by the nonce it gives us that one back,
+        with the text of then.
+        """
+        self._tried = self._tried or content
+        message = self._message = await self._send(content)
+        self.messages.append(message)
+        is_old, self._tried, self._nonce = self._tried != content, "", secrets.randbits(64)
+        if is_old:
+            await self._edit(message, content)
+
+    async def _edit(self, message: discord.Message, content: str) -> None:
+        try:
+            self._message = await message.edit(content=content, allowed_mentions=self._mentions, **self._buttons)
+        except discord.NotFound:  # somebody deleted it: the whole of it belongs in a new one
+            await self._begin(content)
 
     async def _send(self, content: str) -> discord.Message:
         channel = self._question.channel
+        options = {"nonce": self._nonce, "allowed_mentions": self._mentions, **self._buttons}
         if self._is_first:
             try:
                 reference = self._question.to_reference(fail_if_not_exists=False)
-                return await channel.send(
-                    content, reference=reference, allowed_mentions=self._mentions, **self._buttons
-                )
+                return await channel.send(content, reference=reference, **options)
             except discord.HTTPException as error:
                 if error.code != _NO_HISTORY:
                     raise
-        return await channel.send(content, allowed_mentions=self._mentions, **self._buttons)
+        return await channel.send(content, **options)
 
     @property
     def _buttons(self) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 import discord
 
 from bot.assistant.conversation import MAX_PICTURES, Turn
+from bot.discord_failures import DISCORD_FAILED
+from bot.usage.context import storable
+from bot.words import where
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +26,12 @@ def text_of(message: discord.Message, our_id: int) -> str:
     content = re.sub(rf"<@!?{our_id}>", "", message.content)
     for user in message.mentions:
         for mention in (f"<@{user.id}>", f"<@!{user.id}>"):
-            content = content.replace(mention, f"@{user.display_name}")
+            content = content.replace(mention, f"@{_one_line(user.display_name)}")
     for role in message.role_mentions:
-        content = content.replace(role.mention, f"@{role.name}")
+        content = content.replace(role.mention, f"@{_one_line(role.name)}")
     for channel in message.channel_mentions:
-        content = content.replace(channel.mention, f"#{channel.name}")
-    return content.strip()
+        content = content.replace(channel.mention, f"#{_one_line(channel.name)}")
+    return storable(content).strip()
 
 
 async def turns_before(
@@ -42,8 +45,8 @@ async def turns_before(
     if isinstance(message.channel, discord.Thread):
         try:
             found = [earlier async for earlier in message.channel.history(limit=THREAD_MESSAGES, before=message)]
-        except discord.HTTPException as error:  # without Read Message History the question stands alone
-            log.debug("the thread of message %d can't be read: %s", message.id, error.status)
+        except DISCORD_FAILED as error:  # without Read Message History the question stands alone
+            log.debug("the thread of message %d can't be read: %s", message.id, where(error))
     else:
         current = message
         while len(found) < REPLY_DEPTH and (earlier := await _replied_to(current)) is not None:
@@ -72,8 +75,8 @@ async def picture_of(attachment: discord.Attachment) -> str | None:
         return None
     try:
         data = await attachment.read()
-    except discord.HTTPException as error:
-        log.debug("attachment %d can't be read: %s", attachment.id, error.status)
+    except DISCORD_FAILED as error:
+        log.debug("attachment %d can't be read: %s", attachment.id, where(error))
         return None
     return f"data:{attachment.content_type};base64,{base64.b64encode(data).decode()}"
 
@@ -82,6 +85,10 @@ def replies_to(message: discord.Message, user_id: int) -> bool:
     """Whether it answers a message of that user."""
     resolved = message.reference.resolved if message.reference else None
     return isinstance(resolved, discord.Message) and resolved.author.id == user_id
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split())
 
 
 async def _replied_to(message: discord.Message) -> discord.Message | None:
@@ -95,5 +102,5 @@ async def _replied_to(message: discord.Message) -> discord.Message | None:
         return None
     try:
         return await message.channel.fetch_message(reference.message_id)
-    except discord.HTTPException:
+    except DISCORD_FAILED:
         return None

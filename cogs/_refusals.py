@@ -12,6 +12,7 @@ from datetime import datetime
 import discord
 from discord.ext import commands
 
+from bot.discord_failures import DISCORD_FAILED
 from bot.translation import _, mark
 from bot.usage.errors import CallRefusedError
 from bot.words import where
@@ -19,6 +20,8 @@ from bot.words import where
 log = logging.getLogger(__name__)
 
 REACTION = "⏳"
+MOST_REACTIONS = 100
+"""That many may wait for Discord at once, which takes four a second in a channel: a raid asks faster than that."""
 TOLD_AGAIN_SECONDS = 3600.0
 MINUTE_SECONDS = 60.0
 _MEMBER_TOO_FAST = mark("You're asking faster than I may answer: {n} a minute. Try again in {seconds} s.")
@@ -30,11 +33,24 @@ class Refusals:
 
     def __init__(self) -> None:
         self._told = commands.CooldownMapping[Hashable].from_cooldown(1, TOLD_AGAIN_SECONDS, _itself)
+        self._reacting = 0
 
     def is_news(self, message: discord.Message, error: CallRefusedError, now: datetime) -> bool:
         """Whether the asker hasn't been told this cause within the hour; from now on they have."""
         key = (message.guild.id if message.guild else 0, message.author.id, error.cause)
         return self._told.update_rate_limit(key, now.timestamp()) is None
+
+    async def react(self, message: discord.Message) -> None:
+        """Say no without words, to somebody who has had them; in a raid not to all of them."""
+        if self._reacting >= MOST_REACTIONS:
+            return
+        self._reacting += 1
+        try:
+            await message.add_reaction(REACTION)
+        except DISCORD_FAILED as error:
+            log.debug("no reaction to message %d: %s", message.id, where(error))
+        finally:
+            self._reacting -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +107,6 @@ class _Limit:
             return TooFast(None)
         self._told[key] = at + wait
         return TooFast(self._words, self._per_minute, max(1, math.ceil(wait)))
-
-
-async def react(message: discord.Message) -> None:
-    """Say no without words, to somebody who has had them."""
-    try:
-        await message.add_reaction(REACTION)
-    except discord.HTTPException as error:
-        log.debug("no reaction to message %d: %s", message.id, where(error))
 
 
 def _itself(key: Hashable) -> Hashable:

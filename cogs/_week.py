@@ -10,6 +10,7 @@ from bot.league.team_list import Row
 from bot.league.week_plan import WeekPlan
 from bot.translation import _, speaking
 from cogs._layouts import Progress
+from cogs._making import made_once, posted_once
 from cogs._undo import all_or_nothing
 
 
@@ -29,20 +30,21 @@ async def create_week(
     channels: list[discord.TextChannel] = []
     total = 1 + len(plan.rows)
     async with all_or_nothing() as undo:
-        category = await guild.create_category(plan.title, reason=reason)
+        category = await made_once(guild, plan.title, guild.create_category(plan.title, reason=reason))
         undo.add(_("the category {name}", name=category.name), category.delete)
         await progress(1, total)
         for row in plan.rows:
             overwrites = _private(guild, row, plan.guests, commissioner_role_id) if plan.private else {}
-            channel = await guild.create_text_channel(
+            making = guild.create_text_channel(
                 row.channel, category=category, topic=_topic(plan, row), overwrites=overwrites, reason=reason
             )
+            channel = await made_once(guild, row.channel, making, category=category)
             undo.add(f"#{channel.name}", channel.delete)
             channels.append(channel)
             with speaking(plan.language):
                 tag = tag_for(row, plan.guests) if plan.tag else None
             if tag is not None:
-                await channel.send(tag.text, allowed_mentions=pings(tag, mentionable))
+                await posted_once(channel, tag.text, pings(tag, mentionable))
             await progress(1 + len(channels), total)
     return category, channels
 

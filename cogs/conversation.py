@@ -12,6 +12,7 @@ from bot.assistant.conversation import MAX_PICTURES, Question
 from bot.assistant.operations import GENERAL_CONVERSATION
 from bot.assistant.routing import Route
 from bot.client import Trilo
+from bot.discord_failures import DISCORD_FAILED
 from bot.translation import _, mark, speak_to
 from bot.usage import UsageError, token_tracking_context
 from bot.usage.errors import CallRefusedError, OptedOutError, QuotaExceededError
@@ -24,13 +25,15 @@ from cogs._front_desk import help_set_up, placed, quota_line, show_plan, talk
 from cogs._language import public_language
 from cogs._messages import StreamedReply
 from cogs._reading import PICTURE_BYTES, pictures_of, replies_to, text_of, turns_before
-from cogs._refusals import Pace, Refusals, TooFast, react
+from cogs._refusals import Pace, Refusals, TooFast
 from cogs._views.upgrade import offer
 from cogs._where import settings_for
 from cogs.help import ONE_LINE_HELP
 
 log = logging.getLogger(__name__)
 
+TYPING_SECONDS = 1.0
+"""How long Discord has to show that we are typing, before we go on without."""
 _PING_OFF = mark("-# I only see a reply if its ping is on: turn on the @ beside your reply, or mention me.")
 _NO_DMS = mark("I answer on servers only. Mention me in a channel there.")
 _UNSEEN = mark(
@@ -59,7 +62,7 @@ class ConversationCog(commands.Cog):
         too_fast = self._pace.check(guild_id, message.author.id, self.bot.services.tracker.clock())
         async with self.bot.working():
             if too_fast is not None and too_fast.words is None:
-                await react(message)
+                await self._refusals.react(message)
             elif await self._claimed(message):
                 await self._respond(message, too_fast)
 
@@ -102,12 +105,12 @@ class ConversationCog(commands.Cog):
             speak_to(await public_language(self.bot, message.guild) if message.guild else None)
             note = (too_fast and too_fast.words) or await self._answer(message, reply)
         except asyncio.CancelledError:
-            with suppress(discord.HTTPException):
+            with suppress(*DISCORD_FAILED):
                 await reply.finish(_(RESTARTING))
             raise
         except CallRefusedError as error:
             if not self._refusals.is_news(message, error, self.bot.services.tracker.clock()) and reply.is_silent:
-                await react(message)
+                await self._refusals.react(message)
                 return
             note = words_for(error)
             if isinstance(error, QuotaExceededError):
@@ -118,7 +121,7 @@ class ConversationCog(commands.Cog):
             note = words_for(error)
         try:
             await reply.finish(note, button)
-        except discord.HTTPException as error:
+        except DISCORD_FAILED as error:
             log.warning("the answer to message %d can't be shown: %s", message.id, where(error))
         await remember(self.bot, message.guild, reply.messages, reply.execution_id)
 
@@ -160,8 +163,9 @@ class ConversationCog(commands.Cog):
         except UsageError as error:
             log.warning("message %d is answered although its server has no cap yet: %s", message.id, where(error))
         async with AsyncExitStack() as stack:
-            with suppress(discord.HTTPException):  # a server that forbids it loses only the indicator
-                await stack.enter_async_context(message.channel.typing())
+            with suppress(*DISCORD_FAILED):  # where it is forbidden or fails, only the indicator is lost
+                async with asyncio.timeout(TYPING_SECONDS):
+                    await stack.enter_async_context(message.channel.typing())
             if asker is None:
                 # The channel of direct messages is the person by another name: it stays off the books.
                 await stack.enter_async_context(token_tracking_context(guild_id=0, user_id=message.author.id))

@@ -8,6 +8,7 @@ import discord
 from discord.ext import commands
 
 from bot.client import Trilo
+from bot.discord_failures import DISCORD_FAILED
 from bot.translation import speaking
 from bot.usage import UsageError
 from bot.usage.budgets import Budget, Owner, Scope
@@ -64,7 +65,7 @@ class FirstContactCog(commands.Cog):
                 view = HelloView(hello)
             try:
                 await channel.send(view=view, allowed_mentions=NOBODY)
-            except discord.HTTPException as error:
+            except DISCORD_FAILED as error:
                 log.info("channel %d takes no hello: %s", channel.id, where(error))
             else:
                 return

@@ -15,6 +15,7 @@ from bot.usage.reports import PeriodName
 from bot.usage.tier_grants import Source, UnknownTierError
 from cogs._access import is_operator, owns_the_bot
 from cogs._views.look import COLOUR, NOBODY
+from cogs._views.names import SNOWFLAKE
 from cogs._views.owner_health import HealthView
 from cogs._views.owner_prices import list_words, price_words
 from cogs._views.owner_servers import ServersView
@@ -22,7 +23,7 @@ from cogs._views.tables import LABEL_CHARACTERS, cut, plain, shorten
 
 MOST_CHOICES = 25
 NOBODY_OF_THAT_NAME = "I know no server or person like that. Give a server's name or id, or a person's mention or id."
-_USER = re.compile(r"(?:<@!?)?(\d{15,20})>?")
+_USER = re.compile(rf"(?:<@!?)?({SNOWFLAKE})>?")
 NO_SUCH_SERVER = "I'm on no server of that name or id. Pick one from the list that appears while you type."
 SEVERAL_SERVERS = "Several servers have that name. Pick one from the list, or give its id."
 CAPS_ARE_DOLLARS = "A server's cap is in dollars, since it is you who pays. Give an amount like `20` or `$7.50`."

@@ -1,13 +1,15 @@
 """Posts the reports that servers have asked for: each period once, also after a restart or an outage."""
 
+import asyncio
 import hashlib
 import logging
 
-import aiohttp
 import discord
 from discord.ext import commands, tasks
 
+from bot.alerts.turns import Turns
 from bot.client import Trilo
+from bot.discord_failures import DISCORD_FAILED
 from bot.translation import speaking
 from bot.usage.budgets import Budget, Scope
 from bot.usage.deliveries import Delivery
@@ -23,6 +25,8 @@ from cogs._views.report import ReportFacts, ReportView, read_report
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
+AT_ONCE = 8
+"""Reports on their way at once, one for each server."""
 REFUSED_TRIES = 10
 """So many times, over an hour, a channel that is gone or closed to us is tried before the report is left out."""
 
@@ -33,6 +37,7 @@ class ReportsCog(commands.Cog):
     def __init__(self, bot: Trilo) -> None:
         self.bot = bot
         self._reports = bot.services.tracker.scheduled_reports
+        self._turns = Turns(AT_ONCE)
 
     async def cog_load(self) -> None:
         """Begin, once the bot knows its servers."""
@@ -43,14 +48,25 @@ class ReportsCog(commands.Cog):
         self._loop.cancel()
 
     async def post_due(self) -> None:
-        """Post every report that is due on this process's servers. Raises `DatabaseUnavailableError`."""
-        for due in await self._reports.due():
-            guild = self.bot.get_guild(due.guild_id)
-            if guild is None or guild.unavailable:
-                continue  # another process's, one we have left, or one that Discord has lost sight of for now
-            delivery = await self._reports.claim(due)
-            if delivery is not None:
-                await self._post(guild, due, delivery)
+        """Post every report that is due on this process's servers, side by side: no slow channel holds up another's.
+
+        Raises `DatabaseUnavailableError`.
+        """
+        found = [(self.bot.get_guild(due.guild_id), due) for due in await self._reports.due()]
+        async with asyncio.TaskGroup() as posting:
+            for guild, due in found:
+                if guild is not None and not guild.unavailable:
+                    # Else it is another process's, one we have left, or one that Discord has lost sight of for now.
+                    posting.create_task(self._claim_and_post(guild, due))
+
+    async def _claim_and_post(self, guild: discord.Guild, due: DueReport) -> None:
+        async with self._turns.take(guild.id):
+            try:
+                delivery = await self._reports.claim(due)
+                if delivery is not None:
+                    await self._post(guild, due, delivery)
+            except UsageError as error:
+                log.warning("the report of server %d waits: %s", guild.id, error)
 
     @tasks.loop(seconds=EVERY_SECONDS)
     async def _loop(self) -> None:
@@ -73,7 +89,7 @@ class ReportsCog(commands.Cog):
             if delivery.attempts >= REFUSED_TRIES:
                 log.warning("the report of server %d is left out: its channel can't be written in", guild.id)
                 await self._reports.posted(due, delivery)
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        except DISCORD_FAILED as error:
             log.warning("the report of server %d waits: %s", guild.id, where(error))
             await self._reports.failed(delivery, "Discord was out of reach")
         except Exception as error:  # noqa: BLE001 - one faulty report must not starve the servers after it

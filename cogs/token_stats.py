@@ -7,11 +7,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
+from bot.figures import PERIODS
 from bot.translation import _, mark
 from bot.usage.reports import PeriodName
 from cogs._access import NOT_FOR_YOU, may_see_usage
 from cogs._views.private import is_from_before
-from cogs._views.spend import PERIODS, Choice, SplitName
+from cogs._views.spend import Choice, SplitName
 from cogs._views.stats_controls import PREFIX
 from cogs._views.token_stats import TokenStatsView, take_up
 

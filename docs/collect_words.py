@@ -19,9 +19,9 @@ NAMES = "name"
 
 def collected() -> Catalog:
     """Everything that the code says to people, without translations."""
-    found = Catalog()
+    found, kinds = Catalog(), [("**.py", "python"), ("**.html", "jinja2")]
     for folder in ("bot", "cogs"):
-        said = extract_from_dir(ROOT / folder, [("**.py", "python")], keywords=KEYWORDS, directory_filter=_any_folder)
+        said = extract_from_dir(ROOT / folder, kinds, keywords=KEYWORDS, directory_filter=_any_folder)
         for _file, _line, message, _comments, _context in said:
             found.add(message)
     return found

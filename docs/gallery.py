@@ -116,7 +116,7 @@ async def _play(folder: str, tag: str, books: Path, scenes: Sequence[Scene]) -> 
 async def _work(url: str, folder: str, tag: str, scenes: Sequence[Scene]) -> list[str]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page(viewport=DESKTOP)
+        page = await browser.new_page(viewport=DESKTOP, bypass_csp=True)  # for a style of ours
         page.set_default_timeout(10_000)
         await page.goto(url)
         stage = Stage(page, GALLERY / folder, tag)

@@ -4,6 +4,7 @@ What is pressed is named by its English label, and found in the language that th
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from playwright.async_api import Error, Locator, Page, ViewportSize
 from bot.translation import _ as in_their_language
 from bot.translation import speaking
 
+LIGHT = Path(__file__).parent / "gallery_light.css"
 DESKTOP: ViewportSize = {"width": 1180, "height": 1700}
 PHONE: ViewportSize = {"width": 400, "height": 2600}
 _STILL = 500
@@ -19,6 +21,10 @@ _STILL = 500
 _PATIENCE = 25
 """So many of them are waited for at most."""
 _TRIES = 3
+_REACTED_TO = """before => {
+    const last = [...document.querySelectorAll('article.channel-message')].at(-1);
+    return last.dataset.messageId !== before && last.querySelector('.message-app-badge, .reaction-chip') !== null;
+}"""
 
 
 @dataclass
@@ -63,7 +69,7 @@ class Stage:
         for _again in range(_PATIENCE):
             await self.page.wait_for_timeout(_STILL)
             now = await self.page.locator("#channel-message-list").inner_html()
-            if now == before and "is thinking" not in now:
+            if now == before and "Thinking…" not in now:
                 return
             before = now
 
@@ -84,10 +90,13 @@ class Stage:
         await self.page.wait_for_timeout(_STILL)
 
     async def say(self, text: str) -> None:
-        """A message, and its answer."""
+        """A message, and its answer or the reaction to it, where there is one within a while."""
+        before = await self._newest()
         await self.box.fill(text)
         await self.box.press("Enter")
-        await self.page.wait_for_timeout(3 * _STILL)
+        with suppress(Error):
+            await self.page.wait_for_function(_REACTED_TO, arg=before)
+        await self.page.wait_for_timeout(2 * _STILL)
         await self.settle()
 
     async def command(self, name: str, required: str = "", **options: str) -> None:
@@ -155,15 +164,35 @@ class Stage:
         return [await option.get_attribute("data-value") or "" for option in await offered.all()]
 
     async def shoot(self, name: str, messages: int = 1) -> None:
-        """The newest messages, on a desktop and on a phone."""
-        for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
+        """The newest messages, on a desktop and on a phone, there in Discord's light theme too."""
+        for device, size in (("desktop", DESKTOP), ("phone", PHONE), ("phone-light", PHONE)):
             await self.resize(size)
+            await self._light(device.endswith("light"))
             shown = self.page.locator("article.channel-message")
             for back in range(messages, 0, -1):
                 part = f"-{messages - back + 1}" if messages > 1 else ""
-                path = self.folder / f"{name}{part}-{device}.png"
-                await shown.nth(await shown.count() - back).screenshot(path=path)
+                message = shown.nth(await shown.count() - back)
+                await self._stands_still(message)
+                await message.screenshot(path=self.folder / f"{name}{part}-{device}.png")
+        await self._light(False)
         await self.resize(DESKTOP)
+
+    async def _stands_still(self, message: Locator) -> None:
+        """Wait until the page has scrolled where it scrolls to, or the picture would have half of two messages."""
+        await message.scroll_into_view_if_needed()
+        before = None
+        for _again in range(_PATIENCE):
+            now = await message.bounding_box()
+            if now == before:
+                return
+            before = now
+            await self.page.wait_for_timeout(_STILL)
+
+    async def _light(self, on: bool) -> None:
+        """Discord's light theme, or its dark one."""
+        if on and not await self.page.locator("style").count():
+            await self.page.add_style_tag(path=LIGHT)
+        await self.page.evaluate("on => document.documentElement.classList.toggle('light', on)", on)
 
     async def shoot_form(self, name: str) -> None:
         """The form that is open, which is closed then."""

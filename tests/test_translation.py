@@ -5,15 +5,18 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, nodes
 
 from bot import translation
 from bot.translation import (
     ENGLISH,
     LANGUAGES,
     _,
+    accepted,
     date_text,
     language,
     language_name,
@@ -27,7 +30,8 @@ from docs.collect_words import FOLDER, NAMES, collected, is_translated, read
 ROOT = Path(__file__).resolve().parents[1]
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
 PLACE = re.compile(r"\{(\w*)\}")
-COMMAND = re.compile(r"`/[a-z-]+(?: [a-z-]+)?")
+COMMAND = re.compile(r"`/[a-z-]+(?: [a-z-]+\b(?!:))?")
+"""An option has a name of its own in each language: `topic:privacy`."""
 
 
 @pytest.fixture(autouse=True)
@@ -85,11 +89,14 @@ NOT_FOR_PEOPLE = {
         "Discord doesn't let me write there (code {})", "Trilo: {}", "{}, taken back{}", " at {}:{}",
         "alert {}: budget {} of {} has reached {} %", "alert {}: {} of {}, met on {}",
     ),
-    "what Discord keeps as it is": ("Week {}", "{} vs {}", "{}: {} vs {}"),
+    "what the page counts by, signs with, and tells programs": (
+        "page {}", "wrong {}", "page passes", "noindex, nofollow",
+    ),
+    "what Discord keeps as it is": ("{} vs {}", "{}: {} vs {}"),
     "what a person said, put in a sentence for the model": ("The next advance is: {}",),
 }  # fmt: skip
 SPEAKS = ("_", "n_", "mark")
-SILENT = ("log", "re", "ValueError", "TypeError", "AssertionError")
+SILENT = ("log", "answer_failure", "re", "ValueError", "TypeError", "AssertionError")
 ELSEWHERE = ("custom_id", "template", "reason")
 
 
@@ -127,7 +134,8 @@ def is_for_people(text: str) -> bool:
 def test_nothing_is_said_in_english_only() -> None:
     """What a cog says is given to `_`, `n_` or `mark`; the operator's `/owner` is English."""
     files = [*sorted((ROOT / "cogs").rglob("*.py")), *sorted((ROOT / "bot/league").glob("*.py"))]
-    files += [ROOT / "bot/words.py", ROOT / "bot/client.py"]
+    files += [ROOT / f"bot/{name}.py" for name in ("words", "client", "figures", "suggestion_texts")]
+    files += (ROOT / "bot/api/page").glob("*.py")
     known = {text for texts in NOT_FOR_PEOPLE.values() for text in texts}
     found = [
         f"{path.relative_to(ROOT)}:{line} {text!r}"
@@ -139,10 +147,41 @@ def test_nothing_is_said_in_english_only() -> None:
     assert found == []
 
 
+class Shown(HTMLParser):
+    """What a template shows by itself: its text, and the attributes that people read or hear."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", source))
+
+    def handle_data(self, data: str) -> None:
+        self.found.append(data.strip())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in ("aria-label", "alt", "title", "placeholder")]
+
+
+def test_the_page_says_nothing_in_english_only() -> None:
+    """Neither around what its templates fill in, nor within: what they say is given to `_` or `n_`."""
+    wrong = []
+    for path in sorted((ROOT / "bot/api/page/templates").glob("*.html")):
+        source = path.read_text(encoding="utf-8")
+        wrong += [text for text in Shown(source).found if re.search(r"[A-Za-z]{2}", text)]
+        tree = Environment(autoescape=True).parse(source)
+        said = [call for call in tree.find_all(nodes.Call) if getattr(call.node, "name", "") in ("_", "n_")]
+        excused = {id(const) for call in said for const in call.find_all(nodes.Const)}
+        consts = [node.value for node in tree.find_all(nodes.Const) if id(node) not in excused]
+        wrong += [text for text in consts if isinstance(text, str) and re.search(r"^[A-Z]|[a-z] [a-z]", text)]
+    assert sorted(set(wrong)) == ["CSV", "JSON Lines", "Trilo", "trilo_…", "· Trilo"]
+
+
 def test_languages_are_found_by_their_tags() -> None:
     tags = ("en-US", "es", "es-ES", "es-419", "es_MX", "est", "pt-BR", None)
     assert [language(tag) for tag in tags] == ["en", "es", "es", "es", "es", "en", "en", "en"]
     assert [language_name(code) for code in ("en", "es")] == ["English", "Español"]
+    headers = ("es-MX,es;q=0.9", "de,en;q=0.7,es;q=0.5", "ES-mx;q=1", "es-XX", "en;q=x,es", "fr", "", ",;q=,")
+    assert [accepted(header) for header in headers] == ["es-MX", "en", "es-MX", "es", "es", "en", "en", "en"]
 
 
 def test_what_is_not_translated_is_said_in_english() -> None:

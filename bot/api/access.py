@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from bot.api.keys import LOOPBACK, ApiKey, KeyBook
 from bot.api.problems import Problem
+from bot.translation import _
 from bot.usage.tracker import UsageTracker
 
 REQUESTS_A_MINUTE = 600
@@ -46,7 +47,9 @@ class Pace:
         if left < 1:
             self._buckets[name] = (left, now)
             wait = max(1, round((1 - left) * _MINUTE / most + 0.5))
-            raise Problem(429, "too_many_requests", f"Try again in {wait} s.", {"Retry-After": str(wait)})
+            raise Problem(
+                429, "too_many_requests", _("Try again in {wait}\u00a0s.", wait=wait), {"Retry-After": str(wait)}
+            )
         self._buckets[name] = (left - 1, now)
         while len(self._buckets) > _MOST_BUCKETS:
             self._buckets.popitem(last=False)

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from bot.assistant.conversation import MAX_PICTURES
 from bot.assistant.operations import READ_ADVANCE, READ_DELETION, READ_WEEK, Models, Operation
+from bot.assistant.plain_text import cleaned, one_line
 from bot.assistant.structured import Answer, ask_structured
 from bot.errors import PictureNotReadError
 from bot.league.advance_plan import MESSAGE_MOST
@@ -29,7 +30,7 @@ from bot.league.names import MAX_WEEK, MAX_WEEKS
 from bot.league.team_list import MAX_TEAMS
 from bot.usage.budgets import Saving
 from bot.usage.calendars import zone_named
-from bot.usage.context import token_tracking_context
+from bot.usage.context import storable, token_tracking_context
 from bot.usage.tracker import UsageTracker
 
 TEXT_CHARACTERS = 6_000
@@ -108,9 +109,9 @@ class LeagueCommands:
         games = [game for game in map(_game, read.games) if game is not None]
         return WeekRead(
             week=_week(read.week),
-            title=_line(read.title, NAME_CHARACTERS),
+            title=one_line(read.title, NAME_CHARACTERS),
             games=games[:MAX_GAMES],
-            question=_line(read.question, QUESTION_CHARACTERS),
+            question=one_line(read.question, QUESTION_CHARACTERS),
         )
 
     async def read_deletion(self, text: str, categories: Sequence[str]) -> DeletionRead:
@@ -122,7 +123,7 @@ class LeagueCommands:
         return DeletionRead(
             weeks=sorted(weeks)[:MAX_WEEKS],
             names=_names(read.names, MAX_NAMED),
-            question=_line(read.question, QUESTION_CHARACTERS),
+            question=one_line(read.question, QUESTION_CHARACTERS),
         )
 
     async def read_advance(
@@ -140,11 +141,11 @@ class LeagueCommands:
             read = await self._read(READ_ADVANCE, _ADVANCE, text, facts, AdvanceRead)
         return AdvanceRead(
             week=_week(read.week),
-            when=_line(read.when, NAME_CHARACTERS),
+            when=one_line(read.when, NAME_CHARACTERS),
             channels=_names((name.strip().removeprefix("#") for name in read.channels), MAX_NAMED),
             roles=_names((name.strip().removeprefix("@") for name in read.roles), MAX_NAMED),
-            message=_text(read.message, MESSAGE_MOST),
-            question=_line(read.question, QUESTION_CHARACTERS),
+            message=cleaned(read.message, MESSAGE_MOST),
+            question=one_line(read.question, QUESTION_CHARACTERS),
         )
 
     async def _read(
@@ -157,7 +158,7 @@ class LeagueCommands:
         pictures: Sequence[str] = (),
     ) -> Answer:
         model = self._tracker.suggest_model(operation.name) or self._models.fast
-        request = json.dumps({"request": text[:TEXT_CHARACTERS], **facts}, ensure_ascii=False)
+        request = json.dumps({"request": storable(text[:TEXT_CHARACTERS]), **facts}, ensure_ascii=False)
         content: list[ChatCompletionContentPartParam] = [{"type": "text", "text": request}]
         content += [_picture(address) for address in pictures[:MAX_PICTURES]]
         messages: list[ChatCompletionMessageParam] = [
@@ -204,7 +205,7 @@ def _picture(address: str) -> ChatCompletionContentPartImageParam:
 
 
 def _game(game: GameRead) -> GameRead | None:
-    away, home = (team_name(_line(name, NAME_CHARACTERS) or "") for name in (game.away, game.home))
+    away, home = (team_name(one_line(name, NAME_CHARACTERS) or "") for name in (game.away, game.home))
     if not away and not home:
         return None
     sure = 0.0 if math.isnan(game.confidence) or not away or not home else min(max(game.confidence, 0.0), 1.0)
@@ -217,15 +218,5 @@ def _week(number: int | None) -> int | None:
 
 def _names(names: Iterable[str], most: int) -> list[str]:
     """One line each, none twice."""
-    lines = (_line(name, NAME_CHARACTERS) for name in names)
+    lines = (one_line(name, NAME_CHARACTERS) for name in names)
     return list(dict.fromkeys(line for line in lines if line))[:most]
-
-
-def _line(text: str | None, most: int) -> str | None:
-    return _text(" ".join((text or "").split()), most)
-
-
-def _text(text: str | None, most: int) -> str | None:
-    """Trimmed, without control characters, cut to length; None where nothing is left."""
-    seen = "".join(character for character in text or "" if character.isprintable() or character in "\n\u200c\u200d")
-    return seen.strip()[:most].strip() or None

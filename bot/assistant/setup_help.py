@@ -13,14 +13,15 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 from pydantic import BaseModel
 
-from bot.assistant.conversation import QUESTION_CHARACTERS, Question, Turn
+from bot.assistant.conversation import ANSWER_SECONDS, QUESTION_CHARACTERS, Question, Turn, longest_answer
 from bot.assistant.guide import Guide, Section
 from bot.assistant.named_commands import only_existing
 from bot.assistant.operations import SETUP_FULL_GUIDE, SETUP_INTENT, Models, synthesis
 from bot.assistant.paid_once import PaidOnce
 from bot.assistant.prompts import FULL_GUIDE, INTENT, NOTHING_FOUND, SYNTHESIS
 from bot.assistant.routing import Route, asks_for_everything, first_guess
-from bot.assistant.structured import ask_structured
+from bot.assistant.screen_names import screen_names
+from bot.assistant.structured import ask_structured, garbled_answers
 from bot.errors import AnswerRefusedError, AnswerUnreadableError, ModelAnswerError
 from bot.translation import _
 from bot.usage.context import token_tracking_context
@@ -157,12 +158,17 @@ class SetupHelp:
         model = self._tracker.suggest_model(operation, wanted) or self._models.fast
         rules = (FULL_GUIDE if whole else SYNTHESIS).format(
             commands=", ".join(f"`/{name}`" for name in sorted(commands)) or "none",
+            names=screen_names(map(str, sections)),
             guide="\n\n".join(map(str, sections)),
         )
         messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": rules}, *_said(question)]
-        async with token_tracking_context(operation=operation if whole else synthesis(model)):
-            completion = await self._client.chat.completions.create(model=model, messages=messages)
-        written, cut_off = _text_of(completion)
+        operation = operation if whole else synthesis(model)
+        async with token_tracking_context(operation=operation), asyncio.timeout(ANSWER_SECONDS):
+            with garbled_answers():
+                completion = await self._client.chat.completions.create(model=model, messages=messages)
+                written, cut_off = _text_of(completion)
+        if len(written) > (most := longest_answer(self._tracker, operation)):
+            written, cut_off = written[:most], True
         text = only_existing(written, commands) or self._own_text(sections, commands)
         return SetupAnswer(text, tuple(sections), cut_off=cut_off)
 

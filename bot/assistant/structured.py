@@ -1,17 +1,30 @@
 """Structured questions: the model fills in a pydantic model, or it is an error; nothing in between."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import openai
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from bot.errors import AnswerRefusedError, AnswerUnreadableError
+from bot.errors import AnswerGarbledError, AnswerRefusedError, AnswerUnreadableError
 
 Answer = TypeVar("Answer", bound=BaseModel)
+GARBLED = (ValueError, LookupError, RecursionError, AttributeError, TypeError)
+"""What the SDK raises at an answer of another form, which it reads without looking: broken JSON is a ValueError."""
+LONGEST_FORM = 64_000
+"""Characters of a filled-in form at most: twice as many as the longest ones' cap yields."""
+
+
+@contextmanager
+def garbled_answers() -> Iterator[None]:
+    """Around reading an answer: what that trips over becomes an `AnswerGarbledError`."""
+    try:
+        yield
+    except GARBLED as error:
+        raise AnswerGarbledError from error
 
 
 async def ask_structured(
@@ -23,8 +36,7 @@ async def ask_structured(
     """
     try:
         completion = await client.chat.completions.parse(model=model, messages=messages, response_format=answer)
-    except (ValidationError, json.JSONDecodeError, AttributeError, TypeError):
-        # The SDK reads the answer's form without looking: a server that sends another gets these, or broken JSON.
+    except GARBLED:
         raise AnswerUnreadableError("it isn't what was asked for") from None
     except openai.LengthFinishReasonError:
         raise AnswerUnreadableError("it was cut short") from None
@@ -33,6 +45,8 @@ async def ask_structured(
     if not completion.choices:
         raise AnswerUnreadableError("it is empty")
     message = completion.choices[0].message
+    if len(message.content or "") > LONGEST_FORM:
+        raise AnswerUnreadableError("it is too long")
     if message.refusal:
         raise AnswerRefusedError
     if message.parsed is None:

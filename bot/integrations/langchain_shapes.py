@@ -15,7 +15,7 @@ from langchain_core.outputs import Generation, LLMResult
 from pydantic import BaseModel
 
 from bot.usage import Status, TriloError, Usage
-from bot.usage.answers import MAX_TEXT, Answer, read_usage
+from bot.usage.answers import MAX_TEXT, Answer, code_name, read_usage
 from bot.usage.context import storable
 from bot.usage.exchange import was_never_sent
 
@@ -129,8 +129,7 @@ def status_after(error: BaseException) -> Status:
 
 def error_type(error: BaseException) -> str:
     """The provider's code where it gave one, else the exception's name. Never a message, which may quote a prompt."""
-    code = getattr(error, "code", None)
-    return storable(code)[:80] if code and isinstance(code, str) else type(error).__name__
+    return code_name(getattr(error, "code", None)) or type(error).__name__
 
 
 def _in_openai_words(counts: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from bot.league.names import key_of
 from bot.league.team_list import MAX_TEAMS, Team
 from bot.usage import audit
+from bot.usage.context import storable
 from bot.usage.database import Database, Row, Script
 from bot.usage.errors import TriloError
 from bot.usage.ids import new_id
@@ -106,7 +107,7 @@ class LeagueBook:
 
     async def snapshot(self, guild_id: int, snapshot_id: str) -> Snapshot | None:
         """One of a server's own snapshots; None where it has none of that id (I26)."""
-        rows = await self._database.fetch(f"{_SELECT_SNAPSHOT} AND id = $2", guild_id, snapshot_id)
+        rows = await self._database.fetch(f"{_SELECT_SNAPSHOT} AND id = $2", guild_id, storable(snapshot_id))
         return _snapshot_of(rows[0]) if rows else None
 
     async def forget_old(self) -> None:

@@ -115,7 +115,7 @@ class TeamList:
         channel = game_channel(away.name, home.name)
         doubts = [words for match in (away, home) if (words := self._doubt(match))]
         if game.confidence < DOUBTFUL_BELOW:
-            doubts.append(_("the picture is unclear ({percent} %)", percent=round(game.confidence * 100)))
+            doubts.append(_("the picture is unclear ({percent}\u00a0%)", percent=round(game.confidence * 100)))
         if not channel:
             doubts.append(_("no channel can be named after it"))
         if _key(away) == _key(home):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bot.league.limits import CHANNELS_PER_CATEGORY, CHANNELS_PER_SERVER, NAME_CHARACTERS
 from bot.league.tagging import Guests
 from bot.league.team_list import Row
-from bot.translation import ENGLISH, _
+from bot.translation import ENGLISH, _, speaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,14 @@ class WeekPlan:
         return sum(row.is_doubtful for row in self.rows)
 
 
-def title_of(week: int | None, title: str | None = None) -> str:
-    """The category's name: the title that was given or read, else the week's number; empty where neither is known."""
+def title_of(week: int | None, title: str | None = None, *, language: str = ENGLISH) -> str:
+    """The category's name: the title that was given or read, else the week's number in the server's `language`, by
+    which `names.week_of` finds it again; empty where neither is known.
+    """
     if title and title.strip():
         return title.strip()[:NAME_CHARACTERS]
-    return f"Week {week}" if week is not None else ""
+    with speaking(language):
+        return _("Week {week}", week=week) if week is not None else ""
 
 
 def obstacles(plan: WeekPlan, *, channels_now: int) -> list[str]:

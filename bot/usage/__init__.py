@@ -6,12 +6,12 @@
             await client.chat.completions.create(model="gpt-4o-mini", messages=[...])
         get_tracker().get_summary()
 
-Reading order: records, context, openai_client, exchange, metered_body, tracked_call, answers, intent, prices, tokens,
-tracker; budgets, calendars, rules, admission, quotas; ledger, batch, decision, known, writer, outage, journal,
-siblings, counters, rollups, database, postgres, months; budget_book, server_settings, quota_book, alert_book, reports;
-keeper, reservations, remote, remote_ledger, remote_events, remote_api; booked, corrections, integrity, retention,
-erasure, personal_data, privacy_book, removals, repricing, bills, reconcile, export, backup; suggestion_figures,
-suggestions, suggestion_words.
+Reading order: records, context, openai_client, exchange, metered_body, plain_body, tracked_call, answers, intent,
+prices, tokens, tracker; budgets, calendars, rules, admission, quotas; ledger, batch, decision, known, writer, outage,
+journal, siblings, counters, rollups, database, postgres, months; budget_book, server_settings, quota_book, alert_book,
+reports; keeper, reservations, remote, remote_ledger, remote_events, remote_api; booked, corrections, integrity,
+retention, erasure, personal_data, privacy_book, removals, repricing, bills, reconcile, export, backup;
+suggestion_figures, suggestions, suggestion_words.
 """
 
 from bot.usage.analytics_answers import (

@@ -6,6 +6,7 @@ Nothing in here raises, whatever the provider sent.
 """
 
 import json
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -22,6 +23,7 @@ MAX_REPORTED = 10**9
 MAX_TEXT = 200
 """Characters kept of a name that a provider gave: model, id, tier, error."""
 
+_CODE = re.compile(r"[\w.:/-]{1,80}", re.ASCII)
 _DETAILS = {
     "input": ("prompt_tokens_details", "input_tokens_details", "input_token_details"),
     "output": ("completion_tokens_details", "output_tokens_details", "output_token_details"),
@@ -115,8 +117,13 @@ def read_usage(raw: Mapping[str, Any], api: str) -> Usage | None:
 def error_name(error: object) -> str:
     """A short name for an error object in an answer: its code, else its type. Never its message (I33)."""
     if isinstance(error, Mapping):
-        return storable(error.get("code") or error.get("type") or "error")[:80]
+        return code_name(error.get("code")) or code_name(error.get("type")) or "error"
     return "error"
+
+
+def code_name(code: object) -> str | None:
+    """A provider's code, where it is one word or number; anything else may be a message, and may quote a prompt."""
+    return str(code) if isinstance(code, str | int) and code and _CODE.fullmatch(str(code)) else None
 
 
 def delivered_texts(payloads: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -89,7 +89,7 @@ def checked_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def storable(value: object) -> str:
-    """Text that any database takes: lone surrogates, which UTF-8 can't carry, and NULs become question marks."""
+    """Text that any database and any model takes: lone surrogates, which UTF-8 can't carry, and NULs become `?`."""
     text = str(value)
     return text if text.isprintable() else text.encode("utf-8", "replace").decode().replace("\0", "?")
 

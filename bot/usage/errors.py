@@ -108,6 +108,14 @@ class UntrackableCallError(UsageError):
         self.what = what
 
 
+class AnswerTooLargeError(UsageError):
+    """A provider sent more than `most_bytes` for one answer, so it wasn't read to its end. It may be billed."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(f"an answer of more than {most_bytes} bytes isn't read")
+        self.most_bytes = most_bytes
+
+
 class RemoteBooksError(UsageError):
     """Books behind a REST API can't be opened, or don't answer a question. `host` and `problem` say which and why."""
 

@@ -19,6 +19,7 @@ import httpx2
 from bot.usage.answers import payload_of
 from bot.usage.keeper import Keeper
 from bot.usage.metered_body import End, MeteredBody, Seen, seen_whole
+from bot.usage.plain_body import PlainBody
 from bot.usage.prices import PriceList
 from bot.usage.records import OpenCall, Settlement
 
@@ -81,6 +82,14 @@ def note_fault(ledger: Keeper, error: Exception) -> None:
     log.error("accounting failed: %s at %s:%s", type(error).__name__, Path(frame.filename).name, frame.lineno)
 
 
+async def _read(response: httpx2.Response) -> None:
+    try:
+        await response.aread()
+    except BaseException:
+        await response.aclose()
+        raise
+
+
 class Books(Protocol):
     """What a call needs of the tracker."""
 
@@ -111,13 +120,15 @@ class Exchange(ABC):
         """An attempt is about to be sent. May raise `CallRefusedError`."""
 
     async def attempt(self, sending: Awaitable[httpx2.Response], *, streamed: bool) -> httpx2.Response:
-        """Send one attempt and keep hold of a good answer."""
+        """Send one attempt and keep hold of a good answer. Raises `AnswerTooLargeError`."""
         response = await sending
-        if response.is_success:
-            if streamed:
-                MeteredBody.watch(response, self)
-            else:
-                self._response = response
+        if streamed and response.is_success:
+            MeteredBody.watch(response, self)
+            return response
+        response.stream = PlainBody(response)
+        if not streamed:
+            await _read(response)
+            self._response = response if response.is_success else None
         return response
 
     def returned(self) -> None:

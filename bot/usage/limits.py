@@ -21,6 +21,7 @@ def mark(message: str) -> str:
 UNDERSTOOD = mark("I understand amounts like `$5`, `0.05`, `1,000 usd`, `200k tokens` or `1.5M tokens`.")
 _WHOLE = mark("Tokens come whole: give a number without a fraction.")
 
+_CENT = NANO_USD_PER_USD // 100
 _MAX_LENGTH = 60
 _TYPED = re.compile(
     r"(?P<before>\$|us\$|usd)?\s*"
@@ -76,11 +77,15 @@ def parse_limit(text: str) -> Limit:
 
 
 def limit_words(unit: Unit, amount: int) -> str:
-    """A limit exactly, so that `parse_limit` gives it back: `$5.00`, `$0.0005`, `200,000 tokens`."""
+    """A limit exactly, so that `parse_limit` gives it back: `$5.00`, `$0.0125`, `200,000 tokens`.
+
+    Below a cent it has two figures at least, as what was spent has beside it: `$0.00050`.
+    """
     if unit is Unit.TOKENS:
         return _tokens_text(amount)
     whole, _, fraction = (usd_text(amount) or "").partition(".")
-    return f"${int(whole):,}.{fraction:0<2}"
+    places = 2 if amount >= _CENT or not amount else len(fraction) - len(fraction.lstrip("0")) + 2
+    return f"${int(whole):,}.{fraction.ljust(min(9, places), '0')}"
 
 
 def amount_words(unit: Unit, amount: int) -> str:

@@ -7,15 +7,15 @@ collection all arrive at one place, and the usage chunk that only we asked for i
 
 import re
 import weakref
-import zlib
 from collections.abc import AsyncIterator, Iterator
 from enum import Enum
 from time import perf_counter
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import httpx2
 
 from bot.usage.answers import json_objects
+from bot.usage.plain_body import PlainBody
 
 KEPT_EVENT_BYTES = 65_536
 """A longer event that is a picture in the making is passed on and not kept."""
@@ -140,11 +140,9 @@ class MeteredBody(httpx2.AsyncByteStream):
     """
 
     def __init__(self, response: httpx2.Response, watcher: Watcher) -> None:
-        self._inner = cast("httpx2.AsyncByteStream", response.stream)
+        self._inner = PlainBody(response)
         self._watcher = watcher
-        self._decompress = _decompressor(response)
-        opaque = "content-encoding" in response.headers
-        self.seen = Seen("" if opaque else response.headers.get("content-type", ""))
+        self.seen = Seen(response.headers.get("content-type", ""))
         self._hide_usage = watcher.hides_usage and self.seen.is_events
         self._events = EventSplitter()
         self._at_end = False
@@ -160,8 +158,7 @@ class MeteredBody(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self._inner:
-                data = self._decompress(chunk) if self._decompress else chunk
+            async for data in self._inner:
                 if self.seen.is_events:
                     shown = b"".join([event for event in self._events.feed(data) if self._show(event)])
                     data = shown if self._hide_usage else data
@@ -269,19 +266,3 @@ def _brings_output(event: bytes) -> bool:
             return any(d.get(k) for d in deltas if isinstance(d, dict) for k in _OUTPUT_KEYS)
         return bool(payload.get("delta"))
     return False
-
-
-def _decompressor(response: httpx2.Response) -> Any:
-    """Undo gzip here (and not above us), should a server compress what was asked for plain."""
-    if response.headers.get("content-encoding", "").strip().lower() not in ("gzip", "x-gzip"):
-        return None
-    del response.headers["content-encoding"]
-    decompress = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
-
-    def plain(chunk: bytes) -> bytes:
-        try:
-            return decompress(chunk)
-        except zlib.error as error:
-            raise httpx2.DecodingError(str(error), request=response.request) from error
-
-    return plain

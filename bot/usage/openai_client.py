@@ -164,14 +164,18 @@ class TrackedOpenAI(AsyncOpenAI):
             await exchange.before_attempt()
 
     async def _send_request(self, request: httpx2.Request, *, stream: bool, **arguments: Any) -> httpx2.Response:
-        """Runs once an attempt, inside the SDK's retries."""
-        client = self._client
-        if stream:
-            client = self._stream_transport.client if self._stream_transport is not None else client
-            request.headers["accept-encoding"] = "identity"
-        sending = client.send(request, stream=stream, **arguments)
-        exchange = _current.get()
-        return await (sending if exchange is None else exchange.attempt(sending, streamed=stream))
+        """Runs once an attempt, inside the SDK's retries.
+
+        What is sent stays with the address it was meant for: a redirection is an error, unless the caller wants it.
+        """
+        client, exchange = self._client, _current.get()
+        if stream and self._stream_transport is not None:
+            client = self._stream_transport.client
+        if exchange is None:
+            return await client.send(request, stream=stream, **arguments)
+        request.headers["accept-encoding"] = "identity" if stream else "gzip"
+        arguments.setdefault("follow_redirects", False)
+        return await exchange.attempt(client.send(request, stream=True, **arguments), streamed=stream)
 
 
 _REPLACEABLE = ("stream_options", "max_completion_tokens")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import openai
 
-from bot.usage.answers import MAX_TEXT, Answer, delivered_texts, payload_of, read_answer
+from bot.usage.answers import MAX_TEXT, Answer, code_name, delivered_texts, payload_of, read_answer
 from bot.usage.context import storable
 from bot.usage.endpoints import CAP_FIELDS, TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage, thinks_unseen
 from bot.usage.exchange import Books, Exchange, spares_the_caller, was_never_sent
@@ -134,7 +134,9 @@ class TrackedCall(Exchange):
             self.answered(payload, error)
             return
         answer = read_answer(self.opened.api, payload, self.body)
-        finished = seen.is_finished(choices_of(self.body)) if seen.is_events else end is End.READ and not seen.is_json
+        finished = end is End.READ and not seen.is_json and self.opened.api not in _TEXT_APIS
+        if seen.is_events:
+            finished = seen.is_finished(choices_of(self.body))
         if self.body.get("background") and answer.response_id and not (answer.usage or finished):
             self._go_on(answer.response_id)
             return
@@ -319,5 +321,4 @@ def _status_after(error: BaseException) -> Status:
 
 def _error_type(error: BaseException) -> str:
     """The provider's code where it gave one, else the exception's name. Never a message, which may quote a prompt."""
-    code = getattr(error, "code", None)
-    return storable(code)[:80] if code else type(error).__name__
+    return code_name(getattr(error, "code", None)) or type(error).__name__

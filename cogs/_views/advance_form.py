@@ -12,6 +12,7 @@ from bot.league.advance_plan import MESSAGE_MOST
 from bot.league.names import MAX_WEEK
 from bot.league.when import understand_when
 from bot.translation import _, mark
+from cogs._access import acknowledge
 from cogs._views.owned import OwnedModal
 from cogs._views.plan_words import safe
 from cogs._views.tables import cut
@@ -41,7 +42,7 @@ class AdvanceForm(OwnedModal):
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Take over what is understood, and ask about the rest."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         view, when, typed = self._plan, self._when.value.strip(), self._week.value.strip()
         at = understand_when(when, zone=view.zone, now=self._now) if when else None
         week = int(typed) if typed.isdecimal() and int(typed) <= MAX_WEEK else None

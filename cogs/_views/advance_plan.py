@@ -12,6 +12,7 @@ from bot.league.league_book import ADVANCE
 from bot.league.limits import ANNOUNCEMENT_CHANNELS, ANNOUNCEMENT_ROLES
 from bot.translation import _
 from bot.usage.receipts import Receipt
+from cogs._access import acknowledge
 from cogs._announce import Postable, announce, may_write
 from cogs._asker import Asker
 from cogs._views.advance_form import AdvanceForm
@@ -148,7 +149,7 @@ class PickChannels(discord.ui.ChannelSelect[Any]):
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Take them over."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         self._plan.plan = replace(self._plan.plan, channel_ids=tuple(channel.id for channel in self.values))
         await self._plan.redraw(interaction)
 
@@ -171,7 +172,7 @@ class PickRoles(discord.ui.RoleSelect[Any]):
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Take them over."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         roles = tuple(role.id for role in self.values if not role.is_default())
         self._plan.plan = replace(self._plan.plan, role_ids=roles)
         await self._plan.redraw(interaction)

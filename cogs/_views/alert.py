@@ -1,18 +1,16 @@
 """An alert as a message whose buttons work across restarts: everything is checked anew when one is pressed (I26)."""
 
-import logging
 import re
 from typing import Any, Self, cast
 
 import discord
 
 from bot.alerts.facts import AlertFacts
-from bot.client import Trilo, answer_privately
+from bot.client import Trilo, answer_failure, answer_privately
 from bot.translation import _, mark
 from bot.usage.alert_rows import AlertKind
 from bot.usage.budgets import BOT, Budget, Owner
-from bot.words import where, words_for
-from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU, may_manage, may_see_usage
+from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU, in_time, may_manage, may_see_usage
 from cogs._budget_words import paused_words
 from cogs._language import hear
 from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS, RaiseModal
@@ -20,8 +18,6 @@ from cogs._views.alert_text import discord_text, is_grave
 from cogs._views.look import NOBODY
 from cogs._views.spend import Choice
 from cogs._views.token_stats import TokenStatsView
-
-log = logging.getLogger(__name__)
 
 WARNING = discord.Colour(0xF1C40F)
 STOPPED = discord.Colour(0xE74C3C)
@@ -81,19 +77,24 @@ class AlertButton(
             else:
                 await _show_stats(interaction, interaction.guild)
         except Exception as error:  # noqa: BLE001 - discord.py would log it with its message and tell nobody
-            log.error("the button %s of an alert failed: %s", self._action, where(error))  # noqa: TRY400
-            await answer_privately(interaction, words_for(error))
+            await answer_failure(interaction, f"the button {self._action} of an alert", error)
 
     async def _raise(self, interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:
+        found = await in_time(interaction, self._to_raise(interaction, guild))
+        if isinstance(found, str):
+            await answer_privately(interaction, found)
+        else:
+            await interaction.response.send_modal(RaiseModal(found))
+
+    async def _to_raise(self, interaction: discord.Interaction[Trilo], guild: discord.Guild) -> Budget | str:
+        """The budget whose limit the person may raise, or words on why they can't."""
         if not await may_manage(interaction):
-            await answer_privately(interaction, _(NOT_A_MANAGER))
-            return
+            return _(NOT_A_MANAGER)
         budgets = await interaction.client.services.tracker.budgets.of(guild.id)
         budget = next((found for found in budgets if found.id == self._budget_id), None)
         if budget is None or budget.owner is Owner.OPERATOR:
-            await answer_privately(interaction, _(OPERATORS if budget else NO_SUCH_BUDGET))
-            return
-        await interaction.response.send_modal(RaiseModal(budget))
+            return _(OPERATORS if budget else NO_SUCH_BUDGET)
+        return budget
 
 
 async def _pause(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:

@@ -1,36 +1,32 @@
 """The form behind "Raise the limit": a higher limit for one of the server's own budgets, up to the operator's cap."""
 
-import logging
 from dataclasses import replace
 
 import discord
 
-from bot.client import Trilo, answer_privately
+from bot.client import Trilo, answer_failure, answer_privately
+from bot.figures import allowance, limit
 from bot.translation import _, mark
 from bot.usage.budgets import Budget, Owner, Scope, Unit
 from bot.usage.calendars import Period
 from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit
-from bot.words import where, words_for
 from cogs._access import NOT_A_MANAGER, may_manage
-from cogs._budget_words import allowance, misread, title
+from cogs._budget_words import misread, title
 from cogs._language import hear
 from cogs._views.budget_plan import store
-from cogs._views.figures import limit
+from cogs._views.form import Form
 from cogs._views.look import NOBODY
-from cogs._views.private import TIMEOUT_SECONDS
-
-log = logging.getLogger(__name__)
 
 NO_SUCH_BUDGET = mark("That budget isn't there any more. `/budget show` has those there are.")
 OPERATORS = mark("That limit is the operator's: only the people who run this bot can change it.")
 _LENGTHS = {Period.DAY: 0, Period.WEEK: 1, Period.MONTH: 2, Period.TOTAL: 3}
 
 
-class RaiseModal(discord.ui.Modal):
+class RaiseModal(Form):
     """Asks for the new limit. What the form was opened for is looked up anew when it comes back."""
 
     def __init__(self, budget: Budget) -> None:
-        super().__init__(title=_("Raise the limit"), timeout=TIMEOUT_SECONDS)
+        super().__init__(_("Raise the limit"))
         self._budget_id = budget.id
         now = limit_words(budget.unit, budget.limit)
         self.limit = discord.ui.TextInput["RaiseModal"](custom_id="limit", default=now, max_length=60)
@@ -65,8 +61,7 @@ class RaiseModal(discord.ui.Modal):
 
     async def on_error(self, interaction: discord.Interaction[Trilo], error: Exception, /) -> None:  # type: ignore[override]
         """Words for the person, details for the operator."""
-        log.error("raising a limit failed: %s", where(error))
-        await answer_privately(interaction, words_for(error))
+        await answer_failure(interaction, "raising a limit", error)
 
 
 def _wanted(budget: Budget, typed: str, budgets: list[Budget]) -> Budget | str:

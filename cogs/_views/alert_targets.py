@@ -11,7 +11,7 @@ from bot.alerts.outside import NotSentError
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark, speaking
 from bot.usage.alert_targets import MOST, AlertTarget, TooManyTargetsError
-from cogs._access import NOT_A_MANAGER, may_manage
+from cogs._access import NOT_A_MANAGER, acknowledge, may_manage
 from cogs._language import server_language
 from cogs._views.names import who_words
 from cogs._views.owned import OwnedModal, OwnedView, Pick, Press
@@ -146,5 +146,5 @@ class AddressForm(OwnedModal):
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Acknowledge, then check and add."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         await self._opener.add(interaction, self.address.value.strip())

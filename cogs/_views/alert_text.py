@@ -7,11 +7,11 @@ from discord.utils import escape_markdown, format_dt
 
 from bot.alerts.cause import Cause
 from bot.alerts.facts import AlertFacts
+from bot.figures import allowance, amount, day_words, limit, percent
 from bot.translation import _, count_text, mark, n_
 from bot.usage.alert_rows import Alert, AlertKind
 from bot.usage.budgets import FULL, Budget, Mode, Scope
-from cogs._budget_words import EACH, TOO_LITTLE, allowance, title
-from cogs._views.figures import amount, day_words, limit, percent
+from cogs._budget_words import EACH, TOO_LITTLE, title
 from cogs._views.tables import plain
 
 Dated = Callable[[datetime], str]
@@ -60,7 +60,7 @@ def heading(facts: AlertFacts) -> str:
         return _(_PROVIDER[alert.kind][0])
     if alert.threshold >= FULL and budget is not None and budget.stops:
         return _("A budget was used up") if facts.is_past else _("A budget is used up")
-    share = f"{count_text(alert.threshold)} %"
+    share = f"{count_text(alert.threshold)}\u00a0%"
     if facts.is_past:
         return _("{share} of a budget was used", share=share)
     return _("{share} of a budget is used", share=share)
@@ -132,7 +132,7 @@ def _used(alert: Alert, budget: Budget) -> str:
     """The figures at the moment it fired."""
     used, most = amount(budget.unit, alert.used), limit(budget.unit, alert.limit)
     if alert.limit:
-        most = f"{most} ({percent(alert.used, alert.limit)} %)"
+        most = f"{most} ({percent(alert.used, alert.limit)}\u00a0%)"
     if not alert.period_start:
         return _("{amount} of {limit} used.", amount=used, limit=most)
     day = day_words(date.fromisoformat(alert.period_start), this_year=alert.fired_at.year)
@@ -162,7 +162,7 @@ def _grew(cause: Cause, budget: Budget, what: str) -> str:
 
 def _at_full(budget: Budget) -> str:
     """What is going to happen."""
-    full, share = f"{FULL} %", f"{budget.cheaper_at} %"
+    full, share = f"{FULL}\u00a0%", f"{budget.cheaper_at}\u00a0%"
     if budget.mode is Mode.SOFT:
         return _("At {full} I only say so: questions are answered all the same.", full=full)
     if budget.mode is Mode.CHEAPER:

@@ -1,29 +1,26 @@
 """The form of “Ask about this”: one question about one message."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Self
 
 import discord
 
-from bot.client import Trilo, answer_privately
+from bot.client import Trilo, answer_failure
 from bot.translation import _
-from bot.words import where, words_for
+from bot.usage.context import storable
 from cogs._language import hear
-from cogs._views.private import TIMEOUT_SECONDS
-
-log = logging.getLogger(__name__)
+from cogs._views.form import Form
 
 LONGEST = 1_000
 """Characters of a question."""
 Asked = Callable[[discord.Interaction[Trilo], discord.Message, str], Awaitable[None]]
 
 
-class AskForm(discord.ui.Modal):
+class AskForm(Form):
     """Hands on what was typed, stripped, with the message that it is about; `asked` answers the interaction."""
 
     def __init__(self, message: discord.Message, asked: Asked) -> None:
-        super().__init__(title=_("Ask about this message"), timeout=TIMEOUT_SECONDS)
+        super().__init__(_("Ask about this message"))
         self._message = message
         self._asked = asked
         self.question = discord.ui.TextInput[Self](
@@ -43,9 +40,8 @@ class AskForm(discord.ui.Modal):
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Hand it on."""
         hear(interaction)
-        await self._asked(interaction, self._message, self.question.value.strip())
+        await self._asked(interaction, self._message, storable(self.question.value).strip())
 
     async def on_error(self, interaction: discord.Interaction[Trilo], error: Exception, /) -> None:  # type: ignore[override]
         """Words for the person, details for the operator."""
-        log.error("a question about message %d failed: %s", self._message.id, where(error))
-        await answer_privately(interaction, words_for(error))
+        await answer_failure(interaction, f"a question about message {self._message.id}", error)

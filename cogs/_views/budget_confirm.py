@@ -17,6 +17,7 @@ _WHERE_TO = mark(
     "**Where should alerts go?** This server has chosen no channel for them yet. One that only your team can read is "
     "best. `/settings` changes it later."
 )
+_CHOSEN = mark("**Channel for alerts**\n-# `/settings` changes it later.")
 
 
 class ConfirmBudgetView(OwnedView):
@@ -28,6 +29,7 @@ class ConfirmBudgetView(OwnedView):
         self._plan: Plan | None = None
         self._done = ""
         self._asks_for_channel = False
+        self._alert_channel_id: int | None = None
 
     async def load(self) -> None:
         """What setting it would do, for as long as it isn't decided."""
@@ -51,11 +53,18 @@ class ConfirmBudgetView(OwnedView):
         items: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(self._done)]
         if self._asks_for_channel:
             row = discord.ui.ActionRow[Any](
-                PickChannel(self._channel, custom_id="budget:alerts", placeholder=_("A channel for alerts"))
+                PickChannel(
+                    self._channel,
+                    custom_id="budget:alerts",
+                    placeholder=_("A channel for alerts"),
+                    chosen=self._alert_channel_id,
+                )
             )
             updates = self.guild.public_updates_channel
             words = _(_WHERE_TO)
-            if updates is not None:
+            if self._alert_channel_id is not None:
+                words = _(_CHOSEN)
+            elif updates is not None:
                 words = _("**Alerts go to {channel}** unless you choose a channel.", channel=updates.mention)
             items += [discord.ui.Separator(), discord.ui.TextDisplay(words), row]
         if self.note:
@@ -78,5 +87,6 @@ class ConfirmBudgetView(OwnedView):
         await self.redraw(interaction)
 
     async def _channel(self, interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
-        note = await choose_channel(self, interaction, "alert_channel_id", chosen) if chosen else ""
+        note = await choose_channel(self, interaction, "alert_channel_id", chosen)
+        self._alert_channel_id = (await self.tracker.settings.of(self.guild.id)).alert_channel_id
         await self.redraw(interaction, note)

@@ -8,10 +8,12 @@ from typing import Any
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.figures import at_limit
 from bot.translation import _, mark
 from bot.usage.budgets import Budget, Mode, Unit, Unknown
 from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit, parse_thresholds
-from cogs._budget_words import at_limit, misread, title
+from cogs._access import acknowledge
+from cogs._budget_words import misread, title
 from cogs._views.budget_plan import own_budget, store
 from cogs._views.owned import OwnedModal, OwnedView
 
@@ -54,7 +56,7 @@ class BudgetForm(OwnedModal):
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Change what was changed, in the budget as the books have it now."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         view = self.view
         now = await own_budget(view.tracker, view.guild.id, self._budget.id)
         if now is None:

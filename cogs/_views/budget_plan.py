@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date
 
+from bot.figures import allowance, amount, at_limit
 from bot.translation import _, mark
 from bot.usage.budgets import Budget, Mode, Owner, Scope, Unit
 from bot.usage.calendars import Period
@@ -10,8 +11,7 @@ from bot.usage.money import usd
 from bot.usage.records import SpendLine
 from bot.usage.reports import Days, Split
 from bot.usage.tracker import UsageTracker
-from cogs._budget_words import EACH, alerts_at, allowance, at_limit, title
-from cogs._views.figures import amount
+from cogs._budget_words import EACH, alerts_at, title
 
 _SPLITS: dict[Scope, Split] = {
     Scope.CHANNEL: "channel",

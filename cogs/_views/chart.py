@@ -9,6 +9,7 @@ import math
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import resources
 from typing import Any
 
 from bot.translation import ENGLISH, money_text, speaking
@@ -27,8 +28,9 @@ _BACKGROUND, _GRID, _INK, _FAINT = "#2b2d31", "#43464d", "#f2f3f5", "#c4c9ce"
 _COLOURS = ("#4db6ff", "#ffb648", "#3ddc97", "#ff7a90", "#b79bff", "#98a1ab")
 """Told apart also by those who see few colours: they differ in lightness too. The last is for all others."""
 _STEPS = (1, 2, 5)
-_PLAINER = str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ß": "ss", "æ": "ae", "Æ": "Ae"})
-"""Letters that are no other letter with an accent."""
+_DRAWN = (range(0x20, 0x7F), range(0xA1, 0x180), range(0x388, 0x3CF), range(0x400, 0x460), range(0x1EA0, 0x1EFA))
+"""What the font has: Latin letters with their accents, Greek, Cyrillic, Vietnamese."""
+_DRAWN_TOO = frozenset("ƠơƯư–—‘’“”„…•€")
 _LEFT_OUT = frozenset({"Mn", "So", "Sk", "Cn", "Cf"})
 """Kinds of characters: accents, emoji, and what shows nothing."""
 
@@ -49,10 +51,24 @@ class Chart:
 
 
 def drawable(name: str, instead: str) -> str:
-    """A name as the picture's font can draw it: without emoji and accents, or `instead` where it has other scripts."""
-    letters = unicodedata.normalize("NFKD", name.translate(_PLAINER))
-    found = "".join(c for c in letters if unicodedata.category(c) not in _LEFT_OUT).strip()
-    return found if found.isascii() and any(map(str.isalnum, found)) else instead
+    """A name as the picture's font can draw it: without emoji, or `instead` where it is in another script.
+
+    A font for all scripts would be some 20 MB, and Arabic would need its letters joined.
+    """
+    found = "".join(map(_drawn, unicodedata.normalize("NFC", name))).strip()
+    return found if _has(found) and any(map(str.isalnum, found)) else instead
+
+
+def _drawn(character: str) -> str:
+    """The character; where the font hasn't got it, without its accents."""
+    if _has(character):
+        return character
+    letters = unicodedata.normalize("NFKD", character)
+    return "".join(letter for letter in letters if unicodedata.category(letter) not in _LEFT_OUT)
+
+
+def _has(text: str) -> bool:
+    return all(c in _DRAWN_TOO or any(ord(c) in range_ for range_ in _DRAWN) for c in text)
 
 
 @lru_cache(maxsize=64)
@@ -62,7 +78,8 @@ def draw(chart: Chart) -> bytes:
 
     image = Image.new("RGB", (_WIDTH, _HEIGHT), _BACKGROUND)
     pen = ImageDraw.Draw(image)
-    text, small = ImageFont.load_default(_TEXT), ImageFont.load_default(_SMALL)
+    file = str(resources.files("fontpkg_roboto") / "files" / "Roboto[wdth,wght].ttf")
+    text, small = (ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC) for size in (_TEXT, _SMALL))
     top = _TOP + (_legend(pen, text, chart.series) if len(chart.series) > 1 else 0)
     highest = max(map(sum, chart.bars), default=0)
     step = nice_step(highest)
@@ -77,9 +94,9 @@ def draw(chart: Chart) -> bytes:
         pen.text((left - 16, y), name, fill=_FAINT, font=small, anchor="rm")
     _bars(pen, small, chart, left=left, floor=floor, scale=scale)
     pen.line([(left, floor), (_WIDTH - _RIGHT, floor)], fill=_FAINT, width=2)
-    file = io.BytesIO()
-    image.save(file, "PNG", compress_level=6)
-    return file.getvalue()
+    png = io.BytesIO()
+    image.save(png, "PNG", compress_level=6)
+    return png.getvalue()
 
 
 def nice_step(highest: int) -> int:

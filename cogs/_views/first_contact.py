@@ -1,28 +1,25 @@
 """The hello to a new server, and its button, which opens a form for the server's own limit to whoever may set it."""
 
-import logging
 import re
 from dataclasses import dataclass
 from typing import Any, Self
 
 import discord
 
-from bot.client import Trilo, answer_privately
+from bot.client import Trilo, answer_failure, answer_privately
+from bot.figures import allowance
 from bot.translation import _, mark
 from bot.usage.budgets import Budget, Mode, Scope
 from bot.usage.calendars import Period
 from bot.usage.limits import LimitNotUnderstoodError, parse_limit
-from bot.words import where, words_for
-from cogs._access import NOT_A_MANAGER, may_manage
-from cogs._budget_words import allowance, misread
+from cogs._access import NOT_A_MANAGER, in_time, may_manage
+from cogs._budget_words import misread
 from cogs._language import hear
 from cogs._server_look import Fix
 from cogs._views.budget_confirm import ConfirmBudgetView
+from cogs._views.form import Form
 from cogs._views.look import COLOUR
-from cogs._views.private import TIMEOUT_SECONDS
 from cogs._views.server_look import FixButton
-
-log = logging.getLogger(__name__)
 
 _TEAM = mark("""\
 ## Hello, I'm Trilo
@@ -99,20 +96,19 @@ class LimitButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"hel
         """Open the form, or say in words why not (I26)."""
         hear(interaction)
         try:
-            if not await may_manage(interaction):
+            if not await in_time(interaction, may_manage(interaction)):
                 await answer_privately(interaction, _(NOT_A_MANAGER))
                 return
             await interaction.response.send_modal(LimitForm())
         except Exception as error:  # noqa: BLE001 - discord.py would log it with its message and tell nobody
-            log.error("the button below a hello failed: %s", where(error))  # noqa: TRY400
-            await answer_privately(interaction, words_for(error))
+            await answer_failure(interaction, "the button below a hello", error)
 
 
-class LimitForm(discord.ui.Modal):
+class LimitForm(Form):
     """Asks what a month may cost. What was typed is shown as a plan first, like that of `/budget set`."""
 
     def __init__(self) -> None:
-        super().__init__(title=_("What may AI cost here?"), timeout=TIMEOUT_SECONDS)
+        super().__init__(_("What may AI cost here?"))
         self.limit = discord.ui.TextInput[Self](custom_id="limit", placeholder="$3", max_length=60)
         self.add_item(
             discord.ui.Label(
@@ -142,8 +138,7 @@ class LimitForm(discord.ui.Modal):
 
     async def on_error(self, interaction: discord.Interaction[Trilo], error: Exception, /) -> None:  # type: ignore[override]
         """Words for the person, details for the operator."""
-        log.error("a limit below a hello failed: %s", where(error))
-        await answer_privately(interaction, words_for(error))
+        await answer_failure(interaction, "a limit below a hello", error)
 
 
 def _limit_words(cap: Budget | None) -> str:

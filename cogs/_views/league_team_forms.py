@@ -13,8 +13,10 @@ from bot.league.games import TEAM_CHARACTERS
 from bot.league.names import key_of
 from bot.league.team_list import Team, parse_teams
 from bot.translation import _, mark, n_
+from cogs._access import acknowledge
+from cogs._views.names import SNOWFLAKE
 from cogs._views.owned import OwnedModal, OwnedView
-from cogs._views.tables import plain, shorten
+from cogs._views.tables import NO_NAME, plain, shorten
 
 NO_TEAM = mark("I found no team in that. Give one a line, like `Texans = Sam`. Nothing was changed.")
 NO_LETTERS = mark("A team's name needs a letter or a digit. Nothing was changed.")
@@ -29,7 +31,7 @@ _TOLD = 8
 """Names of one kind in an answer."""
 _NICK_CHARACTERS = 32
 _EXAMPLE = "Texans = Sam\nColts = @kim\nBears"
-_MENTION = re.compile(r"<@!?(\d{15,20})>")
+_MENTION = re.compile(rf"<@!?({SNOWFLAKE})>")
 
 Put = Callable[[discord.Interaction[Trilo], Team, str | None], Awaitable[None]]
 """Given a team, and the name of the one it replaces."""
@@ -60,9 +62,9 @@ class TeamForm(OwnedModal):
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Acknowledge, then store it."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         name, player = _clean(self._name.value), next(iter(self._player.values), None)
-        if not key_of(name):
+        if name == _(NO_NAME) or not key_of(name):
             await self.view.redraw(interaction, _(NO_LETTERS))
         elif player is not None and player.bot:
             await self.view.redraw(interaction, _(A_BOT))
@@ -88,7 +90,7 @@ class ListForm(OwnedModal):
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Read the lines, look for the players, store the list."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         named, odd = parse_teams(self._lines.value)
         if not named:
             await self.view.redraw(interaction, _(NO_TEAM))

@@ -6,6 +6,7 @@ from typing import cast
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.figures import PERIODS
 from bot.translation import _, mark
 from bot.usage.budgets import BOT
 from bot.usage.reports import PeriodName, earlier_days
@@ -14,7 +15,6 @@ from cogs._language import hear
 from cogs._views.look import COLOUR
 from cogs._views.my_usage_text import Own, sections
 from cogs._views.private import PrivateView, opener_of
-from cogs._views.spend import PERIODS
 
 NOT_YOURS = mark("That belongs to somebody else. Use `/my-usage` to see your own.")
 PREFIX = "my-usage:"

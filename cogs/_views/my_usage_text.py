@@ -6,13 +6,23 @@ from datetime import date, datetime
 
 from discord.utils import format_dt
 
+from bot.figures import (
+    COMPARED_WITH,
+    PHRASES,
+    calls_words,
+    changed,
+    compact,
+    day_words,
+    percent,
+    span_words,
+    tokens_words,
+)
 from bot.translation import _, count_text, mark, n_
 from bot.usage.quota_answers import OwnUsage, QuotaStanding
 from bot.usage.quotas import percentage
 from bot.usage.reports import PeriodName
-from cogs._views.figures import calls_words, changed, compact, day_words, percent, span_words, tokens_words
-from cogs._views.spend_text import COMPARED_WITH, MAX_BARS, NAME_COLUMNS, PHRASES, ROW_COLUMNS
-from cogs._views.tables import code_block, display_width, left_to_right, plain, shorten, sparkline, table
+from cogs._views.spend_text import bars, trend_title
+from cogs._views.tables import ROW_COLUMNS, code_block, named_figures, sparkline
 
 OPERATIONS = 8
 """Rows of the breakdown; what is beyond them is one line."""
@@ -92,7 +102,7 @@ def quota(standing: QuotaStanding) -> str:
     bar = f"`{'█' * filled}{'░' * (BAR_CELLS - filled)}`"
     return _(
         "**Monthly quota** · {tier}\n"
-        "{bar} {percent} % of {limit}\n"
+        "{bar} {percent}\u00a0% of {limit}\n"
         "-# {left} left · starts anew {time} · counts what you use on all servers together",
         tier=standing.tier.name,
         bar=bar,
@@ -111,7 +121,7 @@ def breakdown(lines: Sequence[OwnUsage]) -> str:
         sums[line.operation] = (tokens + line.total_tokens, calls + line.calls)
     total = sum(tokens for tokens, _calls in sums.values())
     ordered = sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
-    title, block = _("By operation"), code_block(_rows(ordered[:OPERATIONS], total))
+    title, block = _("By operation"), _figures(ordered[:OPERATIONS], total)
     rest = ordered[OPERATIONS:]
     if not rest:
         return f"**{title}**\n{block}"
@@ -124,30 +134,22 @@ def breakdown(lines: Sequence[OwnUsage]) -> str:
     return f"**{title}**\n{block}\n{others}"
 
 
-def _rows(operations: Sequence[tuple[str, tuple[int, int]]], total: int) -> list[str]:
+def _figures(operations: Sequence[tuple[str, tuple[int, int]]], total: int) -> str:
     """Tokens, share, calls and name of each, on one line each; on two where one wouldn't fit a phone."""
-    labels = [shorten(plain(name), NAME_COLUMNS) for name, _sums in operations]
-    tokens = [compact(tokens) for _name, (tokens, _calls) in operations]
-    shares = [percent(tokens, total) for _name, (tokens, _calls) in operations]
-    calls = [calls for _name, (_tokens, calls) in operations]
+    rows = [(compact(tokens), percent(tokens, total), compact(calls), name) for name, (tokens, calls) in operations]
     heading = (_("tokens"), "%", _("calls"), _("operation"))
-    lines = table([heading, *zip(tokens, shares, map(compact, calls), labels, strict=True)], right={0, 1, 2})
-    if display_width(lines[0]) <= ROW_COLUMNS:
-        return lines
-    figures = zip(tokens, [f"{share} %" for share in shares], map(calls_words, calls), strict=True)
-    figures_below = table([(f"{amount} {heading[0]}", *others) for amount, *others in figures], right={0, 1, 2})
-    pairs = zip(labels, figures_below, strict=True)
-    return [line for name, row in pairs for line in (left_to_right(name), f"  {row}")]
+    return code_block(named_figures(heading, rows, right={0, 1, 2}))
 
 
 def trend(days: Sequence[tuple[date, int]]) -> str:
     """A bar for each day, and the day with the most."""
     first, last = days[0][0], days[-1][0]
     most, tokens = max(days, key=lambda day: day[1])
-    bars = code_block([sparkline([amount for _day, amount in days], MAX_BARS)])
-    title = _("**Trend** · {span}", span=span_words(first, last, this_year=last.year))
+    chunks = bars(days, ROW_COLUMNS)
+    block = code_block([sparkline([sum(amount for _day, amount in chunk) for chunk in chunks], ROW_COLUMNS)])
+    title = trend_title(span_words(first, last, this_year=last.year), len(chunks[-1]))
     peak = day_words(most, this_year=last.year, weekday=True)
-    return f"{title}\n{bars}\n" + _("-# Most on {day}, {tokens}", day=peak, tokens=tokens_words(tokens))
+    return f"{title}\n{block}\n" + _("-# Most on {day}, {tokens}", day=peak, tokens=tokens_words(tokens))
 
 
 def small_print(own: Own) -> str:

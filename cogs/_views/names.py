@@ -16,6 +16,8 @@ LOOKUP_SECONDS = 2.0
 """How long names are waited for; without them the figures still stand."""
 MOST_ASKED = 100
 """Ids that Discord takes in one question about members."""
+SNOWFLAKE = r"[1-8]?[0-9]{15,18}"
+"""An id that somebody types, as a pattern: any that Discord takes. It refuses what has more than 63 bits."""
 
 Reader = discord.Member | discord.Role
 """Whose eyes something is for: one person's, or everybody's with a role."""

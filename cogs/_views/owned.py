@@ -10,11 +10,12 @@ from bot.client import Trilo, answer_privately
 from bot.league.league_book import LeagueBook
 from bot.translation import _, mark
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_A_MANAGER, may_manage
+from cogs._access import NOT_A_MANAGER, acknowledge, in_time, may_manage
 from cogs._asker import Asker
 from cogs._language import hear
+from cogs._views.form import Form
 from cogs._views.look import COLOUR
-from cogs._views.private import TIMEOUT_SECONDS, PrivateView
+from cogs._views.private import PrivateView
 
 NOT_YOURS = mark("That belongs to somebody else. Use the command to get your own.")
 
@@ -77,7 +78,10 @@ class OwnedView(PrivateView):
     async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
         """Only the person it was opened for, and only while they may (I26)."""
         hear(interaction)
-        words = _(NOT_YOURS) if interaction.user.id != self.opener_id else await self.refusal(interaction)
+        if interaction.user.id == self.opener_id:
+            words = await in_time(interaction, self.refusal(interaction))
+        else:
+            words = _(NOT_YOURS)
         if words is not None:
             await answer_privately(interaction, words)
         return words is None
@@ -99,11 +103,11 @@ class OwnedView(PrivateView):
         self.add_item(discord.ui.Container(*items, accent_colour=colour))
 
 
-class OwnedModal(discord.ui.Modal):
+class OwnedModal(Form):
     """A form opened from an `OwnedView`, whose checks and words it shares."""
 
     def __init__(self, view: OwnedView, title: str) -> None:
-        super().__init__(title=title, timeout=TIMEOUT_SECONDS)
+        super().__init__(title)
         self.view = view
 
     async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
@@ -135,7 +139,7 @@ class Press(discord.ui.Button[Any]):
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Do it."""
         if not self._opens_form:
-            await interaction.response.defer()
+            await acknowledge(interaction)
         await self._pressed(interaction)
 
 
@@ -150,7 +154,7 @@ class Pick(discord.ui.Select[Any]):
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Hand on what was chosen."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         await self._picked(interaction, list(self.values))
 
 
@@ -180,7 +184,7 @@ class PickChannel(discord.ui.ChannelSelect[Any]):
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Hand on what was chosen: at most one channel, or as many as it was made for."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         await self._picked(interaction, list(self.values))
 
 
@@ -208,7 +212,7 @@ class PickRole(discord.ui.RoleSelect[Any]):
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Hand on what was chosen: at most one role, or as many as it was made for."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         await self._picked(interaction, list(self.values))
 
 

@@ -12,13 +12,13 @@ from discord.utils import format_dt
 
 from bot.alerts.outside import Outside
 from bot.client import Trilo
+from bot.figures import counted
 from bot.usage.deliveries import Trouble
 from bot.usage.errors import UsageError
 from bot.usage.health import database_bytes, version
 from bot.usage.records import SpendLine
 from bot.usage.tracker import UsageTracker
 from bot.words import words_for
-from cogs._views.figures import counted
 from cogs._views.owned import Press
 from cogs._views.owner import OwnerView
 from cogs._views.tables import plain, shorten

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from bot.figures import compact, cost_of, counted
 from bot.usage.money import usd_text
 from bot.usage.records import Kind, SpendLine, Usage
 from bot.usage.tracker import UsageTracker
-from cogs._views.figures import cost_of, counted
-from cogs._views.tables import code_block, left_to_right, plain, shorten, table
+from cogs._views.tables import code_block, named_figures, plain, shorten, table
 
 MODELS = 15
 """Models in the list without a name."""
@@ -27,7 +27,8 @@ NO_MODELS = "No model was used in the last 30 days. Name one to see its price."
 def price_words(tracker: UsageTracker, model: str, used: SpendLine | None) -> str:
     """All that is known of one model's price; `used` is what it did in the last 30 days."""
     name = f"`{shorten(plain(model), 60)}`"
-    lines = [*_token_lines(tracker, model), *_unit_lines(tracker, model)]
+    by_token = list(_token_lines(tracker, model))
+    lines = [*by_token, *_unit_lines(tracker, model)]
     told = f"{counted(used.calls, 'call')} in the last 30 days: {cost_of(used)}" if used else "not used in 30 days"
     footer = f"-# {told}\n-# {tracker.prices.described()}"
     if not lines:
@@ -35,19 +36,19 @@ def price_words(tracker: UsageTracker, model: str, used: SpendLine | None) -> st
             f"## {name} has no price\nIts calls are counted, shown as unpriced, and never taken for free. Write the "
             f"price into `data/prices.toml`; `python -m bot reprice` then books it for those there are.\n{footer}"
         )
-    return f"## {name}\n{code_block(line.rstrip() for line in table(lines, points={0}))}\n{footer}"
+    heading = f"## {name}\n-# Tokens: for a million" if by_token else f"## {name}"
+    return f"{heading}\n{code_block(line.rstrip() for line in table(lines, points={0}))}\n{footer}"
 
 
 def list_words(tracker: UsageTracker, models: Sequence[SpendLine]) -> str:
     """The dearest models of the last 30 days, each with what a million tokens cost."""
     if not models:
         return NO_MODELS
-    lines: list[str] = []
-    for row in models[:MODELS]:
-        rates = [_rate(tracker, row.key, usage) for usage in (_INPUT, _OUTPUT)]
-        prices = " · ".join(f"{rate} {way}" for rate, way in zip(rates, ("in", "out"), strict=True) if rate)
-        lines.append(left_to_right(shorten(plain(row.key), 40)))
-        lines.append(f"  {prices or 'no price by token'} · {counted(row.calls, 'call')}")
+    rows = [
+        (*(_rate(tracker, row.key, usage) or "–" for usage in (_INPUT, _OUTPUT)), compact(row.calls), row.key)
+        for row in models[:MODELS]
+    ]
+    lines = named_figures(("in", "out", "calls", "model"), rows, right={2}, points={0, 1})
     more = f"\nand {len(models) - MODELS:,} more" if len(models) > MODELS else ""
     heading = "## Prices of the models in use\n-# For a million tokens; the dearest of the last 30 days first"
     return f"{heading}\n{code_block(lines)}{more}\n-# {tracker.prices.described()}"
@@ -63,19 +64,20 @@ def _token_lines(tracker: UsageTracker, model: str) -> Iterator[tuple[str, str]]
     usual = _rate(tracker, model, _INPUT)
     if usual is None:
         return
-    yield usual, "1M input tokens"
+    yield usual, "input"
     if (cached := _rate(tracker, model, _CACHED)) not in (None, usual):
-        yield cached or "", "1M of them from the cache"
+        yield cached or "", "input from cache"
     window = tracker.prices.context_window(model) or _SAMPLE
     if (long := _rate(tracker, model, Usage(input_tokens=window), window)) not in (None, usual):
-        yield long or "", f"1M of them, {window:,} at once"
+        yield long or "", f"input, {compact(window)} at once"
     output = _rate(tracker, model, _OUTPUT)
     if output not in (None, _NOTHING):
-        yield output or "", "1M output tokens"
+        yield output or "", "output"
     for tier in _TIERS:
         both = [_rate(tracker, model, usage, tier=tier) for usage in (_INPUT, _OUTPUT)]
         if both != [usual, output] and all(both):
-            yield both[0] or "", f"in, {both[1]} out on the {tier} tier"
+            yield both[0] or "", f"input, {tier}"
+            yield both[1] or "", f"output, {tier}"
 
 
 def _unit_lines(tracker: UsageTracker, model: str) -> Iterator[tuple[str, str]]:

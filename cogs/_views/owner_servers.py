@@ -7,22 +7,22 @@ from typing import Any
 import discord
 
 from bot.client import Trilo
+from bot.figures import compact, cost_of, counted, percent
 from bot.usage.budgets import Owner, Scope
 from bot.usage.calendars import Period
 from bot.usage.limits import limit_words
 from bot.usage.records import SpendLine
 from bot.usage.reports import PERIODS, PeriodName
-from cogs._budget_words import PER
-from cogs._views.figures import cost_of, counted, percent
 from cogs._views.owned import Pick, Press
 from cogs._views.owner import OwnerView
-from cogs._views.tables import code_block, left_to_right, plain, shorten, table
+from cogs._views.tables import code_block, named_figures, plain, shorten
 
 PAGE = 10
 """Servers shown at once."""
 OUTSIDE = "outside servers"
-NO_CAP = "no cap"
-_NAME_COLUMNS = 40
+NO_CAP = "none"
+_EVERY = {Period.DAY: "/day", Period.WEEK: "/week", Period.MONTH: "", Period.TOTAL: " ever"}
+"""What a cap is for, as short as a phone needs it: a month unless it says otherwise."""
 _PHRASES: dict[PeriodName, str] = {
     "today": "today",
     "7d": "in the last 7 days",
@@ -88,18 +88,13 @@ class ServersView(OwnerView):
         return f"{heading}{where}\n{code_block(self._lines())}"
 
     def _lines(self) -> list[str]:
-        """A server on two lines: its name; its cost, share, cap and calls."""
+        """Cost, share, calls, cap and name of each server."""
         whole = self._total.cost_nano_usd
-        figures = table(
-            [
-                (cost_of(row), f"{percent(row.cost_nano_usd, whole)} %", cap, counted(row.calls, "call"))
-                for row, cap in zip(self._shown, self._caps, strict=True)
-            ],
-            right={1, 3},
-            points={0},
-        )
-        names = [left_to_right(shorten(plain(self._name(row.key)), _NAME_COLUMNS)) for row in self._shown]
-        return [line for name, row in zip(names, figures, strict=True) for line in (name, f"  {row}")]
+        rows = [
+            (cost_of(row), percent(row.cost_nano_usd, whole), compact(row.calls), cap, self._name(row.key))
+            for row, cap in zip(self._shown, self._caps, strict=True)
+        ]
+        return named_figures(("cost", "%", "calls", "cap", "server"), rows, right={1, 2}, points={0})
 
     def _buttons(self) -> list[Press]:
         refresh = Press("Refresh", self.redraw, custom_id="owner-servers:refresh")
@@ -132,8 +127,7 @@ class ServersView(OwnerView):
         if not caps:
             return NO_CAP
         cap = min(caps, key=lambda one: one.limit)
-        words = f"of {limit_words(cap.unit, cap.limit)}"
-        return words if cap.period is Period.MONTH else f"{words} {PER[cap.period]}"
+        return limit_words(cap.unit, cap.limit) + _EVERY[cap.period]
 
     @property
     def _last_page(self) -> int:

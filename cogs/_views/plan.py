@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.discord_failures import DISCORD_FAILED, is_over
 from bot.errors import TakenBackError
 from bot.translation import _, mark, speak_to, speaking
 from bot.usage import UsageError
@@ -250,7 +251,7 @@ class PlanView(OwnedView):
             )
         try:
             await self.asker.channel.send(words, allowed_mentions=discord.AllowedMentions(users=[self.asker.user]))
-        except discord.HTTPException as error:
+        except DISCORD_FAILED as error:
             log.warning("nor can it be said: %s", where(error))
 
     async def _write_down(self, interaction: discord.Interaction[Trilo], facts: Mapping[str, Any]) -> None:
@@ -273,11 +274,11 @@ class PlanView(OwnedView):
     ) -> None:
         """Words, and the plan again, so that it can be tried anew."""
         await super().on_error(interaction, error, item)
-        if self._edit_message is not None and not self.over:
+        if self._edit_message is not None and not self.over and not is_over(error):
             try:
                 self.draw()
                 await self._edit_message(view=self, allowed_mentions=NOBODY)
-            except discord.HTTPException:
+            except DISCORD_FAILED:
                 if isinstance(error, TakenBackError):
                     await self._say_it_is_over()
                 else:

@@ -6,9 +6,9 @@ from typing import Any
 import discord
 from discord.utils import escape_markdown
 
+from bot.figures import money
 from bot.translation import _, count_text
 from bot.usage.receipts import Receipt
-from cogs._views.figures import money
 from cogs._views.owned import Press, Pressed
 from cogs._views.tables import cut, plain, shorten
 

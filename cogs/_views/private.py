@@ -8,9 +8,10 @@ from weakref import WeakValueDictionary
 
 import discord
 
-from bot.client import Trilo, answer_privately
+from bot.client import Trilo, answer_failure
+from bot.discord_failures import DISCORD_FAILED
 from bot.translation import speaking
-from bot.words import where, words_for
+from bot.words import where
 from cogs._views.look import NOBODY
 
 log = logging.getLogger(__name__)
@@ -27,9 +28,25 @@ def is_from_before(interaction: discord.Interaction[Trilo], prefix: str) -> bool
     if interaction.type is not discord.InteractionType.component or interaction.message is None:
         return False
     custom_id = cast("dict[str, str]", interaction.data)["custom_id"]
-    view = _open.get(interaction.message.id)
-    is_open = view is not None and view.shown_by is interaction.client and not view.is_finished()
-    return custom_id.startswith(prefix) and not is_open
+    return custom_id.startswith(prefix) and not is_open(interaction) and is_offered(interaction)
+
+
+def is_open(interaction: discord.Interaction[Trilo]) -> bool:
+    """Whether this process has the view that was pressed, and it hasn't expired."""
+    view = _open.get(interaction.message.id) if interaction.message is not None else None
+    return view is not None and view.shown_by is interaction.client and not view.is_finished()
+
+
+def is_offered(interaction: discord.Interaction[Trilo]) -> bool:
+    """Whether the message that was pressed has that control, and its list what was chosen: an id may be made up."""
+    if interaction.message is None:
+        return False
+    data = cast("dict[str, Any]", interaction.data)
+    for item in discord.ui.LayoutView.from_message(interaction.message, timeout=None).walk_children():
+        if getattr(item, "custom_id", None) == data["custom_id"]:
+            known = {option.value for option in item.options} if isinstance(item, discord.ui.Select) else None
+            return known is None or known.issuperset(data.get("values", []))
+    return False
 
 
 def opener_of(interaction: discord.Interaction[Trilo]) -> int:
@@ -89,10 +106,8 @@ class PrivateView(discord.ui.LayoutView):
         self, interaction: discord.Interaction[Trilo], error: Exception, item: object, /
     ) -> None:
         """Words for the person, details for the operator, as the tree does for commands."""
-        log.error("%s of %s failed: %s", type(item).__name__, self._command, where(error))
         with speaking(interaction.locale.value):
-            words = words_for(error)
-        await answer_privately(interaction, words)
+            await answer_failure(interaction, f"{type(item).__name__} of {self._command}", error)
 
     async def on_timeout(self) -> None:
         """Leave the figures, and say how to go on."""
@@ -100,5 +115,5 @@ class PrivateView(discord.ui.LayoutView):
             return
         try:
             await self._edit_message(view=self, allowed_mentions=NOBODY)
-        except discord.HTTPException as error:
+        except DISCORD_FAILED as error:
             log.debug("a view of %s expired unseen: %s", self._command, where(error))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.figures import MONTHS
 from bot.translation import ENGLISH, _, date_text, language
 from bot.usage.reports import Days
-from cogs._views.figures import MONTHS
-from cogs._views.private import TIMEOUT_SECONDS
+from cogs._views.form import Form
 
 if TYPE_CHECKING:
     from cogs._views.token_stats import TokenStatsView
@@ -23,11 +23,11 @@ _SHORT = 3
 _FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y")
 
 
-class RangeForm(discord.ui.Modal):
+class RangeForm(Form):
     """Asks for the first and the last day, and shows them in the view it was opened from, whose checks it shares."""
 
     def __init__(self, view: "TokenStatsView") -> None:
-        super().__init__(title=_("Other days"), timeout=TIMEOUT_SECONDS)
+        super().__init__(_("Other days"))
         self._view = view
         shown = view.days_shown
         self._first, self._last = (

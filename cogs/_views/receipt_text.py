@@ -1,12 +1,11 @@
 """What one answer cost, in words: the sum, its calls, and how sure we are. Pure."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
-from bot.translation import _, count_text, decimal_text, mark, n_
+from bot.figures import ENDED, calls_words, exact_money, seconds, tokens_words
+from bot.translation import _, count_text, mark, n_
 from bot.usage.recent_calls import RecentCall
 from bot.usage.records import Status
-from cogs._views.figures import NBSP, calls_words, exact_money, tokens_words
 from cogs._views.tables import plain, shorten
 
 NOT_MINE = mark("Only my own answers cost anything here. Open this menu on one of those.")
@@ -21,7 +20,6 @@ FREE = mark(
 _SHOWN = 8
 """Calls that are told one by one: an answer takes one or two."""
 _NAME_COLUMNS = 60
-_SECOND = 1_000
 
 
 def sections(calls: Sequence[RecentCall], *, shows_money: bool) -> list[str]:
@@ -36,7 +34,7 @@ def sections(calls: Sequence[RecentCall], *, shows_money: bool) -> list[str]:
 def _headline(calls: Sequence[RecentCall], shows_money: bool) -> str:
     into, out = sum(call.input_tokens for call in calls), sum(call.output_tokens for call in calls)
     tokens = tokens_words(into + out)
-    took = f"{calls_words(len(calls))} · {_seconds(sum(call.duration_ms for call in calls))}"
+    took = f"{calls_words(len(calls))} · {seconds(sum(call.duration_ms for call in calls))}"
     if not shows_money:
         return f"## {tokens}\n-# {took}"
     costs = [call.cost_nano_usd for call in calls if call.cost_nano_usd is not None]
@@ -55,9 +53,9 @@ def _each(calls: Sequence[RecentCall], shows_money: bool) -> str:
 def _line(call: RecentCall, shows_money: bool) -> str:
     operation, model = (f"`{shorten(plain(name), _NAME_COLUMNS)}`" for name in (call.operation, call.model))
     names = _("{operation} on {model}", operation=operation, model=model)
-    ended = f" · {_(_END[call.status])}" if call.status in _END else ""
+    ended = f" · {_(ENDED[call.status])}" if call.status in ENDED else ""
     cost = [exact_money(call.cost_nano_usd)] if shows_money else []
-    return f"{names}{ended}\n-# {' · '.join([*cost, _into(call), _out(call), _seconds(call.duration_ms)])}"
+    return f"{names}{ended}\n-# {' · '.join([*cost, _into(call), _out(call), seconds(call.duration_ms)])}"
 
 
 def _into(call: RecentCall) -> str:
@@ -75,13 +73,6 @@ def _out(call: RecentCall) -> str:
     return _("{tokens} out, {reasoning} of them for reasoning", tokens=tokens, reasoning=reasoning)
 
 
-_END = {
-    Status.ERROR.value: mark("failed"),
-    Status.ABORTED.value: mark("broken off"),
-    Status.INTERRUPTED.value: mark("interrupted"),
-}
-
-
 def _how_sure(calls: Sequence[RecentCall]) -> str:
     """Whether the provider said so itself, or what we had to assume."""
     if any(call.status == Status.INTERRUPTED.value for call in calls):
@@ -91,8 +82,3 @@ def _how_sure(calls: Sequence[RecentCall]) -> str:
     if any(call.cost_nano_usd is None for call in calls):
         return _("Tokens as the provider reported them; a model without a known price is in no sum")
     return _("Exact: tokens as the provider reported them, at the price of that day")
-
-
-def _seconds(milliseconds: int) -> str:
-    """`2.3 s`."""
-    return f"{decimal_text(Decimal(milliseconds / _SECOND), 1)}{NBSP}s"

@@ -5,15 +5,7 @@ from dataclasses import dataclass
 
 import discord
 
-from bot.translation import _, mark, n_
-from bot.usage.budget_book import Standing
-from bot.usage.calendars import Period
-from bot.usage.records import SpendLine
-from bot.usage.reports import Report
-from bot.usage.scheduled_reports import DueReport
-from bot.usage.tracker import UsageTracker
-from cogs._budget_words import EACH, title, unnamed_title
-from cogs._views.figures import (
+from bot.figures import (
     amount,
     calls_words,
     compared,
@@ -23,6 +15,14 @@ from cogs._views.figures import (
     span_words,
     tokens_words,
 )
+from bot.translation import _, mark, n_
+from bot.usage.budget_book import Standing
+from bot.usage.calendars import Period
+from bot.usage.records import SpendLine
+from bot.usage.reports import Report
+from bot.usage.scheduled_reports import DueReport
+from bot.usage.tracker import UsageTracker
+from cogs._budget_words import EACH, title, unnamed_title
 from cogs._views.look import COLOUR
 from cogs._views.spend import SPLITS, SplitName
 from cogs._views.spend_text import figures_table, sum_words
@@ -131,7 +131,7 @@ def _budgets(standings: Sequence[Standing], hidden: Container[str]) -> str:
 def _standing(standing: Standing, hidden: Container[str]) -> str:
     budget, used = standing.budget, standing.level.used
     return _(
-        "{budget}: {used} of {limit}, {percent} %",
+        "{budget}: {used} of {limit}, {percent}\u00a0%",
         budget=unnamed_title(budget) if budget.id in hidden else title(budget),
         used=amount(budget.unit, used),
         limit=limit(budget.unit, budget.limit),

@@ -1,23 +1,19 @@
 """What mends what a server lacks: buttons below an ordinary message that work for whoever may, across restarts."""
 
-import logging
 import re
 from collections.abc import Iterable
 from typing import Any, Self
 
 import discord
 
-from bot.client import Trilo, answer_privately
+from bot.client import Trilo, answer_failure, answer_privately
 from bot.translation import _, mark
-from bot.words import where, words_for
 from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER, may_manage, may_run_league
 from cogs._language import hear
 from cogs._server_look import Fix, Missing
 from cogs._views.league_teams import TeamsView
 from cogs._views.settings import SettingsView
 from cogs._views.settings_rows import PAGES
-
-log = logging.getLogger(__name__)
 
 _LABELS = {
     Fix.ALERTS: mark("Choose the alert channel"),
@@ -64,8 +60,7 @@ class FixButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"fix:(
             await interaction.response.defer(ephemeral=True, thinking=True)
             await _open(interaction, self._fix)
         except Exception as error:  # noqa: BLE001 - discord.py would log it with its message and tell nobody
-            log.error("the button %s below an answer failed: %s", self._fix, where(error))  # noqa: TRY400
-            await answer_privately(interaction, words_for(error))
+            await answer_failure(interaction, f"the button {self._fix} below an answer", error)
 
 
 async def _open(interaction: discord.Interaction[Trilo], fix: Fix) -> None:

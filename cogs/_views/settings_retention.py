@@ -86,7 +86,7 @@ def _told(days: int | None) -> str:
 
 def _usual(days: int | None) -> str:
     if days is None:
-        return _("As whoever runs this bot keeps them: good")
+        return _("As whoever runs this bot keeps them: for good")
     return n_(
         "As whoever runs this bot keeps them: {n}\u00a0day", "As whoever runs this bot keeps them: {n}\u00a0days", days
     )

@@ -7,6 +7,7 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
+from cogs._access import acknowledge
 from cogs._views.owned import OwnedModal
 from cogs._views.settings import SettingsView
 from cogs._views.settings_zones import MOST, zones_matching
@@ -27,7 +28,7 @@ class ZoneForm(OwnedModal):
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Set it, offer a choice, or say that nothing matches."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         found = await asyncio.to_thread(zones_matching, self._typed.value)
         if not found:
             unchanged = _("Nothing was changed.")

@@ -18,13 +18,6 @@ from cogs._views.commands_used import command_of
 
 SplitName = Literal["operation", "model", "member", "channel", "day", "thread", "week", "command"]
 
-PERIODS: dict[PeriodName, str] = {
-    "today": mark("Today"),
-    "7d": mark("Last 7 days"),
-    "30d": mark("Last 30 days"),
-    "month": mark("This month"),
-    "all": mark("All time"),
-}
 SPLITS: dict[SplitName, str] = {
     "operation": mark("By operation"),
     "model": mark("By model"),

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import discord
 
-from bot.translation import _, count_text, mark, n_
-from bot.usage.records import SpendLine
-from bot.usage.reports import Days, PeriodName
-from cogs._views.figures import (
+from bot.figures import (
+    COMPARED_WITH,
+    PHRASES,
     calls_words,
     compact,
     compared,
@@ -21,23 +21,15 @@ from cogs._views.figures import (
     span_words,
     tokens_words,
 )
+from bot.translation import _, count_text, mark, n_
+from bot.usage.records import SpendLine
+from bot.usage.reports import Days
 from cogs._views.spend import HEADINGS, SPLITS, Spend, SplitName
-from cogs._views.tables import code_block, display_width, left_to_right, plain, shorten, sparkline, table
+from cogs._views.tables import ROW_COLUMNS, code_block, named_figures, plain, sparkline
 
-ROW_COLUMNS = 34
-"""The widest row that most phones show unbroken."""
-NAME_COLUMNS = 40
-"""The widest name on a line of its own: Discord's names have up to 32 characters, operations and models more."""
 MAX_BARS = 31
-"""Bars of the trend: the days of the longest month."""
+"""Bars of the picture: the days of the longest month."""
 
-PHRASES: dict[PeriodName, str] = {
-    "today": mark("today"),
-    "7d": mark("in the last 7 days"),
-    "30d": mark("in the last 30 days"),
-    "month": mark("this month"),
-    "all": mark("in all"),
-}
 ONE: dict[SplitName, str] = {
     "operation": mark("The operation"),
     "model": mark("The model"),
@@ -50,18 +42,13 @@ _LEFT_OUT: dict[SplitName, str] = {
     "thread": mark("outside of threads, or long ago"),
     "week": mark("before the first advance shown"),
 }
+Day = TypeVar("Day")
 _NOT_ATTRIBUTED = mark("not attributed")
 _NONE: dict[SplitName, str] = {
     "week": mark("No advance has been announced in these days yet: `/league advance` begins a week."),
     "thread": mark("Nothing was asked in threads."),
 }
 _NOTHING = mark("Nothing to tell apart here.")
-COMPARED_WITH: dict[PeriodName, str] = {
-    "today": mark("all of yesterday"),
-    "7d": mark("the 7 days before"),
-    "30d": mark("the 30 days before"),
-    "month": mark("the same days of last month"),
-}
 
 
 def headline(spend: Spend, opened: str = "") -> str:
@@ -150,47 +137,49 @@ def breakdown(spend: Spend, names: Mapping[str, str]) -> str:
 
 def figures_table(rows: Sequence[SpendLine], names: Mapping[str, str], total: SpendLine, split: SplitName) -> str:
     """Cost, share, calls and name of each row, on one line each; on two where one wouldn't fit a phone."""
-    labels = [shorten(plain(names.get(row.key, row.key)), NAME_COLUMNS) for row in rows]
-    costs = [cost_of(row) for row in rows]
-    shares = [percent(row.cost_nano_usd, total.cost_nano_usd) for row in rows]
-    body = zip(costs, shares, [compact(row.calls) for row in rows], labels, strict=True)
     heading = (_("cost"), "%", _("calls"), _(HEADINGS[split]))
-    header, *lines = table([heading, *body], right={1, 2}, points={0})
-    if display_width(header) <= ROW_COLUMNS:
-        return code_block([_from_the_left(header), *lines])
-    calls = [calls_words(row.calls) for row in rows]
-    figures = table(list(zip(costs, [f"{share} %" for share in shares], calls, strict=True)), right={1, 2}, points={0})
-    pairs = zip(labels, figures, strict=True)
-    return code_block(line for name, row in pairs for line in (left_to_right(name), f"  {row}"))
+    figures = [
+        (
+            cost_of(row),
+            percent(row.cost_nano_usd, total.cost_nano_usd),
+            compact(row.calls),
+            names.get(row.key, row.key),
+        )
+        for row in rows
+    ]
+    return code_block(named_figures(heading, figures, right={1, 2}, points={0}))
 
 
-def bars(spend: Spend) -> list[list[SpendLine]]:
-    """The days of the trend, a list for each bar: one day each, or as many as it takes for all to fit."""
-    days = spend.trend
-    per_bar = -(-len(days) // MAX_BARS)
+def bars(days: Sequence[Day], most: int = MAX_BARS) -> list[Sequence[Day]]:
+    """The days, a list for each bar: one day each, or as many as it takes for all to fit."""
+    per_bar = -(-len(days) // most)
     cut = len(days) % per_bar
     return [days[:cut]] * bool(cut) + [days[n : n + per_bar] for n in range(cut, len(days), per_bar)]
 
 
+def trend_title(span: str, days_a_bar: int) -> str:
+    """From when to when, and for how many days a bar stands where that isn't one."""
+    if days_a_bar > 1:
+        return _("**Trend** · {span}, {n} days a bar", span=span, n=days_a_bar)
+    return _("**Trend** · {span}", span=span)
+
+
 def trend(spend: Spend, *, drawn: bool = False) -> str:
     """From when to when, a bar for each day unless a picture has been `drawn`, and the dearest day."""
-    days, chunks = spend.trend, bars(spend)
-    per_bar = len(chunks[-1])
+    days, chunks = spend.trend, bars(spend.trend, MAX_BARS if drawn else ROW_COLUMNS)
     values = [sum(line.cost_nano_usd for line in chunk) for chunk in chunks]
     year = _today(spend).year
     first, last = date.fromisoformat(days[0].key), date.fromisoformat(days[-1].key)
     span = span_words(first, last, this_year=year)
     if spend.report.days.first == spend.report.days.last:
         title = _("**Trend** · last 7 days, {span}", span=span)
-    elif per_bar > 1:
-        title = _("**Trend** · {span}, {n} days a bar", span=span, n=per_bar)
     else:
-        title = _("**Trend** · {span}", span=span)
+        title = trend_title(span, len(chunks[-1]))
     dearest = max(days, key=lambda line: line.cost_nano_usd)
     if dearest.cost_nano_usd == 0:
         return title + "\n" + _("-# No day with a cost.")
     day = day_words(date.fromisoformat(dearest.key), this_year=year, weekday=True)
-    picture = "" if drawn else f"{code_block([sparkline(values, MAX_BARS)])}\n"
+    picture = "" if drawn else f"{code_block([sparkline(values, ROW_COLUMNS)])}\n"
     return f"{title}\n{picture}" + _("-# Dearest day: {day}, {cost}", day=day, cost=cost_of(dearest))
 
 
@@ -237,12 +226,6 @@ def invitation(mention: str) -> str:
         "answer shows up here with what it cost.",
         mention=mention,
     )
-
-
-def _from_the_left(header: str) -> str:
-    """The header with its first word at the edge: some of Discord's clients drop spaces that begin a code block."""
-    words, first = header.lstrip(), _("cost")
-    return words.replace(first, first + " " * (len(header) - len(words)), 1)
 
 
 def _others(spend: Spend) -> str:

@@ -13,10 +13,10 @@ from zlib import crc32
 import discord
 
 from bot.client import Trilo
+from bot.figures import PERIODS, calls_words, cost_of, span_words
 from bot.translation import _, mark
 from bot.usage.reports import Days, PeriodName
-from cogs._views.figures import calls_words, cost_of, span_words
-from cogs._views.spend import ASPECTS, KEPT, PERIODS, SPLITS, Choice, Spend, SplitName
+from cogs._views.spend import ASPECTS, KEPT, SPLITS, Choice, Spend, SplitName
 from cogs._views.suggestions import SuggestionsButton
 from cogs._views.tables import LABEL_CHARACTERS, cut, plain
 

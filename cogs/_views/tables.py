@@ -16,7 +16,13 @@ LEFT_TO_RIGHT_MARK = "\u200e"
 LABEL_CHARACTERS = 100
 """Most of what Discord takes as an entry of a list, or as a choice while somebody types."""
 BARS = "▁▂▃▄▅▆▇█"
+ROW_COLUMNS = 27
+"""The widest line of a code block that a phone of 400 pixels shows whole: of a 28th column it shows the half."""
+NAME_COLUMNS = 40
+"""The widest name on lines of its own: Discord's names have up to 32 characters, operations and models more."""
 
+_BREAKS = " _-./"
+"""After these a long name may go on in the next line."""
 _MAX_MARKS = 2
 """Accents that one letter may carry: real languages need two, towers of them need a limit."""
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800")
@@ -47,14 +53,19 @@ def shorten(text: str, columns: int) -> str:
     """The text, or as much of it as fits with an ellipsis at the end."""
     if display_width(text) <= columns:
         return text
-    room = columns - 1
-    kept = []
-    for character in text:
-        room -= _columns(character)
-        if room < 0:
-            break
-        kept.append(character)
-    return "".join(kept).rstrip() + ELLIPSIS if columns > 0 else ""
+    return text[: _that_fit(text, columns - 1)].rstrip() + ELLIPSIS if columns > 0 else ""
+
+
+def folded(text: str, columns: int = ROW_COLUMNS) -> list[str]:
+    """The text in lines of at most so many columns, broken after a space or sign where one stands late enough."""
+    lines = []
+    while display_width(text) > columns:
+        end = max(1, _that_fit(text, columns))
+        sign = max(text.rfind(sign, 0, end) for sign in _BREAKS) + 1
+        end = sign if sign * 3 > end else end
+        lines.append(text[:end].rstrip())
+        text = text[end:].lstrip()
+    return [*lines, text]
 
 
 def cut(text: str, characters: int) -> str:
@@ -93,6 +104,29 @@ def by_their_points(amounts: Sequence[str]) -> list[str]:
     return [amount + " " * (most - own if own else 0) for amount, own in zip(amounts, after, strict=True)]
 
 
+def named_figures(
+    heading: Sequence[str], rows: Sequence[Sequence[str]], *, right: Container[int] = (), points: Container[int] = ()
+) -> list[str]:
+    """A heading and rows of figures, with the name of what they belong to last, no wider than a phone shows.
+
+    A row is one line where all fit into one, if need be more closely; else its name stands above its figures.
+    """
+    rows = [(*row[:-1], shorten(plain(row[-1]), NAME_COLUMNS)) for row in rows]
+    for gap in (2, 1):
+        header, *lines = table([heading, *rows], right=right, points=points, gap=gap)
+        if display_width(header) <= ROW_COLUMNS:
+            return [_from_the_left(header, heading[0]), *lines]
+    for gap in (2, 1):
+        lines = table([row[:-1] for row in (heading, *rows)], right=right, points=points, gap=gap)
+        if gap + display_width(lines[0]) <= ROW_COLUMNS:
+            break
+    return [
+        line
+        for row, figures in zip((heading, *rows), lines, strict=True)
+        for line in (*map(left_to_right, folded(row[-1])), " " * gap + figures)
+    ]
+
+
 def left_to_right(line: str) -> str:
     """The line, kept from being laid out from right to left by what stands in it."""
     turned = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in line)
@@ -110,6 +144,23 @@ def sparkline(values: Sequence[int], columns: int) -> str:
     each = min(3, max(1, columns // max(1, len(values))))
     bars = [BARS[-(-value * 7 // highest) if value > 0 else 0] for value in values]
     return " ".join(bar * (each - 1) for bar in bars) if each > 1 else "".join(bars)
+
+
+def _from_the_left(header: str, first: str) -> str:
+    """The header with its first word at the edge: some of Discord's clients drop spaces that begin a code block."""
+    words = header.lstrip()
+    return words.replace(first, first + " " * (len(header) - len(words)), 1)
+
+
+def _that_fit(text: str, columns: int) -> int:
+    """How many of the text's first characters fit into so many columns."""
+    fitting = 0
+    for character in text:
+        columns -= _columns(character)
+        if columns < 0:
+            break
+        fitting += 1
+    return fitting
 
 
 def _visible(text: str) -> Iterable[str]:

@@ -10,14 +10,14 @@ from typing import Any, cast
 import discord
 
 from bot.client import Trilo, answer_privately
+from bot.figures import day_words, span_words
 from bot.translation import _, mark
 from bot.usage.export import Format
 from bot.usage.reports import Days
-from cogs._access import NOT_FOR_YOU, may_see_usage
+from cogs._access import NOT_FOR_YOU, in_time, may_see_usage
 from cogs._language import hear
 from cogs._views import spend_text
 from cogs._views.chart import Chart, draw
-from cogs._views.figures import day_words, span_words
 from cogs._views.look import COLOUR
 from cogs._views.names import Names, Reader
 from cogs._views.private import PrivateView, opener_of
@@ -113,7 +113,7 @@ class TokenStatsView(PrivateView):
         if interaction.user.id != self.opener_id:
             await answer_privately(interaction, _(NOT_YOURS))
             return False
-        if not await may_see_usage(interaction):
+        if not await in_time(interaction, may_see_usage(interaction)):
             await answer_privately(interaction, _(NOT_FOR_YOU))
             return False
         return True

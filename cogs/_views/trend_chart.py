@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from bot.figures import cost_of, day_words, span_words
 from bot.translation import _, spoken
 from bot.usage.records import SpendLine
 from cogs._views.chart import Chart, drawable
-from cogs._views.figures import cost_of, day_words, span_words
 from cogs._views.spend import Spend
 from cogs._views.spend_text import bars
 from cogs._views.tables import cut, plain
@@ -17,7 +17,7 @@ ALTERNATIVE_CHARACTERS = 256
 
 def chart_of(spend: Spend, names: Mapping[str, str]) -> Chart | None:
     """The picture; None where no day has a cost. A row whose name it can't draw goes by its place in the table."""
-    chunks = bars(spend)
+    chunks = bars(spend.trend)
     if not any(line.cost_nano_usd for line in spend.trend):
         return None
     values, shown = [], [key for key, costs in spend.shares.items() if any(costs.values())]

@@ -7,6 +7,7 @@ import discord
 from bot.client import Trilo
 from bot.league.limits import NAME_CHARACTERS
 from bot.translation import _
+from cogs._access import acknowledge
 from cogs._views.owned import OwnedModal
 
 if TYPE_CHECKING:
@@ -37,6 +38,6 @@ class WeekForm(OwnedModal):
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
         """Take it over."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         self._plan.change(self._title.value.strip(), self._games.value)
         await self._plan.redraw(interaction)

@@ -13,6 +13,7 @@ from bot.league.team_list import Row, TeamList
 from bot.league.week_plan import WeekPlan, obstacles, title_of
 from bot.translation import _, n_
 from bot.usage.receipts import Receipt
+from cogs._access import acknowledge
 from cogs._asker import Asker
 from cogs._layouts import lacking
 from cogs._views.owned import Pick, Press
@@ -222,7 +223,7 @@ class PickGuests(discord.ui.MentionableSelect[Any]):
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Hand them on; everyone's role is no guest."""
-        await interaction.response.defer()
+        await acknowledge(interaction)
         roles = [one.id for one in self.values if isinstance(one, discord.Role) and not one.is_default()]
         members = [one.id for one in self.values if not isinstance(one, discord.Role)]
         self._plan.invite(Guests(tuple(roles), tuple(members)))

@@ -89,6 +89,39 @@ def test_private_networks_are_refused(address):
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "json://1.1.1.1@127.0.0.1/x",
+        "json://1.1.1.1:80@127.0.0.1:9/x",
+        "json://127.0.0.1#@1.1.1.1/x",
+        "json://1.1.1.1\\@127.0.0.1/x",
+        "json://127.0.0.1%00.example.com/x",
+        "jsons://①②⑦.0.0.1/",
+        "jsons://127。0。0。1/",
+        "jsons://0177.0.0.1/",
+        "jsons://127.1/",
+        "jsons://0/",
+        "jsons://LOCALHOST./",
+        "jsons://[::ffff:7f00:1]/",
+        "jsons://[0:0:0:0:0:ffff:127.0.0.1]/",
+        "jsons://[64:ff9b::169.254.169.254]/",
+        "jsons://[2002:7f00:1::]/",
+        "mailtos://127.0.0.1@1.1.1.1?smtp=1.1.1.1@127.0.0.1",
+        "https://discord.com@127.0.0.1/api/webhooks/1/2",
+        "https://discord.com\\@127.0.0.1/api/webhooks/1/2",
+        "https://127.0.0.1/api/webhooks/1/2#discord.com",
+        "https://127.0.0.1/discord.com/api/webhooks/1/2",
+        "https://discord.com.127.0.0.1/api/webhooks/1/2",
+    ],
+)
+def test_no_spelling_gets_around_that(address):
+    """Userinfo, other bases, other scripts' digits, IPv4 within IPv6, a vendor's name beside another host."""
+    with pytest.raises((AddressRefusedError, OSError)):
+        check_form(address)
+        require_public(host_of(address))
+
+
+@pytest.mark.parametrize(
     ("address", "host"),
     [
         ("jsons://1.1.1.1/x", "1.1.1.1"),

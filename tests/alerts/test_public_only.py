@@ -2,9 +2,12 @@
 
 import socket
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+import requests
 
+from bot.alerts import public_only as guard
 from bot.alerts.public_only import PrivateAddressError, is_public, public_only
 
 
@@ -66,3 +69,27 @@ def test_a_guarded_thread_cant_connect_to_this_machine_and_others_can(port, tmp_
         thread.join()
         assert others == [None]
     connect(port)
+
+
+def test_where_a_server_redirects_is_guarded_too(port, monkeypatch):
+    """As apprise follows it; here 127.0.0.2 stands for a public server."""
+
+    class Redirect(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(307)
+            self.send_header("Location", f"http://127.0.0.1:{port}/")
+            self.end_headers()
+
+        def log_message(self, *_anything: object) -> None:
+            pass
+
+    monkeypatch.setattr(guard, "is_public", lambda address: address == "127.0.0.2")
+    with HTTPServer(("127.0.0.2", 0), Redirect) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            with public_only(), pytest.raises(requests.ConnectionError, match="not a public address"):
+                requests.post(f"http://127.0.0.2:{server.server_port}/", timeout=5)
+        finally:
+            server.shutdown()
+            thread.join()

@@ -18,6 +18,7 @@ from bot.api.page.visits import ENDED, FORM_OVER, OVER, VIEWS_A_MINUTE, WRONG_KE
 from bot.client import Services
 from bot.doctor import examine
 from bot.settings import Settings
+from bot.translation import speaking
 from bot.usage import UsageTracker, open_tracker
 from bot.usage.money import format_cost
 from bot.usage.reports import PERIODS, SPLITS
@@ -70,14 +71,14 @@ async def test_a_link_is_exchanged_for_a_visit(visit: Visit, passes: Passes) -> 
     """I35: the address that stays in the browser has no secret, and the cookie is for this page alone."""
     browser = visit()
     link = await page_link(passes, PUBLIC_URL, 42)
-    assert re.fullmatch(r"https://trilo\.example/page/open\?link=guild\.42\.\d+\.[\w-]{43}", link)
+    assert re.fullmatch(r"https://trilo\.example/page/open\?link=guild\.42\.\d+\.[\w-]{43}&lang=en", link)
     answer = await browser.get(link)
     assert (answer.status_code, str(answer.url)) == (200, "https://trilo.example/page/")
     [first] = answer.history
     assert (first.status_code, first.headers["location"]) == (303, "./")
-    name, _, rest = first.headers["set-cookie"].partition("=")
+    name, _, rest = first.headers.get_list("set-cookie")[0].partition("=")
     assert (name, rest.split("; ")[1:]) == ("trilo_visit", ["HttpOnly", "Max-Age=3600", "SameSite=lax", "Secure"])
-    assert link.partition("link=")[2] not in answer.text + rest
+    assert link.partition("link=")[2].partition("&")[0] not in answer.text + rest
     left = await browser.post("/page/sign-out")
     assert ("Sign in" in left.text, browser.cookies.get("trilo_visit")) == (True, None)
 
@@ -92,7 +93,7 @@ async def test_a_server_sees_itself_alone(at_42: httpx.AsyncClient, visit: Visit
                 shown = (await browser.get(f"/page/?period={period}&by={split}")).text
                 assert "gpt-4o" in shown
                 assert not re.search(r"bob|Server 43|guild=43|\$0\.0090", shown)
-        assert "$0.0050 <span>all time" in shown
+        assert "$0.0050 <span>in all" in shown
         for path in ("?guild=43", "?guild=0", "export.csv?guild=43", "export.jsonl?guild=0"):
             other = await browser.get(f"/page/{path}")
             assert (other.status_code, "bob" in other.text) == (403, False)
@@ -249,7 +250,7 @@ async def test_its_figures_are_the_reports(at_42: httpx.AsyncClient, tracker: Us
         "$1.25 this month", "Nothing to compare with", "5 calls · 337 tokens: 307 in, 30 out",
         "1 call unpriced: no price known, so not in the number above", "1 call failed",
         "$2.00 a month for this server stops at the limit $1.25 used, 62 %", "starts anew 1 Apr 00:00",
-        "1,000 tokens a month for each member only warns", "330 tokens used, 33 %", "error: timeout",
+        "1,000 tokens a month for each member only warns", "330 tokens used, 33 %", "failed: timeout",
         "Dearest day: 15 Mar, $1.25.", "Days in UTC · read 15 Mar 12:00",
     ):  # fmt: skip
         assert words.lower() in shown.lower(), words
@@ -260,6 +261,38 @@ async def test_nothing_yet_is_told_in_words(visit: Visit, passes: Passes) -> Non
     shown = (await browser.get(await page_link(passes, PUBLIC_URL, 7))).text
     for words in ("No calls <span>this month", "No day with a cost", "Nothing in this period.", "None in this period."):
         assert words in shown
+
+
+async def test_it_speaks_to_each_in_their_language(visit: Visit, passes: Passes, tracker: UsageTracker) -> None:
+    """That of who pressed the button in Discord, for the whole visit; else the browser's, also at the door."""
+    await tracker.track_llm_call(
+        guild_id=42, operation="draw", model="gpt-4o", cost="1.245", failed=True, error_type="timeout"
+    )
+    await tracker.set_budget("guild", 42, guild_id=42, limit_usd=2)
+    with speaking("es-419"):
+        link = await page_link(passes, PUBLIC_URL, 42)
+    pressed = visit()
+    await pressed.get(link, headers={"Accept-Language": "en-US"})
+    screen = (await pressed.get("/page/?by=model", headers={"Accept-Language": "en-US"})).text
+    assert '<html lang="es-419">' in screen
+    shown = unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", screen)))
+    for words in (
+        "USD 1.25 este mes", "4 llamadas · 330 tokens: 300 de entrada, 30 de salida",
+        "USD 2.00 al mes para este servidor", "USD 1.25 gastados, 62 %", "falló: timeout",
+        "Día más caro: 15 mar, USD 1.25.", "Días en UTC · leído el 15 mar 12:00",
+    ):  # fmt: skip
+        assert words in shown, words
+    other = await pressed.get("/page/?guild=43")
+    assert "Ese es otro servidor" in other.text
+    stranger = visit()
+    for header, tag, words in (
+        ("es-ES,en;q=0.5", "es-ES", "Iniciar sesión"),
+        ("de, en;q=0.7, es;q=0.2", "en", "Sign in"),
+        ("", "en", "Sign in"),
+        ("es-" + "x" * 5_000, "es", "Iniciar sesión"),
+    ):
+        door = (await stranger.get("/page/", headers={"Accept-Language": header})).text
+        assert (f'<html lang="{tag}">' in door, words in door) == (True, True), header
 
 
 async def test_books_out_of_reach(at_42: httpx.AsyncClient, tracker: UsageTracker) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bot.application import open_services
 from bot.assistant import prompts
 from bot.assistant.guide import COMMAND, Guide, Section
+from bot.assistant.screen_names import screen_names
 from bot.client import EXTENSIONS, Trilo
 from bot.settings import Settings
 from bot.usage.tokens import count_tokens
@@ -110,8 +111,20 @@ def test_what_the_full_guide_is_written_from_begins_with_the_first_steps_and_fit
     assert spine == list(GUIDE.sections[: len(spine)])
     named = {name for section in spine for name in section.commands}
     assert {"settings", *LEAGUE, "budget set"} <= named
-    rules = prompts.FULL_GUIDE.format(commands="`/league create`, " * 25, guide="\n\n".join(map(str, spine)))
+    pages = list(map(str, spine))
+    rules = prompts.FULL_GUIDE.format(
+        commands="`/league create`, " * 25, names=screen_names(pages), guide="\n\n".join(pages)
+    )
     assert count_tokens(rules, "gpt-4o") == pytest.approx(3_200, rel=0.1)
+
+
+def test_settings_and_buttons_are_called_what_the_reader_sees() -> None:
+    """In every other language we speak, those alone that are named."""
+    found = GUIDE.search("change the time zone city", 1)
+    assert (
+        screen_names(map(str, found)) == "Español: Time zone and reports = Zona horaria e informes; Change = Cambiar."
+    )
+    assert screen_names(["Nothing of the kind. Changes, leagues."]) == ""
 
 
 def test_any_change_is_another_version(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class TestTheWeek:
         )
         assert (rows[4].channel, rows[4].doubts) == (
             "bengals-vs-rams",
-            ("read as “Ben als”, perhaps Bengals", "the picture is unclear (41 %)"),
+            ("read as “Ben als”, perhaps Bengals", "the picture is unclear (41\u00a0%)"),
         )
         assert await booked(tracker) == [("command_extract_create_params", "gpt-4o-mini", 1, 1, GUILD, "ok")]
 

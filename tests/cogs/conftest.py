@@ -1,9 +1,11 @@
 """The real bot with its real books on a temporary file, inside simcord. Only the model is missing: nothing asks it."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import discord
 import pytest
 import simcord
 
@@ -14,6 +16,9 @@ from bot.usage import entries, leaving
 from bot.usage.opening import open_tracker
 from bot.usage.prices import PriceList
 from bot.usage.tracker import UsageTracker
+from cogs._views.first_contact import HelloView, ServerHello
+from cogs.owner import OwnerCog
+from tests.cogs.alerts import a_budget, chooses, cog_of, deliver, spends
 from tests.cogs.helpers import Books, Clock, Server, make_server
 
 
@@ -23,6 +28,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 3_600.0)
     monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 3_600.0)
     monkeypatch.setattr("cogs._access.LOOK_SECONDS", 3_600.0)
+    monkeypatch.setattr("cogs._access.CHECK_SECONDS", 3_600.0)
 
 
 @pytest.fixture
@@ -91,3 +97,44 @@ def bot(simcord_env: simcord.Env) -> Trilo:
 @pytest.fixture
 def server(simcord_env: simcord.Env) -> Server:
     return make_server(simcord_env, "league")
+
+
+@pytest.fixture
+async def standing(server: Server, bot: Trilo, books: Books) -> list[simcord.ResponseMessage]:
+    """The messages whose buttons outlive a restart: an alert, and a hello."""
+    await chooses(books, server, server.channel)
+    await spends(books, server, "4.50")
+    await a_budget(books, server)
+    await deliver(cog_of(bot))
+    channel: Any = bot.get_channel(server.channel.id)
+    await channel.send(view=HelloView(ServerHello("<@1>", None, to_team=True, has_alerts=False)))
+    env = server.owner._env
+    return [
+        simcord.ResponseMessage(env, env.backend.get_message(channel.id, one.id)) for one in server.channel.history()
+    ]
+
+
+@pytest.fixture
+async def boss(bot: Trilo, server: Server) -> simcord.MemberActor:
+    """Owns the server and runs the bot: every command is theirs."""
+    scope = discord.Object(server.guild.id)
+    bot.owner_id = server.owner.id
+    await bot.add_cog(OwnerCog(bot), guild=scope)
+    await bot.tree.sync(guild=scope)
+    return server.owner
+
+
+@pytest.fixture
+def nothing_failed(
+    caplog: pytest.LogCaptureFixture, simcord_env: simcord.Env, boss: simcord.MemberActor
+) -> Iterator[None]:
+    """Nothing was logged as failed, and no message might ping anybody but the asker."""
+    yield
+    assert [one.getMessage() for one in caplog.get_records("call") if one.levelno >= logging.ERROR] == []
+    kept = [message for channel in simcord_env.backend.messages.values() for message in channel.values()]
+    policies = [message.allowed_mentions for message in kept if message.author_id == simcord_env.bot.user.id]
+    assert len(policies) > 9
+    nobody = frozenset[int]()
+    assert [
+        one for one in policies if one.everyone or one.roles != nobody or one.users not in (nobody, {boss.id})
+    ] == []

@@ -123,6 +123,15 @@ def selected(message: simcord.ResponseMessage) -> list[str]:
     return [option.value for select in selects for option in select.options if option.default]
 
 
+def chosen(message: simcord.ResponseMessage) -> dict[str, list[int]]:
+    """The channels and roles that each list shows as chosen, by the list's custom id."""
+    view = discord.ui.LayoutView.from_message(message.message)
+    lists = [
+        item for item in view.walk_children() if isinstance(item, discord.ui.ChannelSelect | discord.ui.RoleSelect)
+    ]
+    return {item.custom_id: [value.id for value in item.default_values] for item in lists}
+
+
 async def refusal(press: simcord.InteractionResult) -> str:
     """What a refused press was answered with, for the presser alone."""
     assert press.acknowledged

@@ -176,10 +176,10 @@ async def test_the_test_button_shows_an_alert_as_it_will_be(server: Server, book
     )
     message = server.channel.history()[-1]
     assert said(message)[0].splitlines() == [
-        "## ⚠️ 90 % of a budget is used",
+        "## ⚠️ 90\u00a0% of a budget is used",
         "**$5.00 a month for this server**",
-        "$4.50 of $5.00 (90 %) used since 1 Mar.",
-        "At 100 % further questions are refused.",
+        "$4.50 of $5.00 (90\u00a0%) used since 1 Mar.",
+        "At 100\u00a0% further questions are refused.",
         "-# This is a test: it shows what an alert will look like here.",
     ]
     assert await books.tracker.alerts.history(server.guild.id) == []
@@ -190,7 +190,7 @@ async def test_each_in_their_language(server: Server, books: Books, bot: Trilo, 
     await books.tracker.settings.choose(server.guild.id, language="es", actor=server.manager.id)
     message = await an_alert(server, books, bot)
     assert said(message)[0].splitlines()[:2] == [
-        "## ⚠️ Se usó el 90 % de un presupuesto",
+        "## ⚠️ Se usó el 90\u00a0% de un presupuesto",
         "**5,00\u00a0US$ al mes para este servidor**",
     ]
     assert list(buttons(message)) == ["Subir el límite", "Pausar la IA", "Ver estadísticas"]
@@ -214,7 +214,7 @@ async def test_the_test_button_of_a_budget_that_was_changed_or_removed_meanwhile
     await told(cog, shown, server, bot)
     assert said(server.channel.history()[-1])[0].splitlines()[1:3] == [
         "**$10.00 a month for this server**",
-        "$9.00 of $10.00 (90 %) used since 1 Mar.",
+        "$9.00 of $10.00 (90\u00a0%) used since 1 Mar.",
     ]
     await books.tracker.budgets.remove(shown.id, guild_id=server.guild.id)
     assert await told(cog, shown, server, bot) == NO_SUCH_BUDGET

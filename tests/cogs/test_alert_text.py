@@ -49,7 +49,7 @@ def test_whom_it_is_for(scope, scope_id, key, named, unnamed, outside):
     assert plain_text(found, "league").splitlines()[:3] == [
         "Server: league",
         f"Budget: 200,000 tokens a month for {outside}",
-        "180,000 tokens of 200,000 tokens (90 %) used since 1 Mar.",
+        "180,000 tokens of 200,000 tokens (90\u00a0%) used since 1 Mar.",
     ]
 
 
@@ -73,10 +73,10 @@ def test_the_cause(split, key, in_discord, outside):
 @pytest.mark.parametrize(
     ("mode", "threshold", "first"),
     [
-        (Mode.HARD, 90, "## ⚠️ 90 % of a budget is used"),
+        (Mode.HARD, 90, "## ⚠️ 90\u00a0% of a budget is used"),
         (Mode.HARD, 100, "## ⛔ A budget is used up"),
         (Mode.CHEAPER, 100, "## ⛔ A budget is used up"),
-        (Mode.SOFT, 100, "## ⚠️ 100 % of a budget is used"),
+        (Mode.SOFT, 100, "## ⚠️ 100\u00a0% of a budget is used"),
     ],
 )
 def test_how_grave_it_is(mode, threshold, first):
@@ -94,7 +94,7 @@ def test_used_up_before_all_of_it_is_spent():
     assert plain_text(found, "league").splitlines() == [
         "Server: league",
         "Budget: 200,000 tokens a month for the server",
-        "199,900 tokens of 200,000 tokens (>99 %) used since 1 Mar.",
+        "199,900 tokens of 200,000 tokens (>99\u00a0%) used since 1 Mar.",
         "What is left is too little for another answer.",
         "Further questions are refused until 2026-04-01 00:00 UTC.",
     ]
@@ -130,12 +130,12 @@ def test_in_spanish():
     found = facts(Scope.OPERATION, "chat", cause=Cause("channel", "11", 3_000, DAYS, BEFORE))
     with speaking("es-ES"):
         assert discord_text(found, with_members=True, server="Liga").splitlines() == [
-            "## ⚠️ Se usó el 90 % de un presupuesto",
+            "## ⚠️ Se usó el 90\u00a0% de un presupuesto",
             "En el servidor **Liga**",
             "**200.000 tokens al mes para la operación `chat`**",
-            "Usado desde el 1 mar: 180.000 tokens de 200.000 tokens (90 %).",
+            "Usado desde el 1 mar: 180.000 tokens de 200.000 tokens (90\u00a0%).",
             "Lo que más creció en todo el servidor: <#11>, 3.000 tokens más que el día anterior.",
-            "Al 100 % solo aviso: las preguntas se responden de todos modos.",
+            "Al 100\u00a0% solo aviso: las preguntas se responden de todos modos.",
         ]
         assert plain_text(found, "Liga").splitlines()[:2] == [
             "Servidor: Liga",

@@ -40,12 +40,12 @@ async def test_what_an_alert_says(server: Server, books: Books, bot: Trilo, simc
     (message,) = server.channel.history()
     # 14.5 days for $4.50: the other 50 cents last for 1 day and 14⅔ hours.
     assert said(message)[0].splitlines() == [
-        "## ⚠️ 90 % of a budget is used",
+        "## ⚠️ 90\u00a0% of a budget is used",
         "**$5.00 a month for this server**",
-        "$4.50 of $5.00 (90 %) used since 1 Mar.",
+        "$4.50 of $5.00 (90\u00a0%) used since 1 Mar.",
         f"Grew most: <#{server.channel.id}>, $3.50 more than in the 15\u00a0days before.",
         "At this pace it runs out on <t:1773715200:f>.",
-        "At 100 % further questions are refused.",
+        "At 100\u00a0% further questions are refused.",
     ]
     assert buttons(message) == {
         "Raise the limit": f"alert:raise:{budget.id}",
@@ -72,7 +72,7 @@ async def test_a_jump_to_150_percent_is_one_message_that_names_the_highest(serve
     assert said(message)[0].splitlines() == [
         "## ⛔ A budget is used up",
         "**$5.00 a month for this server**",
-        "$7.50 of $5.00 (150 %) used since 1 Mar.",
+        "$7.50 of $5.00 (150\u00a0%) used since 1 Mar.",
         "Grew most: the operation `general_conversation`, $7.50 more than in the 15\u00a0days before.",
         f"Further questions are refused until {MONTH_ENDS}.",
     ]
@@ -82,12 +82,12 @@ async def test_a_jump_to_150_percent_is_one_message_that_names_the_highest(serve
 @pytest.mark.parametrize(
     ("options", "spent", "last"),
     [
-        ({"mode": Mode.SOFT}, "4.50", "At 100 % I only say so: questions are answered all the same."),
+        ({"mode": Mode.SOFT}, "4.50", "At 100\u00a0% I only say so: questions are answered all the same."),
         ({"mode": Mode.SOFT}, "5", "It only warns: questions are answered all the same."),
         (
             {"mode": Mode.CHEAPER},
             "4.50",
-            "From 80 % on the cheaper model answers; at 100 % further questions are refused.",
+            "From 80\u00a0% on the cheaper model answers; at 100\u00a0% further questions are refused.",
         ),
         ({"period": "total"}, "5", "Further questions are refused until its limit is raised."),
     ],
@@ -155,7 +155,7 @@ async def test_a_missing_channel_is_retried_then_the_owner_by_the_server_s_choic
     await deliver(cog)
     assert await delivered_how(books, server) == [(90, "owner"), (80, "passed")]
     (message,) = dms(simcord_env, server.owner)
-    assert said(message)[0].startswith("## ⚠️ 90 % of a budget is used\nOn the server **league**\n")
+    assert said(message)[0].startswith("## ⚠️ 90\u00a0% of a budget is used\nOn the server **league**\n")
     assert buttons(message) == {}
     assert caplog.text.count("has reached 90 %") == 1
 
@@ -243,7 +243,7 @@ async def test_a_late_one_says_so_and_one_of_a_removed_budget_too(
     late, removed = sorted(server.channel.history(), key=lambda message: message.id)
     assert said(late)[0].splitlines()[0] == "## ⚠️ A budget was used up"
     assert said(late)[0].splitlines()[-1] == "This comes late: the period it is about is over."
-    assert said(removed) == ["## ⚠️ 100 % of a budget was used\nThe budget was removed since."]
+    assert said(removed) == ["## ⚠️ 100\u00a0% of a budget was used\nThe budget was removed since."]
     assert list(buttons(removed)) == ["Pause the AI", "See the stats"]
 
 
@@ -258,7 +258,7 @@ async def test_one_whose_limit_was_raised_before_it_arrived_is_no_alarm(server: 
     assert said(message)[0].splitlines() == [
         "## ⚠️ A budget was used up",
         "**$10.00 a month for this server**",
-        "$5.00 of $5.00 (100 %) used since 1 Mar.",
+        "$5.00 of $5.00 (100\u00a0%) used since 1 Mar.",
         "Grew most: the operation `general_conversation`, $5.00 more than in the 15\u00a0days before.",
         "The limit was raised since, to $10.00.",
     ]
@@ -318,9 +318,9 @@ async def test_the_whole_bot_s_alerts_go_to_its_owner(
     await deliver(cog)
     (message,) = dms(simcord_env, server.member)
     assert said(message)[0].splitlines()[:4] == [
-        "## ⚠️ 90 % of a budget is used",
+        "## ⚠️ 90\u00a0% of a budget is used",
         "**$5.00 a month for the whole bot**",
-        "$4.50 of $5.00 (90 %) used since 1 Mar.",
+        "$4.50 of $5.00 (90\u00a0%) used since 1 Mar.",
         "Grew most: the operation `general_conversation`, $4.50 more than in the 15\u00a0days before.",
     ]
     assert buttons(message) == {}
@@ -427,9 +427,9 @@ async def test_from_the_spend_that_caused_it(server: Server, books: Books, bot: 
         await spends(books, server, usd)
         await deliver(cog)
     assert [said(message)[0].splitlines()[2] for message in server.channel.history()] == [
-        "$4.00 of $5.00 (80 %) used since 1 Mar.",
-        "$4.50 of $5.00 (90 %) used since 1 Mar.",
-        "$5.00 of $5.00 (100 %) used since 1 Mar.",
+        "$4.00 of $5.00 (80\u00a0%) used since 1 Mar.",
+        "$4.50 of $5.00 (90\u00a0%) used since 1 Mar.",
+        "$5.00 of $5.00 (100\u00a0%) used since 1 Mar.",
     ]
 
 

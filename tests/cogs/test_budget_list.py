@@ -245,8 +245,8 @@ async def test_the_history(server: Server, budget: Budget, tracker: UsageTracker
     assert sorted(changes[2:]) == sorted(
         [
             f"- {at} <@7>: changed quotas, alerts to the server's owner",
-            f"- {at} <@7>: budget removed, $0.001 a month for each member, stops at the limit",
-            f"- {at} <@7>: budget set, $0.001 a month for each member, stops at the limit",
+            f"- {at} <@7>: budget removed, $0.0010 a month for each member, stops at the limit",
+            f"- {at} <@7>: budget set, $0.0010 a month for each member, stops at the limit",
             f"- {at} <@{server.owner.id}>: budget set, $0.015 a month for this server, stops at the limit",
             f"- {at} Trilo itself: budget set, $0.02 a month for this server, stops at the limit",
         ]

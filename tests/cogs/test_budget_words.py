@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from bot.figures import at_limit
 from bot.translation import speaking
 from bot.usage.budget_book import Standing
 from bot.usage.budgets import Budget, Level, Mode, Owner, Scope, Unit
 from bot.usage.calendars import Period
 from bot.usage.limits import LimitNotUnderstoodError, parse_limit
 from cogs._budget_target import TargetError, Which, target_of
-from cogs._budget_words import alerts_at, at_limit, bar, grouped, label, misread, section, title, unnamed_title
+from cogs._budget_words import alerts_at, bar, grouped, label, misread, section, title, unnamed_title
 
 USD = 10**9
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)

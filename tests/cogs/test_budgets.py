@@ -17,7 +17,7 @@ from bot.usage.limits import UNDERSTOOD
 from bot.usage.tracker import UsageTracker
 from cogs._views.private import TIMEOUT_SECONDS
 from cogs.budgets import NOT_A_BOT, NOT_A_BUDGET
-from tests.cogs.helpers import Books, Server, a_month, everybody_speaks, texts
+from tests.cogs.helpers import Books, Server, a_month, chosen, everybody_speaks, texts
 
 USD = 10**9
 UNRECORDED = "It counts from now on: what roles have spent before isn't on record."
@@ -228,7 +228,13 @@ async def test_the_first_budget_asks_where_alerts_go(server: Server, tracker: Us
     assert texts(question)[-1] == (
         f"Alerts go to <#{server.channel.id}>. ⚠️ Everyone can read that channel, amounts of money included."
     )
+    assert texts(question)[1] == "**Channel for alerts**\n-# `/settings` changes it later."
+    assert chosen(question) == {"budget:alerts": [server.channel.id]}
     assert (await tracker.settings.of(server.guild.id)).alert_channel_id == server.channel.id
+    await server.manager.select(question, [], custom_id="budget:alerts")
+    assert texts(question)[1].startswith("**Where should alerts go?**")
+    assert (texts(question)[-1], chosen(question)) == ("Alerts have no channel now.", {"budget:alerts": []})
+    await server.manager.select(question, [server.channel], custom_id="budget:alerts")
     second = await asked(server, limit="$6")
     await server.manager.click(second, label="Confirm")
     assert len(texts(second)) == 1

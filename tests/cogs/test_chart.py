@@ -1,10 +1,12 @@
 """The picture of the trend: what it shows, read back from its pixels, and what stands beside it in words."""
 
 import io
+import unicodedata
 from dataclasses import replace
+from importlib import resources
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from bot.translation import speaking
 from cogs._views import chart as chart_module
@@ -59,7 +61,11 @@ def test_amounts_are_written_as_its_language_does():
     ("name", "drawn"),
     [
         ("general_conversation", "general_conversation"),
-        ("José Łukasz", "Jose Lukasz"),
+        ("José Łukasz", "José Łukasz"),
+        ("Zoe\u0301 ḃ 𝕿", "Zoé b T"),
+        ("Сергей Ђорђе", "Сергей Ђорђе"),
+        ("Ελένη", "Ελένη"),
+        ("Nguyễn Đức", "Nguyễn Đức"),
         ("Priya 🏈", "Priya"),
         ("陈伟", "No. 2"),
         ("שלום", "No. 2"),
@@ -68,6 +74,18 @@ def test_amounts_are_written_as_its_language_does():
 )
 def test_names_the_font_has_not_go_by_their_place(name: str, drawn: str):
     assert drawable(name, "No. 2") == drawn
+
+
+def test_the_font_has_all_that_it_is_said_to_have():
+    """What it hasn't, it draws as one and the same box."""
+    file = resources.files("fontpkg_roboto") / "files" / "Roboto[wdth,wght].ttf"
+    font = ImageFont.truetype(str(file), 30, layout_engine=ImageFont.Layout.BASIC)
+    box = bytes(font.getmask("\uffff"))
+    said = [*(chr(code) for range_ in chart_module._DRAWN for code in range_), *chart_module._DRAWN_TOO]
+    assert len(said) > 500
+    shown = [character for character in said if unicodedata.category(character) not in ("Cn", "Cf", "Zs")]
+    assert [character for character in shown if bytes(font.getmask(character)) == box] == []
+    assert bytes(font.getmask("陈")) == box
 
 
 @pytest.mark.parametrize(

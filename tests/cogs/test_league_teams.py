@@ -139,6 +139,8 @@ async def test_bots_and_names_without_letters(
     assert texts(view)[-1] == A_BOT
     await submitted(commissioner, view, "teams:add", {"name": "🏈", "player": []})
     assert texts(view)[-1] == NO_LETTERS
+    await submitted(commissioner, view, "teams:add", {"name": "\u200b\u115f", "player": []})
+    assert texts(view)[-1] == NO_LETTERS
     assert await book.teams(server.guild.id) == []
     await submitted(commissioner, view, "teams:add", {"name": "`@everyone` 🏈 **A&M**", "player": []})
     assert texts(view)[1] == "`'@everyone' 🏈 **A&M**` nobody yet"

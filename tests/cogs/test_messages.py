@@ -4,6 +4,7 @@ import asyncio
 import re
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 from hypothesis import given
@@ -19,13 +20,21 @@ class Channel:
     def __init__(self) -> None:
         self.messages: list[Sent] = []
         self.refuse_reference = False
+        self.loses_answer = False
+        """Whether the connection breaks once when a message has been taken."""
+        self.by_nonce: dict[int, Sent] = {}
 
-    async def send(self, content: str, *, allowed_mentions: Any, reference: Any = None) -> "Sent":
+    async def send(self, content: str, *, nonce: int, allowed_mentions: Any, reference: Any = None) -> "Sent":
         if reference is not None and self.refuse_reference:
             raise http_error(discord.HTTPException, 400, 160002)
         assert 0 < len(content.strip()) <= len(content) <= LIMIT
-        self.messages.append(Sent(content))
-        return self.messages[-1]
+        if nonce not in self.by_nonce:
+            self.by_nonce[nonce] = Sent(content)
+            self.messages.append(self.by_nonce[nonce])
+        if self.loses_answer:
+            self.loses_answer = False
+            raise aiohttp.ServerDisconnectedError
+        return self.by_nonce[nonce]
 
 
 class Sent:
@@ -157,6 +166,19 @@ async def test_without_read_message_history_the_answer_is_no_reply() -> None:
     await reply.add("Hello")
     await reply.finish()
     assert [message.content for message in channel.messages] == ["Hello"]
+
+
+async def test_a_beginning_that_was_taken_without_an_answer_is_carried_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I28: it isn't begun twice, and doesn't end where it began."""
+    channel = Channel()
+    channel.loses_answer = True
+    monkeypatch.setattr(_messages, "EDIT_SECONDS", 0.0)
+    reply = reply_in(channel)
+    await reply.add("In the begin")
+    monkeypatch.setattr(_messages, "EDIT_SECONDS", 3_600.0)
+    await reply.add("ning.")
+    await reply.finish()
+    assert [message.content for message in channel.messages] == ["In the beginning."]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """`/my-usage` from the command to the select, on real books: one's own figures and nobody else's."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import discord
 import pytest
@@ -12,6 +12,7 @@ from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.retention import forget_calls
 from bot.usage.tier_grants import Source
 from cogs._views.my_usage import EXPIRED, NOT_YOURS, MyUsageView
+from cogs._views.my_usage_text import trend
 from tests.cogs.helpers import NOW, Books, Server, everybody_speaks, refusal, selected, texts
 
 PERIOD = "my-usage:period"
@@ -46,13 +47,15 @@ async def test_tokens_everywhere_and_here_by_operation_and_no_money(server: Serv
     assert breakdown.splitlines() == [
         "**By operation**",
         "```",
+        "operation",
+        "  tokens   %  calls",
         "general_conversation",
-        "  5,500 tokens  73 %  2 calls",
+        "   5,500  73      2",
         "setup_full_guide",
-        "  2,000 tokens  27 %   1 call",
+        "   2,000  27      1",
         "```",
     ]
-    bars = "▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▄ ▁ █"
+    bars = "▁▁▁▁▁▁▁▁▁▁▁▁▄▁█"
     assert trend == f"**Trend** · 1–15 Mar\n```\n{bars}\n```\n-# Most on Sun 15 Mar, 5,500\u00a0tokens"
     assert small_print == SMALL_PRINT
     assert "$" not in "".join(shown)
@@ -65,13 +68,13 @@ async def test_where_quotas_are_on_the_quota_stands_with_it(server: Server, book
     assert shown[0].startswith("## 5,500\u00a0tokens today\n")
     assert shown[1] == (
         "**Monthly quota** · free\n"
-        "`███████░░░` 75 % of 10,000\u00a0tokens\n"
+        "`███████░░░` 75\u00a0% of 10,000\u00a0tokens\n"
         f"-# 2,500\u00a0tokens left · starts anew <t:{RESETS}:R> · counts what you use on all servers together"
     )
     await books.tracker.quotas.grants.grant_server(server.guild.id, "premium", Source.OPERATOR)
     shown = texts((await server.member.slash(server.channel, "my-usage")).response)
     assert shown[1].startswith(
-        "**Monthly quota** · premium\n`░░░░░░░░░░` 0 % of 1,000,000\u00a0tokens\n-# 992,500\u00a0tokens"
+        "**Monthly quota** · premium\n`░░░░░░░░░░` 0\u00a0% of 1,000,000\u00a0tokens\n-# 992,500\u00a0tokens"
     )
 
 
@@ -88,26 +91,22 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
         ),
         (
             "**Cuota mensual** · free\n"
-            "`███████░░░` 75 % de 10,000\u00a0tokens\n"
+            "`███████░░░` 75\u00a0% de 10,000\u00a0tokens\n"
             f"-# Te quedan 2,500\u00a0tokens · empieza de nuevo <t:{RESETS}:R> · cuenta lo que usas en todos "
             "los servidores juntos"
         ),
         (
             "**Por operación**\n"
             "```\n"
+            "operación\n"
+            "  tokens   %  llam.\n"
             "general_conversation\n"
-            "  5,500 tokens  73 %  2 llamadas\n"
+            "   5,500  73      2\n"
             "setup_full_guide\n"
-            "  2,000 tokens  27 %   1 llamada\n"
+            "   2,000  27      1\n"
             "```"
         ),
-        (
-            "**Tendencia** · 1–15 mar\n"
-            "```\n"
-            "▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▁ ▄ ▁ █\n"
-            "```\n"
-            "-# El día de más uso: dom, 15 mar (5,500\u00a0tokens)"
-        ),
+        ("**Tendencia** · 1–15 mar\n```\n▁▁▁▁▁▁▁▁▁▁▁▁▄▁█\n```\n-# El día de más uso: dom, 15 mar (5,500\u00a0tokens)"),
         f"-# Desde <t:{SINCE}:f>, días en UTC · solo tú ves esto",
     ]
     await server.member.select(shown, ["today"], custom_id=PERIOD)
@@ -135,7 +134,7 @@ async def test_a_used_up_quota_is_a_full_bar(server: Server, books: Books):
     await books.book(server.guild.id, 0, user=server.member.id, tokens=(12_000, 345))
     shown = texts((await server.member.slash(server.channel, "my-usage")).response)
     assert shown[1].splitlines()[1:] == [
-        "`██████████` 123 % of 10,000\u00a0tokens",
+        "`██████████` 123\u00a0% of 10,000\u00a0tokens",
         f"-# 0\u00a0tokens left · starts anew <t:{RESETS}:R> · counts what you use on all servers together",
     ]
 
@@ -243,3 +242,10 @@ async def test_it_is_refreshed_also_after_a_restart(server: Server, books: Books
     assert selected(shown) == ["today"]
     await server.member.click(shown, label="Refresh")
     assert texts(shown)[0].startswith("## 6,000\u00a0tokens today\n")
+
+
+def test_a_month_is_fifteen_bars_of_two_days_which_a_phone_shows_whole():
+    days = [(date(2026, 3, number), number * 1_000) for number in range(2, 32)]
+    assert trend(days) == (
+        "**Trend** · 2–31 Mar, 2 days a bar\n```\n▂▃▃▃▄▄▅▅▆▆▇▇███\n```\n-# Most on Tue 31 Mar, 31,000\u00a0tokens"
+    )

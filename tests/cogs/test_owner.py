@@ -52,14 +52,17 @@ async def test_the_total_first_then_the_dearest_servers(hq: Server, books: Books
     assert breakdown.splitlines() == [
         "**4\u00a0servers**",
         "```",
+        "server",
+        "    cost  % calls cap       ",
         "'''Ünï*code* 🏈",
-        "  $2.00    57 %  of $7.50         1 call",
-        "left server 123456789012345678",
-        "  $1.00    29 %  no cap           1 call",
+        " $2.00   57     1 $7.50     ",
+        "left server",
+        "123456789012345678",
+        " $1.00   29     1 none      ",
         "outside servers",
-        "  $0.50    14 %  no cap           1 call",
+        " $0.50   14     1 none      ",
         "league",
-        "  $0.0051  <1 %  of $2.00 a week  1 call",
+        " $0.0051 <1     1 $2.00/week",
         "```",
     ]
 
@@ -67,12 +70,28 @@ async def test_the_total_first_then_the_dearest_servers(hq: Server, books: Books
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("LEAG", ["**1\u00a0server with `LEAG`**", "league", "  $0.0051  <1 %  no cap  1 call"]),
+        (
+            "LEAG",
+            [
+                "**1\u00a0server with `LEAG`**",
+                "server",
+                "     cost   %  calls  cap ",
+                "league",
+                "  $0.0051  <1      1  none",
+            ],
+        ),
         (
             "56789",
-            ["**1\u00a0server with `56789`**", "left server 123456789012345678", "  $1.00  99 %  no cap  1 call"],
+            [
+                "**1\u00a0server with `56789`**",
+                "server",
+                "   cost   %  calls  cap ",
+                "left server",
+                "123456789012345678",
+                "  $1.00  99      1  none",
+            ],
         ),
-        ("quiet", ["**1\u00a0server with `quiet`**", "quiet", "  $0.00  0 %  no cap  0 calls"]),
+        ("quiet", ["**1\u00a0server with `quiet`**", "cost  % calls cap  server", "$0.00 0     0 none quiet "]),
         ("``` @everyone", ["No server's name or id contains `''' @everyone`."]),
     ],
 )
@@ -97,7 +116,7 @@ async def test_many_servers_are_shown_ten_at_a_time(hq: Server, books: Books):
         await hq.member.click(view, label="▶")
         pages.append(texts(view)[1])
     assert [page.splitlines()[0] for page in pages] == [f"**25\u00a0servers** · page {n} of 3" for n in (1, 2, 3)]
-    named = [line.split()[-1] for page in pages for line in page.splitlines() if line.startswith("left server")]
+    named = [line.split()[-1] for page in pages for line in page.splitlines() if line.startswith("1000000")]
     assert sorted(named) == [str(10**17 + n) for n in range(25)]
     await hq.member.click(view, label="◀")
     assert texts(view)[1] == pages[1]

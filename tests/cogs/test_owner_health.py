@@ -156,10 +156,10 @@ async def test_what_a_model_costs(hq: Server, books: Books, tracker: UsageTracke
     """I11: by token, from the cache, and by tier."""
     await books.book(hq.guild.id, 5_120_000, model="gpt-4o-mini")
     assert await prices(hq, model=" gpt-4o-mini ") == (
-        "## `gpt-4o-mini`\n```\n"
-        "$0.15   1M input tokens\n"
-        "$0.075  1M of them from the cache\n"
-        "$0.60   1M output tokens\n"
+        "## `gpt-4o-mini`\n-# Tokens: for a million\n```\n"
+        "$0.15   input\n"
+        "$0.075  input from cache\n"
+        "$0.60   output\n"
         "```\n-# 1\u00a0call in the last 30 days: $0.0051\n"
         f"-# {tracker.prices.described()}"
     )
@@ -168,7 +168,7 @@ async def test_what_a_model_costs(hq: Server, books: Books, tracker: UsageTracke
 @pytest.mark.parametrize(
     ("model", "line"),
     [
-        ("text-embedding-3-small", "$0.02  1M input tokens"),
+        ("text-embedding-3-small", "$0.02  input"),
         ("dall-e-3", "$0.04  an image, 1024x1024"),
         ("whisper-1", "$0.006  a minute of audio"),
         ("tts-1", "$0.015  1,000 characters"),
@@ -185,14 +185,17 @@ async def test_long_context_and_tiers_have_prices_of_their_own(hq: Server, clock
     assert "flex" not in await prices(hq, model="gpt-5.4")
     clock.now += timedelta(days=250)
     lines = (await prices(hq, model="gpt-5.4")).splitlines()
-    assert lines[2:9] == [
-        " $2.50  1M input tokens",
-        " $0.25  1M of them from the cache",
-        " $5.00  1M of them, 1,050,000 at once",
-        "$15.00  1M output tokens",
-        " $1.25  in, $7.50 out on the flex tier",
-        " $1.25  in, $7.50 out on the batch tier",
-        " $5.00  in, $30.00 out on the priority tier",
+    assert lines[3:13] == [
+        " $2.50  input",
+        " $0.25  input from cache",
+        " $5.00  input, 1.0M at once",
+        "$15.00  output",
+        " $1.25  input, flex",
+        " $7.50  output, flex",
+        " $1.25  input, batch",
+        " $7.50  output, batch",
+        " $5.00  input, priority",
+        "$30.00  output, priority",
     ]
 
 
@@ -211,10 +214,12 @@ async def test_the_models_in_use(hq: Server, books: Books, tracker: UsageTracker
     lines = (await prices(hq)).splitlines()
     assert lines[2:-1] == [
         "```",
+        "model",
+        "     in    out  calls",
         "gpt-4o-mini",
-        "  $0.15 in · $0.60 out · 1\u00a0call",
+        "  $0.15  $0.60      1",
         "new-model",
-        "  no price by token · 1\u00a0call",
+        "      –      –      1",
         "```",
     ]
 

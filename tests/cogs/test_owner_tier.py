@@ -11,6 +11,7 @@ from cogs._access import NOT_THE_OWNER
 from cogs.owner import NOBODY_OF_THAT_NAME, SEVERAL_SERVERS
 from tests.cogs.helpers import Server, make_server
 from tests.cogs.test_owner import OWNER_GUILD
+from tests.discord_description import Sent
 
 COMMAND = "owner tier"
 
@@ -91,6 +92,13 @@ async def test_mistakes_change_nothing(hq: Server, tracker: UsageTracker, who: s
     assert await said(hq, who, tier) == words
     assert await tracker.settings.audit(0) == []
     assert await tracker.quotas.grants.held_by(Source.OPERATOR, before=tracker.clock().replace(year=2100)) == ([], [])
+
+
+@pytest.mark.parametrize("who", ["9" * 19, f"<@{'9' * 20}>", "١" * 18])
+async def test_what_is_no_id_is_not_asked_of_discord(hq: Server, everything_sent: Sent, who: str):
+    """Discord knows ids of 63 bits, and answers others with an error."""
+    assert await said(hq, who, "premium") == NOBODY_OF_THAT_NAME
+    assert [request for request in everything_sent.checked if request.startswith("GET /users/9")] == []
 
 
 async def test_nobody_else_may_not_even_the_servers_owner(hq: Server, tracker: UsageTracker):

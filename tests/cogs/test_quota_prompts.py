@@ -97,14 +97,14 @@ class TestTheLine:
         first = await ask(simcord_env, alice, channel)
         assert (
             first.content.splitlines()[-1]
-            == "-# You've passed 80 % of your monthly tokens. `/my-usage` shows what is left."
+            == "-# You've passed 80\u00a0% of your monthly tokens. `/my-usage` shows what is left."
         )
         assert "-#" not in (await ask(simcord_env, alice, channel)).content
         await has_used(services, alice, 9_200)
         second = await ask(simcord_env, alice, channel)
         assert (
             second.content.splitlines()[-1]
-            == "-# You've passed 90 % of your monthly tokens. `/my-usage` shows what is left."
+            == "-# You've passed 90\u00a0% of your monthly tokens. `/my-usage` shows what is left."
         )
         assert "-#" not in (await ask(simcord_env, alice, channel)).content
 

@@ -61,15 +61,17 @@ async def test_what_a_report_says(server: Server, books: Books, bot: Trilo, cloc
         "-# 9–15 Mar · 2\u00a0calls · 240\u00a0tokens",
     ]
     assert by_operation.splitlines()[2:-1] == [
+        "operation",
+        "   cost   %  calls",
         "general_conversation",
-        "  $1.50  75 %  1 call",
+        "  $1.50  75      1",
         "setup_full_guide",
-        "  $0.50  25 %  1 call",
+        "  $0.50  25      1",
     ]
     assert others == [
         "**By channel**\n```\ncost    %  calls  channel \n$1.50  75      1  #general\n$0.50  25      1  #admins \n```",
-        "**By member**\n```\ncost     %  calls  member       \n$2.00  100      2  league_member\n```",
-        "**Budgets now**\n$5.00 a month for this server: $3.00 of $5.00, 60 %",
+        "**By member**\n```\nmember\n   cost    %  calls\nleague_member\n  $2.00  100      2\n```",
+        "**Budgets now**\n$5.00 a month for this server: $3.00 of $5.00, 60\u00a0%",
         "-# Days in UTC",
     ]
     assert not message.mentions
@@ -87,8 +89,8 @@ async def test_it_speaks_the_servers_language(server: Server, books: Books, bot:
     (message,) = server.channel.history()
     assert said(message) == [
         "## 1,00\u00a0US$ ayer\n25\u00a0% más que en el día anterior\n-# 15 mar · 1\u00a0llamada · 120\u00a0tokens",
-        "**Por operación**\n```\ngeneral_conversation\n  1,00 US$  100 %  1 llamada\n```",
-        "**Por canal**\n```\ncosto       %  llam.  canal   \n1,00 US$  100      1  #general\n```",
+        "**Por operación**\n```\noperación\n     costo    %  llam.\ngeneral_conversation\n  1,00 US$  100      1\n```",
+        "**Por canal**\n```\ncosto      % llam. canal   \n1,00 US$ 100     1 #general\n```",
         "-# Días en UTC",
     ]
 
@@ -130,7 +132,7 @@ async def test_where_everybody_reads_no_budget_names_a_member_or_a_private_chann
         await cog.post_due()
         (message,) = channel.history()
         told[channel.id] = next(text for text in said(message) if text.startswith("**Budgets now**")).splitlines()[1:]
-    rest = ": $0.00 of $5.00, 0 %"
+    rest = ": $0.00 of $5.00, 0\u00a0%"
     assert sorted(told[server.channel.id]) == [
         f"$5.00 a month for <#{server.channel.id}>{rest}",
         f"$5.00 a month for a member{rest}",

@@ -9,13 +9,16 @@ import simcord
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.assistant.guide import Guide
+from bot.assistant.screen_names import NAMES
+from bot.translation import _, speaking
 from bot.usage.calendars import Period
 from bot.usage.tracker import UsageTracker
 from cogs._views.private import TIMEOUT_SECONDS
 from cogs._views.settings_rows import PAGES
 from cogs._views.settings_zone_form import NO_SUCH_ZONE
 from cogs._views.settings_zones import MOST, zone_names, zones_matching
-from tests.cogs.helpers import NOW, Clock, Server, everybody_speaks, selected, texts
+from tests.cogs.helpers import NOW, Clock, Server, chosen, everybody_speaks, selected, texts
 
 
 async def opened(server: Server, page: str = "alerts") -> simcord.ResponseMessage:
@@ -35,6 +38,23 @@ async def test_every_page_shows_its_rows(server: Server, page: str):
     assert heading == f"## Settings: {PAGES[page].title}"
     assert len(rows) == len(PAGES[page].rows)
     assert page in selected(view)
+
+
+async def test_the_guide_calls_settings_what_they_are_called_on_the_screen(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    """Every page is in it; and what a model is told of each name in another language is what is read there."""
+    guide = "\n".join(map(str, Guide.load().sections))
+    assert [page.title for page in PAGES.values() if f"- **{page.title}**: " not in guide] == []
+    everybody_speaks("es-419", monkeypatch)
+    view, shown = await opened(server), ""
+    for page in PAGES:
+        await server.manager.select(view, [page], custom_id="settings:page")
+        items = list(discord.ui.LayoutView.from_message(view.message).walk_children())
+        shown += "\n".join([*texts(view), *(item.label or "" for item in items if isinstance(item, discord.ui.Button))])
+    with speaking("es"):
+        told = [_(name) for name in NAMES if name != "Send Messages"]  # a permission of ours, not of who reads this
+    assert [name for name in told if name not in shown] == []
 
 
 async def test_a_list_is_never_taken_for_the_one_that_stood_in_its_place(server: Server):
@@ -71,6 +91,29 @@ async def test_the_channel_for_alerts(server: Server, tracker: UsageTracker, sim
     assert texts(view)[-1] == "Alerts have no channel now."
     assert (await tracker.settings.of(guild.id)).alert_channel_id is None
     assert {line.actor for line in await tracker.settings.audit(guild.id)} == {str(server.manager.id)}
+
+
+@pytest.mark.parametrize(
+    ("page", "custom_id"),
+    [
+        ("alerts", "settings:alerts"),
+        ("time", "settings:reports"),
+        ("league", "settings:announcements"),
+        ("where", "settings:answer-channels"),
+    ],
+)
+async def test_a_channel_that_was_chosen_is_shown_as_chosen(server: Server, page: str, custom_id: str):
+    """At once, after another page, and when it is opened anew; one that can't be taken changes nothing."""
+    view = await opened(server, page)
+    assert chosen(view)[custom_id] == []
+    await server.manager.select(view, [server.channel], custom_id=custom_id)
+    assert chosen(view)[custom_id] == [server.channel.id]
+    for other in ("quotas", page):
+        await server.manager.select(view, [other], custom_id="settings:page")
+    assert chosen(view)[custom_id] == [server.channel.id]
+    assert chosen(await opened(server, page))[custom_id] == [server.channel.id]
+    await server.manager.select(view, [], custom_id=custom_id)
+    assert chosen(view)[custom_id] == []
 
 
 async def test_addresses_outside_discord_have_a_view_of_their_own(server: Server):

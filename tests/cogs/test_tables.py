@@ -4,19 +4,23 @@ import unicodedata
 from datetime import date
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.figures import compact, compared, cost_of, counted, money, percent, span_words
 from bot.translation import speaking
 from bot.usage.records import SpendLine
-from cogs._views.figures import compact, compared, cost_of, counted, money, percent, span_words
 from cogs._views.tables import (
     BARS,
     LEFT_TO_RIGHT_MARK,
+    NAME_COLUMNS,
     NO_NAME,
+    ROW_COLUMNS,
     code_block,
     cut,
     display_width,
+    folded,
+    named_figures,
     pad,
     plain,
     shorten,
@@ -32,6 +36,7 @@ HOSTILE = st.text(
     max_size=40,
 )
 NAMES = ANYTHING | HOSTILE
+COSTS = st.integers(10_000, 10**12 - 1) | st.just(0)
 
 
 @given(NAMES)
@@ -97,6 +102,40 @@ def test_decimal_points_are_under_each_other(rows):
     assert len({line.lstrip(LEFT_TO_RIGHT_MARK).index(".") for line in lines}) == 1
     for cost, line in zip(costs, lines, strict=True):
         assert line.lstrip(LEFT_TO_RIGHT_MARK).split()[0] == cost
+
+
+@given(
+    st.sampled_from(["en-US", "es-ES", "es-419"]),
+    st.lists(st.tuples(COSTS, st.integers(0, 10**6), NAMES), min_size=1, max_size=4),
+)
+@settings(max_examples=50)
+def test_a_phone_shows_a_table_whole(tag, rows):
+    with speaking(tag):
+        figures = [(plain(money(cost)), ">99", compact(calls), plain(name)) for cost, calls, name in rows]
+        lines = named_figures(("costo", "%", "llam.", "operación"), figures, right={1, 2}, points={0})
+    assert max(map(display_width, lines)) <= ROW_COLUMNS
+    assert not lines[0].startswith(" ")
+    text = "".join(lines).replace(" ", "").replace(LEFT_TO_RIGHT_MARK, "")
+    for *numbers, name in figures:
+        assert "".join(numbers).replace(" ", "") in text
+        assert shorten(name, NAME_COLUMNS).replace(" ", "") in text
+
+
+def test_a_row_is_one_line_if_need_be_more_closely_else_two():
+    def lines(name: str) -> list[str]:
+        return named_figures(("cost", "%", "calls", "model"), [("$1.01", "90", "116", name)], right={1, 2}, points={0})
+
+    assert lines("gpt-4o") == ["cost    %  calls  model ", "$1.01  90    116  gpt-4o"]
+    assert lines("gpt-4o-mini") == ["cost   % calls model      ", "$1.01 90   116 gpt-4o-mini"]
+    assert lines("setup_agent_4_synthesize_gpt-4o-mini") == [
+        "model",
+        "   cost   %  calls",
+        "setup_agent_4_synthesize_",
+        "gpt-4o-mini",
+        "  $1.01  90    116",
+    ]
+    assert folded("setup_agent_4_synthesize_o4-mini") == ["setup_agent_4_synthesize_", "o4-mini"]
+    assert folded("陈" * 16) == ["陈" * 13, "陈" * 3]
 
 
 def test_decimal_commas_are_under_each_other_too():

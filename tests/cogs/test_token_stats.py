@@ -22,10 +22,12 @@ async def test_the_number_the_breakdown_the_trend_the_comparison(server: Server,
     assert breakdown == (
         "**By operation**\n"
         "```\n"
+        "operation\n"
+        "     cost   %  calls\n"
         "setup_full_guide\n"
-        "  $0.01    66 %  1 call\n"
+        "  $0.01    66      1\n"
         "general_conversation\n"
-        "  $0.0051  34 %  1 call\n"
+        "  $0.0051  34      1\n"
         "```"
     )
     assert trend == "**Trend** · 1–15 Mar\n-# Dearest day: Thu 12 Mar, $0.01"
@@ -51,10 +53,12 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
         (
             "**Por operación**\n"
             "```\n"
+            "operación\n"
+            "       costo   %  llam.\n"
             "setup_full_guide\n"
-            "  USD 0.01    66 %  1 llamada\n"
+            "  USD 0.01    66      1\n"
             "general_conversation\n"
-            "  USD 0.0051  34 %  1 llamada\n"
+            "  USD 0.0051  34      1\n"
             "```"
         ),
         "**Tendencia** · 1–15 mar\n-# Día más caro: jue, 12 mar (USD\u00a00.01)",
@@ -71,8 +75,8 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
     )
     await server.manager.select(shown, ["day"], custom_id=SPLIT)
     assert texts(shown)[1] == (
-        "**Por día**\n```\ncosto        %  llam.  día        \nUSD 0.01    66      1  jue, 12 mar\n"
-        "USD 0.0051  34      1  dom, 15 mar\n```"
+        "**Por día**\n```\ndía\n       costo   %  llam.\njue, 12 mar\n  USD 0.01    66      1\n"
+        "dom, 15 mar\n  USD 0.0051  34      1\n```"
     )
     form = await server.manager.select(shown, ["other"], custom_id=PERIOD)
     await server.manager.submit_modal(form, {"first": "14 de marzo de 2026", "last": "25 feb"})
@@ -87,10 +91,10 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
         ({"period": "7d"}, "## $0.02 in the last 7 days\n"),
         ({"period": "30d"}, "## $0.04 in the last 30 days\n"),
         ({"period": "all"}, "## $0.04 in all\n"),
-        ({"by": "model"}, "**By model**\n```\ncost      %  calls  model      \n"),
-        ({"by": "member"}, "$0.02  100      2  league_member"),
+        ({"by": "model"}, "gpt-4o\n  $0.0051  34      1\n"),
+        ({"by": "member"}, "league_member\n  $0.02  100      2\n"),
         ({"by": "channel"}, "$0.02  100      2  #general"),
-        ({"by": "day"}, "$0.01    66      1  Thu 12 Mar\n$0.0051  34      1  Sun 15 Mar\n```"),
+        ({"by": "day"}, "$0.01   66     1 Thu 12 Mar\n$0.0051 34     1 Sun 15 Mar\n```"),
     ],
 )
 async def test_the_options_choose_what_is_shown(server: Server, books: Books, options, expected):
@@ -155,9 +159,12 @@ async def test_what_is_estimated_unpriced_or_failed_is_said(server: Server, book
     shown = texts((await server.manager.slash(server.channel, "token-stats", by="model")).response)
     assert shown[0].startswith("## $0.0010 this month · on course for $0.0021\n")
     assert shown[1].splitlines()[2:-1] == [
-        "cost       %  calls  model      ",
-        "$0.0010  100      2  gpt-4o-mini",
-        "unknown    0      1  mystery-1  ",
+        "model",
+        "     cost    %  calls",
+        "gpt-4o-mini",
+        "  $0.0010  100      2",
+        "mystery-1",
+        "  unknown    0      1",
     ]
     assert shown[-1].startswith(
         "-# 1\u00a0call estimated · 1\u00a0call unpriced: no price known, so not in the number above · "

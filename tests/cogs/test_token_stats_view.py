@@ -93,12 +93,12 @@ async def test_a_member_can_be_opened_and_closed_again(server: Server, books: Bo
         "-# 2\u00a0calls · 1,400\u00a0tokens (1,124 in, 276 out) · 50\u00a0% of the server's $0.03"
     )
     assert breakdown == (
-        "**By operation**\n```\nsetup_full_guide\n  $0.01    66 %  1 call\ngeneral_conversation\n"
-        "  $0.0051  34 %  1 call\n```"
+        "**By operation**\n```\noperation\n     cost   %  calls\nsetup_full_guide\n  $0.01    66      1\n"
+        "general_conversation\n  $0.0051  34      1\n```"
     )
     assert selected(shown) == ["month", "operation"]
     await server.manager.select(shown, ["day"], custom_id=SPLIT)
-    assert texts(shown)[1].splitlines()[3:5] == ["$0.01    66      1  Thu 12 Mar", "$0.0051  34      1  Sun 15 Mar"]
+    assert texts(shown)[1].splitlines()[3:5] == ["$0.01   66     1 Thu 12 Mar", "$0.0051 34     1 Sun 15 Mar"]
     await server.manager.click(shown, label="← Back to all")
     assert first_line(shown).startswith("## $0.03 this month · ")
     assert selected(shown) == ["month", "member"]
@@ -237,11 +237,11 @@ async def test_by_league_week(server: Server, books: Books, bot: Trilo, clock: C
     clock.now = NOW
     shown = await opened(server, by="week")
     assert texts(shown)[1] == (
-        "**By league week**\n```\nWeek 7 · 6–12 Mar\n    $3.20  <1 %  2 calls\nWeek 8 · 13–15 Mar\n"
-        "  $540.00  99 %  2 calls\n```\nbefore the first advance shown: $0.01 in 1\u00a0call"
+        "**By league week**\n```\nweek\n     cost   %  calls\nWeek 7 · 6–12 Mar\n    $3.20  <1      2\n"
+        "Week 8 · 13–15 Mar\n  $540.00  99      2\n```\nbefore the first advance shown: $0.01 in 1\u00a0call"
     )
     await server.manager.select(shown, ["today"], custom_id=PERIOD)
-    assert texts(shown)[1].splitlines()[2:4] == ["Week 8 · 15 Mar", "  $500.00  100 %  1 call"]
+    assert texts(shown)[1].splitlines()[4:6] == ["Week 8 · 15 Mar", "  $500.00  100      1"]
 
 
 async def test_by_command_and_by_thread(server: Server, books: Books, bot: Trilo):
@@ -253,15 +253,15 @@ async def test_by_command_and_by_thread(server: Server, books: Books, bot: Trilo
     await books.book(server.guild.id, 10**9, operation="command_extract_create_params")
     await books.book(server.guild.id, 10**9, operation="report_of_another_program")
     shown = await opened(server, by="command")
-    assert texts(shown)[1].splitlines()[2::2][:3] == [
+    assert texts(shown)[1].splitlines()[4::2][:3] == [
         "help with setting up",
         "/league create",
         "report_of_another_program",
     ]
-    assert texts(shown)[1].splitlines()[3] == "  $3.00  60 %  2 calls"
+    assert texts(shown)[1].splitlines()[5] == "  $3.00  60      2"
     await server.manager.select(shown, ["thread"], custom_id=SPLIT)
     assert texts(shown)[1] == (
-        "**By thread**\n```\ncost    %  calls  thread     \n$1.00  20      1  #trade talk\n```\n"
+        "**By thread**\n```\ncost   % calls thread     \n$1.00 20     1 #trade talk\n```\n"
         "outside of threads, or long ago: $4.00 in 3\u00a0calls"
     )
 

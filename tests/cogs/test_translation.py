@@ -40,7 +40,7 @@ async def test_commands_are_described_in_every_language(bot: Trilo) -> None:
 
 
 async def test_options_have_names_that_discord_takes(bot: Trilo) -> None:
-    """Commands' own names stay as they are everywhere: the guide, other people and our own words name them."""
+    """In small letters, without spaces, and no two of a command alike."""
     for code in OTHERS:
         kept = {message.id: message.string for message in read(FOLDER / f"{code}.po") if message.context == NAMES}
         for command in bot.tree.walk_commands():
@@ -51,11 +51,19 @@ async def test_options_have_names_that_discord_takes(bot: Trilo) -> None:
             assert len(set(names)) == len(names)
 
 
+async def test_commands_are_called_the_same_in_every_language(bot: Trilo) -> None:
+    """Also where an option of the same name is called otherwise, as `budget` is."""
+    payloads = [await command.get_translated_payload(bot.tree, CommandWords()) for command in bot.tree.get_commands()]
+    named = [payload for payload in payloads if payload.get("type", 1) == discord.AppCommandType.chat_input.value]
+    named += [option for payload in named for option in payload["options"] if option["type"] == 1]
+    assert {payload["name"] for payload in named} > {"budget", "set", "league", "create", "token-stats"}
+    assert [payload["name"] for payload in named if payload["name_localizations"]] == []
+
+
 async def test_discord_is_told(bot: Trilo) -> None:
     command = bot.tree.get_command("token-stats")
     assert isinstance(command, app_commands.Command)
     told = await command.get_translated_payload(bot.tree, CommandWords())
-    assert told["name_localizations"] == {}
     spanish = told["description_localizations"]
     assert set(spanish) == {"es-ES", "es-419"}
     assert spanish["es-ES"] == translated(command.description, "es")

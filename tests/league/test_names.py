@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.league.limits import NAME_CHARACTERS
 from bot.league.names import MAX_WEEK, channel_name, find_categories, game_channel, parse_weeks, week_of
+from bot.league.week_plan import title_of
+from bot.translation import LANGUAGES
 
 CATEGORIES = {
     1: "Week 3",
@@ -103,6 +106,16 @@ def test_a_games_channel(away: str, home: str, name: str) -> None:
 )
 def test_the_week_of_a_category(name: str, week: int | None) -> None:
     assert week_of(name) == week
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_what_a_week_is_called_is_found_again_in_every_language(code: str) -> None:
+    title = title_of(7, language=code)
+    assert {"en": "Week 7", "es": "Semana 7"}.get(code, title) == title
+    assert (week_of(title), parse_weeks(title), find_categories("week 7", {1: title})) == (7, [7], [1])
+    assert [title_of(7, given, language=code) for given in ("Finals", "  ", "x" * 200)] == [
+        "Finals", title, "x" * NAME_CHARACTERS,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_rows_say_what_to_look_at() -> None:
     assert smeared.doubts == (
         "read as “Bils”, perhaps Bills",
         "Foo isn't on the team list",
-        "the picture is unclear (62 %)",
+        "the picture is unclear (62\u00a0%)",
     )
     assert (same.channel, same.doubts) == ("rams-vs-rams", ("both teams are the same",))
     assert (twice.channel, twice.doubts) == ("jets-vs-colts", ("Colts plays twice",))
@@ -108,8 +108,8 @@ def test_without_a_list_only_the_game_itself_is_doubted() -> None:
     assert [(row.channel, row.doubts) for row in rows] == [
         ("new-york-vs-foo", ("Foo plays twice",)),
         ("", ("no channel can be named after it",)),
-        ("foo-vs-bar", ("the picture is unclear (10 %)", "foo plays twice")),
-        ("", ("the picture is unclear (50 %)", "no channel can be named after it", "both teams are the same")),
+        ("foo-vs-bar", ("the picture is unclear (10\u00a0%)", "foo plays twice")),
+        ("", ("the picture is unclear (50\u00a0%)", "no channel can be named after it", "both teams are the same")),
     ]
     assert rows[0].away == Match("New York", None, 0.0, ())
 

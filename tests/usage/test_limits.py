@@ -121,7 +121,7 @@ def test_a_limit_read_is_the_limit_set(unit, amount):
         (Unit.USD, 5 * USD, "$5.00", "$5.00"),
         (Unit.USD, 5_500_000_000, "$5.50", "$5.50"),
         (Unit.USD, 1_234_567_891, "$1.234567891", "$1.23"),
-        (Unit.USD, 500_000, "$0.0005", "$0.00050"),
+        (Unit.USD, 500_000, "$0.00050", "$0.00050"),
         (Unit.USD, 1_000 * USD, "$1,000.00", "$1,000.00"),
         (Unit.TOKENS, 200_000, "200,000 tokens", "200,000 tokens"),
         (Unit.TOKENS, 1, "1 token", "1 token"),

@@ -8,8 +8,8 @@ import discord
 import pytest
 
 from bot.client import Services, Trilo
-from cogs import _messages
 from tests.wire.fake_discord import MESSAGES, TOKEN, FakeDiscord
+from tests.wire.faults import Fault, busy
 from tests.wire.payloads import ALICE, BOT, CHANNEL_ID, GUILD_ID
 
 PICTURE = bytes(range(256)) * 500
@@ -22,9 +22,8 @@ def identified(session: Any) -> tuple[int, str, list[int]]:
     return session["op"], session["d"]["token"], session["d"]["shard"]
 
 
-async def test_a_mention_end_to_end(bot: Trilo, fake: FakeDiscord, services: Services, monkeypatch: pytest.MonkeyPatch):
+async def test_a_mention_end_to_end(bot: Trilo, fake: FakeDiscord, services: Services):
     """I27, I31: in by the gateway, out by HTTP, on the books in between."""
-    monkeypatch.setattr(_messages, "EDIT_SECONDS", 3_600.0)  # however slow the machine is: one message, no edits
     start = len(fake.requests)
     await fake.say("hello everybody")
     await fake.say(HELLO)
@@ -50,9 +49,9 @@ async def test_a_mention_end_to_end(bot: Trilo, fake: FakeDiscord, services: Ser
     assert [(row.key, row.calls, row.failed_calls) for row in report.rows] == [(ALICE["id"], 1, 0)]
 
 
-@pytest.mark.parametrize("busy_seconds", [[], [0.05]], ids=["taken at once", "taken at the second time"])
-async def test_a_file_arrives_whole(bot: Trilo, fake: FakeDiscord, busy_seconds: list[float]):
-    fake.busy_seconds = busy_seconds
+@pytest.mark.parametrize("faults", [[], [busy(0.05)]], ids=["taken at once", "taken at the second time"])
+async def test_a_file_arrives_whole(bot: Trilo, fake: FakeDiscord, faults: list[Fault]):
+    fake.faults[f"POST {MESSAGES}"] = faults
     channel = bot.get_channel(int(CHANNEL_ID))
     assert isinstance(channel, discord.TextChannel)
     await channel.send("Week 3", file=discord.File(io.BytesIO(PICTURE), "week 3.png", description="The games"))
@@ -73,7 +72,7 @@ async def test_a_file_arrives_whole(bot: Trilo, fake: FakeDiscord, busy_seconds:
 
 async def test_a_busy_discord_is_waited_for(bot: Trilo, fake: FakeDiscord):
     """I30: an answer that Discord puts off arrives later, and once."""
-    fake.busy_seconds = [BUSY_SECONDS]
+    fake.faults[f"POST {MESSAGES}"] = [busy(BUSY_SECONDS)]
     start = asyncio.get_running_loop().time()
     await fake.say(HELLO)
     await fake.until(fake.posted)
@@ -88,24 +87,24 @@ async def test_a_busy_discord_is_waited_for(bot: Trilo, fake: FakeDiscord):
 
 async def test_a_broken_connection_is_resumed(bot: Trilo, fake: FakeDiscord):
     """A mention from in between is answered when Discord sends it again, one that comes after it too: once each."""
-    await asyncio.gather(fake.hang_up(4000), fake.say(HELLO))
+    await asyncio.gather(fake.gateway.hang_up(4000), fake.say(HELLO))
     await fake.until(fake.posted)
     await fake.say(HELLO)
     await fake.until(lambda: len(fake.posted()) > 1)
     assert fake.posted() == [ANSWER, ANSWER]
     first, second = fake.frames
     assert identified(first) == (2, TOKEN, [0, 1])
-    assert second == {"op": 6, "d": {"seq": 2, "session_id": "session 1", "token": TOKEN}, "path": "/resume"}
+    assert second == {"op": 6, "d": {"seq": 3, "session_id": "session 1", "token": TOKEN}, "path": "/resume"}
 
 
 async def test_a_session_that_is_over_is_begun_anew(bot: Trilo, fake: FakeDiscord):
-    await fake.invalidate()
+    await fake.gateway.invalidate()
     await fake.until(lambda: len(fake.frames) == 2)
     assert [identified(frame) for frame in fake.frames] == [(2, TOKEN, [0, 1])] * 2
     assert [frame["path"] for frame in fake.frames] == ["/gateway"] * 2
     await fake.say(HELLO)
     await fake.until(fake.posted)
     assert fake.posted() == [ANSWER]
-    await fake.hang_up(4000)
+    await fake.gateway.hang_up(4000)
     await fake.until(lambda: len(fake.frames) == 3)
-    assert fake.frames[-1]["d"] == {"seq": 3, "session_id": "session 2", "token": TOKEN}
+    assert fake.frames[-1]["d"] == {"seq": 4, "session_id": "session 2", "token": TOKEN}

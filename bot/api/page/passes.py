@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from bot.translation import spoken
 from bot.usage.claims import Claims
 
 LINK_LASTS = timedelta(minutes=15)
@@ -62,6 +63,6 @@ class Passes:
 
 
 async def page_link(passes: Passes, public_url: str, guild_id: int) -> str:
-    """The address that opens the page of one server for whoever has it, for `LINK_LASTS`."""
+    """The address that opens a server's page for whoever has it, for `LINK_LASTS`, in the language spoken now."""
     link = await passes.issue(Purpose.LINK, Holder("guild", str(guild_id)), LINK_LASTS)
-    return f"{public_url}/page/open?link={link}"
+    return f"{public_url}/page/open?link={link}&lang={spoken()}"

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot import figures
 from bot.api.page import words
 from bot.api.page.bars import HEIGHT, chart_of
 from bot.api.page.look import ADVISED_DAYS, COUNTERS, Look
-from bot.usage.limits import amount_words
-from bot.usage.money import format_cost
-from bot.usage.suggestion_words import suggestion_words
+from bot.suggestion_texts import TITLES, gain, reason
+from bot.translation import _, count_text, n_, spoken
 
 FOLDER = Path(__file__).parent
 HEADERS = {
@@ -43,13 +46,16 @@ class Screens:
             lstrip_blocks=True,
         )
         self._templates.filters |= {
-            "cost": format_cost, "cost_of": words.cost_of, "counted": words.counted, "lasted": words.lasted,
-            "suggested": suggestion_words,
+            "cost": figures.money, "cost_of": figures.cost_of, "count": count_text, "seconds": figures.seconds,
+            "calls": figures.calls_words, "tokens": figures.tokens_words,
         }  # fmt: skip
         self._templates.globals |= {
-            "share": words.share, "change": words.change, "day": words.day, "span": words.span,
-            "moment": words.moment, "budget_title": words.budget_title, "amount_words": amount_words,
-            "PERIODS": words.PERIODS, "HEIGHT": HEIGHT, "COUNTERS": COUNTERS, "ADVISED_DAYS": ADVISED_DAYS,
+            "_": _said, "n_": n_, "spoken": spoken, "strong": Markup("<strong>{}</strong>").format,
+            "share": figures.share, "amount": figures.amount, "at_limit": figures.at_limit,
+            "change": words.change, "day": words.day, "span": words.span, "moment": words.moment,
+            "budget_title": words.budget_title, "gain": gain, "reason": partial(reason, named=str),
+            "PERIODS": figures.PERIODS, "PHRASES": figures.PHRASES, "ENDED": figures.ENDED, "TITLES": TITLES,
+            "HEADINGS": words.HEADINGS, "HEIGHT": HEIGHT, "COUNTERS": COUNTERS, "ADVISED_DAYS": ADVISED_DAYS,
         }  # fmt: skip
 
     async def spend(self, look: Look, *, may_see_all: bool) -> Response:
@@ -74,6 +80,12 @@ class Screens:
         return HTMLResponse(text, status, headers)
 
 
+def _said(message: str, **values: Any) -> Markup:
+    """A message in the language of whoever looks. Its values may be pieces of the page; all else is escaped."""
+    text = Markup(escape(_(message)))  # noqa: S704 - escaped
+    return text.format(**values) if values else text
+
+
 async def style() -> Response:
     """How it looks."""
     return Response(await asyncio.to_thread((FOLDER / "style.css").read_text, "utf-8"), media_type="text/css")
@@ -82,7 +94,7 @@ async def style() -> Response:
 def kept_private(app: ASGIApp) -> ASGIApp:
     """The app with these headers on all its answers."""
     headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-    names = {name for name, _ in headers}
+    names = {name for name, _value in headers}
 
     async def private(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:

@@ -14,11 +14,13 @@ from starlette.types import ASGIApp
 
 from bot.api.access import Service
 from bot.api.export_routes import export_answer
+from bot.api.page.language import heard
 from bot.api.page.look import Choice, Names, read_look
 from bot.api.page.screens import Screens, kept_private, style
 from bot.api.page.visits import Viewer, Visits
 from bot.api.page.words import OF_ALL_SERVERS, SPLITS
 from bot.api.problems import Problem
+from bot.translation import _
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.export import FORMATS
 from bot.usage.reports import PERIODS, PeriodName, Split
@@ -48,17 +50,17 @@ def page_site(service: Service, names: Names, *, is_https: bool) -> ASGIApp:
         days = await service.tracker.reports.days(guild_id, _choice(request, guild_id).period)
         return await export_answer(service, guild_id, days, form)
 
-    async def look_of_it(_: Request) -> Response:
+    async def look_of_it(_request: Request) -> Response:
         return await style()
 
-    async def problem(_: Request, error: Problem) -> Response:
+    async def problem(_request: Request, error: Problem) -> Response:
         return await screens.words(error.detail, error.status, error.headers)
 
-    async def missing(_: Request, error: HTTPException) -> Response:
-        return await screens.words("There is nothing here.", error.status_code, error.headers)
+    async def missing(_request: Request, error: HTTPException) -> Response:
+        return await screens.words(_("There is nothing here."), error.status_code, error.headers)
 
-    async def out_of_reach(_: Request, _error: DatabaseUnavailableError) -> Response:
-        told = "The books are out of reach just now. Try again in a minute."
+    async def out_of_reach(_request: Request, _error: DatabaseUnavailableError) -> Response:
+        told = _("The books are out of reach just now. Try again in a minute.")
         return await screens.words(told, 503, {"Retry-After": "60"})
 
     routes = [
@@ -70,7 +72,7 @@ def page_site(service: Service, names: Names, *, is_https: bool) -> ASGIApp:
         Route("/style.css", look_of_it),
     ]
     told: dict[Any, Any] = {Problem: problem, HTTPException: missing, DatabaseUnavailableError: out_of_reach}
-    return kept_private(Starlette(routes=routes, exception_handlers=told))
+    return kept_private(heard(Starlette(routes=routes, exception_handlers=told)))
 
 
 def _server(request: Request, viewer: Viewer) -> int | None:
@@ -79,9 +81,9 @@ def _server(request: Request, viewer: Viewer) -> int | None:
     if not asked:
         return viewer.guild_id
     if not (asked.isascii() and asked.isdecimal() and len(asked) < 20 and int(asked) < 2**63):
-        raise Problem(404, "no_such_server", "There is no server of that id.")
+        raise Problem(404, "no_such_server", _("There is no server of that id."))
     if viewer.guild_id not in (None, int(asked)):
-        raise Problem(403, "other_server", "That is another server than the one you may see.")
+        raise Problem(403, "other_server", _("That is another server than the one you may see."))
     return int(asked)
 
 

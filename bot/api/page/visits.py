@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.api.access import WRONG_A_MINUTE, Service
+from bot.api.page.language import ASKED, LANGUAGE
 from bot.api.page.passes import VISIT_LASTS, Holder, Passes, Purpose
 from bot.api.page.screens import Screens
 from bot.api.problems import Problem
+from bot.translation import _, mark, spoken
 
 VISIT = "trilo_visit"
 FORM = "trilo_form"
@@ -20,10 +22,10 @@ FORM = "trilo_form"
 VIEWS_A_MINUTE = 60
 """Of one server's page, or with one key: each asks the books a dozen questions, and Discord for names."""
 MOST_FORM_BYTES = 4_096
-OVER = "That link doesn't open this page any more. Use /token-stats on your server for a fresh one."
-ENDED = "Your visit has ended. Use /token-stats on your server for a fresh link, or give a key."
-WRONG_KEY = "That is no key of this bot's, or it was revoked."
-FORM_OVER = "That form was too old. Please try again."
+OVER = mark("That link doesn't open this page any more. Use /token-stats on your server for a fresh one.")
+ENDED = mark("Your visit has ended. Use /token-stats on your server for a fresh link, or give a key.")
+WRONG_KEY = mark("That is no key of this bot's, or it was revoked.")
+FORM_OVER = mark("That form was too old. Please try again.")
 
 
 class Viewer(NamedTuple):
@@ -77,7 +79,8 @@ class Visits:
     async def ask(self, request: Request, told: str = "", status: int = 200) -> Response:
         """The form to sign in."""
         form = request.cookies.get(FORM) or secrets.token_urlsafe(16)
-        answer = await self._screens.sign_in(told or (ENDED if VISIT in request.cookies else ""), form, status)
+        told = told or (ENDED if VISIT in request.cookies else "")
+        answer = await self._screens.sign_in(_(told) if told else "", form, status)
         self._set_cookie(answer, request, FORM, form, "strict")
         return answer
 
@@ -89,6 +92,8 @@ class Visits:
         visit = await self._passes.issue(Purpose.VISIT, holder, VISIT_LASTS)
         answer = RedirectResponse("./", 303)
         self._set_cookie(answer, request, VISIT, visit, "lax")  # a strict one isn't sent after a click in Discord
+        if ASKED in request.query_params:
+            self._set_cookie(answer, request, LANGUAGE, spoken(), "lax")
         return answer
 
     def _set_cookie(
@@ -119,8 +124,8 @@ async def _form(request: Request) -> dict[str, str]:
     async for part in request.stream():
         body += part
         if len(body) > MOST_FORM_BYTES:
-            raise Problem(413, "too_large", "That is too long for a key.")
+            raise Problem(413, "too_large", _("That is too long for a key."))
     try:
         return {name: values[0] for name, values in parse_qs(body.decode(), max_num_fields=10).items()}
     except ValueError:
-        raise Problem(422, "invalid_request", "That form can't be read.") from None
+        raise Problem(422, "invalid_request", _("That form can't be read.")) from None

@@ -271,7 +271,7 @@ async def test_by_mention_the_plan_stands_below_the_message(league: League):
 async def test_a_spanish_speaker_plans_in_spanish_and_the_server_reads_english(
     league: League, monkeypatch: pytest.MonkeyPatch
 ):
-    """The plan is the person's, what is said in the channels the server's; names of channels are nobody's."""
+    """The plan is the person's; what is said in the channels, and what the week is called, the server's."""
     everybody_speaks("es-419", monkeypatch)
     await league.bot.services.tracker.settings.choose(league.guild.id, tag_players=True)
     view = await plan(league, league.commissioner, week=7, games="Texans vs Colts, Chiefs at Brnkos")
@@ -296,3 +296,11 @@ async def test_a_spanish_speaker_plans_in_spanish_and_the_server_reads_english(
         f"**Texans** (<@{league.ann.id}>) vs **Colts** (<@{league.bob.id}>): agree here on when you play, and say so "
         "with the time zone."
     )
+    await league.bot.services.tracker.settings.choose(league.guild.id, language="es")
+    view = await plan(league, league.commissioner, week=8, games="Texans vs Colts")
+    await league.commissioner.click(view, custom_id="plan:go")
+    assert league.layout() == {
+        "": ["general"],
+        "Week 7": ["texans-vs-colts", "chiefs-vs-brnkos"],
+        "Semana 8": ["texans-vs-colts"],
+    }

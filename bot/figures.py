@@ -1,17 +1,55 @@
-"""Numbers, money, shares, comparisons and dates as words, in the language of whom we speak to."""
+"""Numbers, money, shares, comparisons and dates as words, for Discord and the page, in the language of whoever reads.
+
+Pure.
+"""
 
 from datetime import date
 from decimal import Decimal
 
-from bot.translation import ENGLISH, _, count_text, date_text, decimal_text, language, money_text, n_
-from bot.usage.budgets import Unit
+from bot.translation import ENGLISH, _, count_text, date_text, decimal_text, language, mark, money_text, n_
+from bot.usage.budgets import Budget, Mode, Unit
+from bot.usage.calendars import Period
 from bot.usage.limits import limit_words
 from bot.usage.money import format_console_cost, format_cost
-from bot.usage.records import SpendLine
+from bot.usage.records import SpendLine, Status
+from bot.usage.reports import PeriodName
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 NBSP = "\u00a0"
+PERIODS: dict[PeriodName, str] = {
+    "today": mark("Today"),
+    "7d": mark("Last 7 days"),
+    "30d": mark("Last 30 days"),
+    "month": mark("This month"),
+    "all": mark("All time"),
+}
+PHRASES: dict[PeriodName, str] = {
+    "today": mark("today"),
+    "7d": mark("in the last 7 days"),
+    "30d": mark("in the last 30 days"),
+    "month": mark("this month"),
+    "all": mark("in all"),
+}
+"""The periods within a sentence."""
+COMPARED_WITH: dict[PeriodName, str] = {
+    "today": mark("all of yesterday"),
+    "7d": mark("the 7 days before"),
+    "30d": mark("the 30 days before"),
+    "month": mark("the same days of last month"),
+}
+PER = {
+    Period.DAY: mark("a day"),
+    Period.WEEK: mark("a week"),
+    Period.MONTH: mark("a month"),
+    Period.TOTAL: mark("in total"),
+}
+ENDED = {
+    Status.ERROR.value: mark("failed"),
+    Status.ABORTED.value: mark("broken off"),
+    Status.INTERRUPTED.value: mark("interrupted"),
+}
+"""How a call ended that didn't end well."""
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -44,7 +82,7 @@ def exact_money(nano_usd: int | None) -> str:
 
 
 def limit(unit: Unit, amount: int) -> str:
-    """A limit exactly: `$5.00`, `$0.0005`, `200,000 tokens`."""
+    """A limit exactly: `$5.00`, `$0.00050`, `200,000 tokens`."""
     return _tokens(amount) if unit is Unit.TOKENS else _as_they_write(limit_words(unit, amount))
 
 
@@ -74,6 +112,31 @@ def percent(part: int, whole: int) -> str:
     if part > 0 and part * 100 < whole:
         return "<1"
     return ">99" if rounded == 100 and part < whole else str(rounded)
+
+
+def share(part: int, whole: int) -> str:
+    """A share: `75 %`, `<1 %`, `–` of nothing; not to be broken."""
+    return f"{percent(part, whole)}{NBSP}%" if whole > 0 else "–"
+
+
+def seconds(milliseconds: int) -> str:
+    """`2.3 s`, not to be broken."""
+    return f"{decimal_text(Decimal(milliseconds) / 1_000, 1)}{NBSP}s"
+
+
+def allowance(budget: Budget) -> str:
+    """`$5.00 a month`."""
+    return _("{limit} {per}", limit=limit(budget.unit, budget.limit), per=_(PER[budget.period]))
+
+
+def at_limit(budget: Budget) -> str:
+    """What happens at the limit: `stops at the limit`."""
+    if budget.mode is Mode.SOFT:
+        return _("only warns")
+    if budget.mode is Mode.CHEAPER:
+        share = f"{budget.cheaper_at}{NBSP}%"
+        return _("takes the cheaper model from {share} on, then stops", share=share)
+    return _("stops at the limit")
 
 
 def cost_of(line: SpendLine) -> str:
