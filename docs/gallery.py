@@ -117,7 +117,7 @@ async def _work(url: str, folder: str, tag: str, scenes: Sequence[Scene]) -> lis
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = await browser.new_page(viewport=DESKTOP, bypass_csp=True)  # for a style of ours
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)  # of milliseconds: both languages work at once
         await page.goto(url)
         stage = Stage(page, GALLERY / folder, tag)
         await stage.box.wait_for()

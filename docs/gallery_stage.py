@@ -95,7 +95,7 @@ class Stage:
         await self.box.fill(text)
         await self.box.press("Enter")
         with suppress(Error):
-            await self.page.wait_for_function(_REACTED_TO, arg=before)
+            await self.page.wait_for_function(_REACTED_TO, arg=before, timeout=16 * _STILL)
         await self.page.wait_for_timeout(2 * _STILL)
         await self.settle()
 
@@ -195,7 +195,10 @@ class Stage:
         await self.page.evaluate("on => document.documentElement.classList.toggle('light', on)", on)
 
     async def shoot_form(self, name: str) -> None:
-        """The form that is open, which is closed then."""
+        """The form that is open, which is closed then.
+
+        From then on simcord shows no channel or role as chosen in a list, as if the form were still open.
+        """
         form = self.page.locator("#modal-root")
         await form.wait_for()
         await form.locator("> *").last.screenshot(path=self.folder / f"{name}-desktop.png")

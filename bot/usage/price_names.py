@@ -65,12 +65,13 @@ _SUFFIXES = re.compile(rf"(?:[-@](?:{_DATE}|{_SHORT_DATE}|latest|preview|exp|def
 _SNAPSHOT = re.compile(r"(.+?)[-@](20\d\d)-?(\d\d)-?(\d\d)")
 _VENDORS = "ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshotai|nvidia|openai|qwen|writer|zai"
 _CLOUD_PATHS = {
-    "google": re.compile(r"(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/(?:google|anthropic)/)?models/"),
+    "google": re.compile(r"(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/(?:google|anthropic)/)?models/()"),
     "aws": re.compile(
         r"(?:arn:aws[a-z-]*:bedrock:[^/]*:(?:foundation-model|inference-profile)/)?"
-        rf"(?:(?:us|eu|apac|jp|au|ca|in|sa|us-gov|global)\.)?(?:(?:{_VENDORS})\.)?"
+        rf"(?:(?:us|eu|apac|jp|au|ca|in|sa|us-gov|global)\.)?((?:{_VENDORS})\.)?"
     ),
 }
+"""Their one group is what some clauses name as a part of the model's name: `amazon.` of `us.amazon.nova-lite-v1:0`."""
 _FINE_TUNED_TAIL = re.compile(r"[0-9a-f]{16,}(?:-[0-9a-z-]+)?")
 
 
@@ -132,10 +133,11 @@ def strictly_names(info: "ModelInfo", name: str, provider: str) -> bool:
     if any(name.startswith(stem) and _SUFFIXES.fullmatch(name, len(stem)) for stem in words.stems):
         return True
     path = _CLOUD_PATHS.get(provider)
-    start = path.match(name) if path else None
-    return start is not None and any(
-        name.startswith(stem, start.end()) and _SUFFIXES.fullmatch(name, start.end() + len(stem))
+    led = path.match(name) if path else None
+    return led is not None and any(
+        name.startswith(stem, start) and _SUFFIXES.fullmatch(name, start + len(stem))
         for stem in words.inner
+        for start in {led.end(), led.start(1)} - {-1}
     )
 
 

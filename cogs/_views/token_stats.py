@@ -170,7 +170,7 @@ class TokenStatsView(PrivateView):
             reader: Reader = viewer if isinstance(viewer, discord.Member) else self.guild.default_role
             return (self._names.channels if split == "channel" else self._names.threads)(keys, reader)
         if split == "day":
-            return {key: day_words(date.fromisoformat(key), this_year=year, weekday=True) for key in keys}
+            return {key: day_words(date.fromisoformat(key), this_year=year) for key in keys}
         if split == "week":
             return {key: _week_words(key, year) for key in keys}
         return {}

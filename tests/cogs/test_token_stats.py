@@ -75,8 +75,7 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
     )
     await server.manager.select(shown, ["day"], custom_id=SPLIT)
     assert texts(shown)[1] == (
-        "**Por día**\n```\ndía\n       costo   %  llam.\njue, 12 mar\n  USD 0.01    66      1\n"
-        "dom, 15 mar\n  USD 0.0051  34      1\n```"
+        "**Por día**\n```\ncosto       % llam. día   \nUSD 0.01   66     1 12 mar\nUSD 0.0051 34     1 15 mar\n```"
     )
     form = await server.manager.select(shown, ["other"], custom_id=PERIOD)
     await server.manager.submit_modal(form, {"first": "14 de marzo de 2026", "last": "25 feb"})
@@ -94,7 +93,7 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
         ({"by": "model"}, "gpt-4o\n  $0.0051  34      1\n"),
         ({"by": "member"}, "league_member\n  $0.02  100      2\n"),
         ({"by": "channel"}, "$0.02  100      2  #general"),
-        ({"by": "day"}, "$0.01   66     1 Thu 12 Mar\n$0.0051 34     1 Sun 15 Mar\n```"),
+        ({"by": "day"}, "$0.01    66      1  12 Mar\n$0.0051  34      1  15 Mar\n```"),
     ],
 )
 async def test_the_options_choose_what_is_shown(server: Server, books: Books, options, expected):
@@ -184,8 +183,8 @@ async def test_many_days_are_fourteen_lines_newest_last_and_a_bar_for_several(se
         await books.book(server.guild.id, 10**9, days_ago=days_ago)
     shown = texts((await server.manager.slash(server.channel, "token-stats", period="all", by="day")).response)
     lines = shown[1].splitlines()
-    assert lines[3] == "$1.00  2      1  Mon 2 Mar "
-    assert lines[-3:] == ["$1.00  2      1  Sun 15 Mar", "```", "on other days: $48.00 in 48\u00a0calls"]
+    assert lines[3] == "$1.00  2      1  2 Mar "
+    assert lines[-3:] == ["$1.00  2      1  15 Mar", "```", "on other days: $48.00 in 48\u00a0calls"]
     assert len(lines) == 2 + 1 + 14 + 2
     assert shown[2].splitlines()[0] == "**Trend** · 13 Jan – 15 Mar, 2 days a bar"
 
@@ -204,5 +203,5 @@ async def test_days_are_the_servers_own(server: Server, books: Books, clock: Clo
     clock.now += timedelta(days=2)
     await books.book(server.guild.id, 10**9)
     shown = texts((await server.manager.slash(server.channel, "token-stats", by="day")).response)
-    assert "Mon 16 Mar" in shown[1]
+    assert "  16 Mar" in shown[1]
     assert "-# Days in Pacific/Auckland · " in shown[-1]

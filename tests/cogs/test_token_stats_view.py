@@ -98,7 +98,7 @@ async def test_a_member_can_be_opened_and_closed_again(server: Server, books: Bo
     )
     assert selected(shown) == ["month", "operation"]
     await server.manager.select(shown, ["day"], custom_id=SPLIT)
-    assert texts(shown)[1].splitlines()[3:5] == ["$0.01   66     1 Thu 12 Mar", "$0.0051 34     1 Sun 15 Mar"]
+    assert texts(shown)[1].splitlines()[3:5] == ["$0.01    66      1  12 Mar", "$0.0051  34      1  15 Mar"]
     await server.manager.click(shown, label="← Back to all")
     assert first_line(shown).startswith("## $0.03 this month · ")
     assert selected(shown) == ["month", "member"]

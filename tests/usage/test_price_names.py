@@ -126,6 +126,9 @@ def test_made_up_names_are_unknown(name):
         ("gemini/gemini-1.5-pro-002", 1.25),
         ("models/gemini-2.5-flash", 0.3),
         ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", 3.3),
+        ("us.amazon.nova-lite-v1:0", 0.06),
+        ("amazon.nova-lite-v1:0", 0.06),
+        ("arn:aws:bedrock:us-east-1:123:inference-profile/us.amazon.nova-lite-v1:0", 0.06),
         ("xai/grok-4.3", 1.25),
         ("groq/llama-3.3-70b-versatile", 0.59),
         ("text-embedding-3-small", 0.02),
@@ -155,6 +158,8 @@ def test_a_provider_that_is_given_wins():
     assert per_million("openai/gpt-4o", "openrouter") == 2.5
     assert per_million("azure/gpt-4o", "openai") == 2.5
     assert per_million("gpt-4o", "nobody") is None
+    assert per_million("composer-2.5[fast=true]", "cursor") == 3  # by a regular expression of theirs
+    assert per_million("composer-2.5[fast=true]!", "cursor") is None
 
 
 def test_parts_of_names():

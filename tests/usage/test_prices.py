@@ -384,6 +384,7 @@ class TestWorstCase:
         assert heard.cost_nano_usd == 960_000
         drawn = PRICES.worst_case("gpt-image-1.5", input_tokens=10, output_tokens=10, at=AT, image=True)
         assert drawn.cost_nano_usd == 400_000
+        assert PRICES.worst_case("ollama/llama3.2", input_tokens=10, output_tokens=10, at=AT).cost_nano_usd == 0
 
     def test_unknown_stays_unknown(self):
         """I15: what can't be estimated has no worst case."""
