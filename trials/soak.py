@@ -125,7 +125,7 @@ async def soak(
         ledger = tracker.ledger
         names = ("faults", "journalled", "unrecorded", "dropped", "unreadable")
         finding.counts = {name: getattr(ledger, name) for name in names}
-        await _judge(finding, tracker)
+        await _judge(finding, tracker, may_refuse=trouble is not None)
     return finding
 
 
@@ -190,8 +190,11 @@ async def _again_and_again(trouble: Troublemaker) -> None:
         await trouble()
 
 
-async def _judge(finding: Finding, tracker: UsageTracker) -> None:
-    """The books against what the callers saw, and the sums against the books."""
+async def _judge(finding: Finding, tracker: UsageTracker, *, may_refuse: bool) -> None:
+    """The books against what the callers saw, and the sums against the books.
+
+    `may_refuse`: the books are made to be out of reach, and then a budget that stops lets nothing through (I23).
+    """
     booked = await tracker.database.fetch(
         "SELECT count(*), CAST(sum(input_tokens) AS BIGINT), CAST(sum(output_tokens) AS BIGINT) "
         "FROM usage_records WHERE status = 'ok' AND estimated = 0"
@@ -199,7 +202,8 @@ async def _judge(finding: Finding, tracker: UsageTracker) -> None:
     answered = finding.ends["answered"]
     if booked != [(answered, answered * TOKENS[0], answered * TOKENS[1])]:
         finding.problems.append(f"{answered} calls were answered, the books have {booked}")
-    if unanswered := finding.ends.total() - answered:
+    refused = finding.ends["BudgetExceededError"] if may_refuse else 0
+    if unanswered := finding.ends.total() - answered - refused:
         finding.problems.append(f"{unanswered} calls weren't answered: more than this machine can do?")
     [(reserved,)] = await tracker.database.fetch("SELECT CAST(sum(reserved) AS BIGINT) FROM budget_periods")
     if reserved:

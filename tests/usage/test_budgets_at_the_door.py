@@ -101,6 +101,46 @@ async def test_a_server_that_knows_only_the_older_name(
     assert (row["status"], row["cost_nano_usd"], row["attempts"]) == ("ok", COST, 2)
 
 
+async def test_each_attempt_that_may_be_billed_is_reserved(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I13, I14: three attempts that nobody answered and a fourth on its way are four worst cases; three stay in doubt.
+
+    Also in a budget that is set meanwhile.
+    """
+    monkeypatch.setattr(TrackedOpenAI, "_calculate_retry_timeout", lambda *_: 0.0)
+    await limit(tracker, "5")
+    stub.answers(drop(), drop(), drop(), answer(chat(usage=USED), delay=0.5), answer(chat(usage=USED)))
+    asking = asyncio.create_task(ask(client.with_options(max_retries=3), max_completion_tokens=20))
+    while len(stub.bodies) < 4:
+        await asyncio.sleep(0.005)
+    [standing] = await tracker.budgets.standing(1)
+    worst = 23 * 150 + 20 * 600
+    assert standing.level == Level(reserved=4 * worst)
+    await tracker.set_budget(scope="user", scope_id="ann", guild_id=1, period="month", limit_usd="5")
+    await ask(client)
+    await tracker.force_flush()
+    levels = [standing.level for standing in await tracker.budgets.standing(1)]
+    assert levels == [Level(spent=COST, reserved=4 * worst)] * 2
+    await asking
+    await tracker.force_flush()
+    levels = [standing.level for standing in await tracker.budgets.standing(1)]
+    assert levels == [Level(spent=2 * COST, doubtful=3 * worst)] * 2
+
+
+async def test_the_shortest_of_several_answers_must_fit(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker
+) -> None:
+    """I13: three answers of 150 tokens, and the question; in tokens as in USD."""
+    await tracker.set_budget(scope="guild", scope_id=1, guild_id=1, period="month", limit_tokens=400)
+    stub.answers(answer(chat(usage=USED)))
+    with pytest.raises(BudgetExceededError) as raised:
+        await ask(client, n=3)
+    assert raised.value.why is Why.USED_UP
+    await ask(client)
+    assert await level_of(tracker) == Level(spent=35, fired=100)
+
+
 async def test_an_operation_has_its_own_cap(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
     """Sent without any budget; made smaller where one is nearly used up."""
     tracker.define_operation("chat", max_output_tokens=300)
