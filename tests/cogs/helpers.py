@@ -15,6 +15,10 @@ from bot.usage.tracker import UsageTracker
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 """A Sunday noon in the middle of a month of 31 days: 14.5 days of it are over."""
+OWNER_GUILD = 1456074443980800006
+"""The id that simcord gives to the first server beside the extensions of `tests/cogs/owner`: it counts commands and
+servers in the same row of ids, from the start of its own time.
+"""
 
 
 class Clock:

@@ -12,8 +12,7 @@ from bot.usage.rules import GuildRules
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_THE_OWNER
 from cogs.owner import CAPS_ARE_DOLLARS, NO_SUCH_SERVER, SEVERAL_SERVERS
-from tests.cogs.helpers import Books, Server, make_server, texts
-from tests.cogs.test_owner import OWNER_GUILD
+from tests.cogs.helpers import OWNER_GUILD, Books, Server, make_server, texts
 
 USD = 10**9
 

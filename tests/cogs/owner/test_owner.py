@@ -10,28 +10,6 @@ from bot.settings import Settings
 from cogs._access import NOT_THE_OWNER
 from tests.cogs.helpers import Books, Server, make_server, texts
 
-OWNER_GUILD = 1456074443980800006
-"""The id that simcord gives to the first server here: it counts up from the start of its own time."""
-
-
-@pytest.fixture
-def extensions() -> tuple[str, ...]:
-    """These only: simcord counts commands in the same row of ids as servers."""
-    return ("cogs.my_usage", "cogs.owner", "cogs.help")
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"owner_guild_id": OWNER_GUILD})
-
-
-@pytest.fixture
-def hq(server: Server, bot: Trilo) -> Server:
-    """The owners' server; its `member` owns the application."""
-    assert server.guild.id == OWNER_GUILD
-    bot.owner_id = server.member.id
-    return server
-
 
 async def test_the_total_first_then_the_dearest_servers(hq: Server, books: Books, simcord_env: simcord.Env, bot: Trilo):
     other = make_server(simcord_env, "```Ünï*code* 🏈")

@@ -9,7 +9,6 @@ import pytest
 import simcord
 
 from bot.client import Trilo
-from bot.settings import Settings
 from bot.usage.alert_book import MAIN
 from bot.usage.alert_rows import AlertKind
 from bot.usage.errors import DatabaseUnavailableError
@@ -17,28 +16,8 @@ from bot.usage.health import database_bytes, version
 from bot.usage.tracker import UsageTracker
 from cogs._views.owner_prices import NO_MODELS
 from tests.cogs.helpers import NOW, Books, Clock, Server, texts
-from tests.cogs.test_owner import OWNER_GUILD
 
 AT = int(NOW.timestamp())
-
-
-@pytest.fixture
-def extensions() -> tuple[str, ...]:
-    """These only: simcord counts commands in the same row of ids as servers."""
-    return ("cogs.my_usage", "cogs.owner", "cogs.help")
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"owner_guild_id": OWNER_GUILD})
-
-
-@pytest.fixture
-def hq(server: Server, bot: Trilo) -> Server:
-    """The owners' server; its `member` owns the application."""
-    assert server.guild.id == OWNER_GUILD
-    bot.owner_id = server.member.id
-    return server
 
 
 async def health(hq: Server) -> list[str]:

@@ -3,36 +3,14 @@
 import pytest
 import simcord
 
-from bot.client import Trilo
-from bot.settings import Settings
 from bot.usage.tier_grants import Source
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_THE_OWNER
 from cogs.owner import NOBODY_OF_THAT_NAME, SEVERAL_SERVERS
 from tests.cogs.helpers import Server, make_server
-from tests.cogs.test_owner import OWNER_GUILD
 from tests.discord_description import Sent
 
 COMMAND = "owner tier"
-
-
-@pytest.fixture
-def extensions() -> tuple[str, ...]:
-    """These only: simcord counts commands in the same row of ids as servers."""
-    return ("cogs.token_stats", "cogs.owner", "cogs.help")
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"owner_guild_id": OWNER_GUILD})
-
-
-@pytest.fixture
-def hq(server: Server, bot: Trilo) -> Server:
-    """The owners' server; its `member` owns the application."""
-    assert server.guild.id == OWNER_GUILD
-    bot.owner_id = server.member.id
-    return server
 
 
 async def said(hq: Server, who: object, tier: str) -> str:
