@@ -11,7 +11,7 @@ from bot.assistant.routing import Route, first_guess
 from bot.assistant.setup_help import Reading, SetupAnswer
 from bot.client import Trilo
 from bot.figures import short_usd
-from bot.translation import _
+from bot.translation import _, mark
 from bot.usage import UsageError
 from bot.words import where
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER
@@ -25,6 +25,8 @@ from cogs._views.plan import PlanView
 from cogs._views.server_look import FixesView
 
 log = logging.getLogger(__name__)
+
+_KEPT_SHORT = mark("I kept this short: what is left of the AI budget here allows no more.")
 
 _STEM = 5
 """Letters by which a question's words are known to be about what is missing: announce, announcement."""
@@ -136,7 +138,7 @@ def _ended(ending: Ending, reply: StreamedReply) -> str:
     if ending.without_pictures:
         return _("I answered without looking at the picture: the AI budget here is nearly used up.")
     if ending.shortened:
-        return _("I kept this short: what is left of the AI budget here allows no more.")
+        return _(_KEPT_SHORT)
     if ending.cut_off:
         return _("I stopped here: answers have a length limit. Ask me to go on.")
     if reply.is_silent:
@@ -150,4 +152,6 @@ def _note(answer: SetupAnswer) -> str:
         return _(
             "Asked here {when} already: this answer is from memory and cost {amount}.", when=when, amount=short_usd(0)
         )
+    if answer.shortened:
+        return _(_KEPT_SHORT)
     return _("I stopped here: answers have a length limit. Ask me about one step.") if answer.cut_off else ""

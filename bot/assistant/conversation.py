@@ -97,6 +97,16 @@ def longest_answer(tracker: UsageTracker, operation: str) -> int:
     return CHARACTERS_PER_TOKEN * ((declared and declared.max_output_tokens) or DEFAULT_CAP)
 
 
+async def is_short(tracker: UsageTracker, operation: str, text: str, model: str) -> bool:
+    """Whether an answer that was cut off ends well before its operation's own cap: then a budget allowed no more.
+
+    Of a model that thinks unseen nobody can tell.
+    """
+    declared = tracker.operations.get(operation)
+    cap = declared.max_output_tokens if declared and not thinks_unseen(model) else None
+    return cap is not None and await count_tokens_async(text, model) < cap * 9 // 10
+
+
 class Conversation:
     """Answers questions. `name` is the bot's own, `persona` replaces the built-in description where it isn't empty.
 
@@ -142,13 +152,7 @@ class Conversation:
                     ending.cut_off, ending.broken_off = True, False
                     return
         if ending.cut_off:
-            ending.shortened = await self._is_short("".join(delivered), model)
-
-    async def _is_short(self, text: str, model: str) -> bool:
-        """Whether it ends well before the operation's own cap. Of a model that thinks unseen nobody can tell."""
-        declared = self._tracker.operations.get(GENERAL_CONVERSATION.name)
-        cap = declared.max_output_tokens if declared and not thinks_unseen(model) else None
-        return cap is not None and await count_tokens_async(text, model) < cap * 9 // 10
+            ending.shortened = await is_short(self._tracker, operation, "".join(delivered), model)
 
     async def _messages(self, question: Question, model: str) -> list[ChatCompletionMessageParam]:
         server = (one_line(question.server, NAME_CHARACTERS) or "").translate(_NO_QUOTES)

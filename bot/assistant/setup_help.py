@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 from pydantic import BaseModel
 
-from bot.assistant.conversation import ANSWER_SECONDS, QUESTION_CHARACTERS, Question, Turn, longest_answer
+from bot.assistant.conversation import ANSWER_SECONDS, QUESTION_CHARACTERS, Question, Turn, is_short, longest_answer
 from bot.assistant.guide import Guide, Section
 from bot.assistant.named_commands import only_existing
 from bot.assistant.operations import SETUP_FULL_GUIDE, SETUP_INTENT, Models, synthesis
@@ -68,13 +68,15 @@ class Reading:
 class SetupAnswer:
     """What to post, and the sections it was written from. It may say @everyone: post it without allowed mentions.
 
-    `asked_before` is when it was paid for, if this time it cost nothing. `cut_off`: it ends at a limit of length.
+    `asked_before` is when it was paid for, if this time it cost nothing. `cut_off`: it ends at a limit of length;
+    `shortened`: at one below the operation's own, since a budget allowed no more.
     """
 
     text: str
     sections: tuple[Section, ...] = ()
     asked_before: datetime | None = None
     cut_off: bool = False
+    shortened: bool = False
 
 
 class SetupHelp:
@@ -170,7 +172,8 @@ class SetupHelp:
         if len(written) > (most := longest_answer(self._tracker, operation)):
             written, cut_off = written[:most], True
         text = only_existing(written, commands) or self._own_text(sections, commands)
-        return SetupAnswer(text, tuple(sections), cut_off=cut_off)
+        shortened = cut_off and await is_short(self._tracker, operation, written, model)
+        return SetupAnswer(text, tuple(sections), cut_off=cut_off, shortened=shortened)
 
     def _own_text(self, sections: Sequence[Section], commands: Collection[str]) -> str:
         """The guide's own words, of the first page where it is the whole path; without commands that aren't there."""

@@ -24,15 +24,15 @@ Things to try on the page:
   @{BOT_NAME} hello                       a mention is answered, and its cost printed here
   @{BOT_NAME} what can you do?            also: a joke, a trade idea, rules, scheduling, code
   @{BOT_NAME} give me a long answer       longer than one message may be
-  @{BOT_NAME} How do I set up my league?  two calls, from our own guide; below it what is missing, with buttons
+  /budget set                        the limit 0.0004, per: day. Alerts come to the channel you choose: take #general
+  then three long answers:           the alerts with their buttons, a kind no, then ⏳; /budget show has it all
+  @{BOT_NAME} How do I set up my league?  with room in that budget: from our own guide, and below it what is missing
   @{BOT_NAME} create week 9: Texans vs Colts, Chiefs vs Broncos    a plan: nothing happens before your press
   /league create                     also from a picture: docs/images/schedule-week-8.png has one row smeared
   @{BOT_NAME} delete week 7               what exactly goes; /league restore brings it back, /league history has it all
   @{BOT_NAME} announce the advance to week 8, Sunday 8pm
   @{BOT_NAME} please fail                 the model fails; also: please be busy, please hang up, out of credit
-  /token-stats                       choose a period and a split
-  /budget set 0.0004 per day         alerts come to the channel you choose; #general is the one you see here
-  then three long answers:           the alerts with their buttons, a kind no, then ⏳; /budget show has it all
+  /token-stats                       choose a period and a split; the two months before today are made up
   /settings                          switch quotas on; /my-usage shows what is left, /ai pause stops everything
   then as Jordan ("Viewing as"):     a member, whom /league and everybody's plans refuse
 """

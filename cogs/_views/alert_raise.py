@@ -1,21 +1,26 @@
 """The form behind "Raise the limit": a higher limit for one of the server's own budgets, up to the operator's cap."""
 
+import logging
 from dataclasses import replace
 
 import discord
 
 from bot.client import Trilo, answer_failure, answer_privately
+from bot.discord_failures import DISCORD_FAILED
 from bot.figures import allowance, limit
-from bot.translation import _, mark
+from bot.translation import _, mark, speaking
 from bot.usage.budgets import Budget, Owner, Scope, Unit
 from bot.usage.calendars import Period
 from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit
+from bot.words import where
 from cogs._access import NOT_A_MANAGER, may_manage
 from cogs._budget_words import misread, title
-from cogs._language import hear
+from cogs._language import hear, public_language
 from cogs._views.budget_plan import store
 from cogs._views.form import Form
 from cogs._views.look import NOBODY
+
+log = logging.getLogger(__name__)
 
 NO_SUCH_BUDGET = mark("That budget isn't there any more. `/budget show` has those there are.")
 OPERATORS = mark("That limit is the operator's: only the people who run this bot can change it.")
@@ -58,6 +63,21 @@ class RaiseModal(Form):
         stored = await store(tracker, wanted, interaction.user.id)
         words = _("The limit is now **{budget}**.", budget=title(stored))
         await interaction.followup.send(words, ephemeral=True, allowed_mentions=NOBODY)
+        if interaction.message is not None:
+            await self._tell_everybody(interaction, interaction.guild, interaction.message, stored)
+
+    async def _tell_everybody(
+        self, interaction: discord.Interaction[Trilo], guild: discord.Guild, alert: discord.Message, stored: Budget
+    ) -> None:
+        """Below the alert: whoever read there that questions are refused reads that they are answered again."""
+        with speaking(await public_language(interaction.client, guild)):
+            words = _(
+                "{person} raised the limit to **{budget}**.", person=interaction.user.mention, budget=title(stored)
+            )
+        try:
+            await alert.reply(words, mention_author=False, allowed_mentions=NOBODY)
+        except DISCORD_FAILED as error:
+            log.info("a raised limit can't be told below its alert: %s", where(error))
 
     async def on_error(self, interaction: discord.Interaction[Trilo], error: Exception, /) -> None:  # type: ignore[override]
         """Words for the person, details for the operator."""

@@ -297,8 +297,13 @@ class TestWhatIsPosted:
     async def test_an_answer_that_was_cut_off_says_so_and_is_not_kept(self, help_: SetupHelp, stub: Stub) -> None:
         stub.answers(intent(), says("Use `/settings` and", finish_reason="length"), says("Use `/settings`."))
         first, second = await ask(help_, ZONE), await ask(help_, ZONE)
-        assert (first.text, first.cut_off) == ("Use `/settings` and", True)
+        assert (first.text, first.cut_off, first.shortened) == ("Use `/settings` and", True, True)
         assert (second.text, second.cut_off, second.asked_before) == ("Use `/settings`.", False, None)
+
+    async def test_one_as_long_as_may_be_was_not_shortened(self, help_: SetupHelp, stub: Stub) -> None:
+        stub.answers(intent(), says("and " * 2_000, finish_reason="length"))
+        found = await ask(help_, ZONE)
+        assert (found.cut_off, found.shortened) == (True, False)
 
 
 class TestPaidOnce:

@@ -44,7 +44,7 @@ async def forged(env: simcord.Env, actor: simcord.MemberActor, message: discord.
 
 
 async def test_raise_the_limit(server: Server, books: Books, bot: Trilo):
-    """I29: for the presser's eyes, with their name in the audit log."""
+    """I29: for the presser's eyes, with their name in the audit log; that it was raised, for all who saw the alert."""
     message = await an_alert(server, books, bot)
     press = await server.manager.click(message, label="Raise the limit")
     assert press.modal is not None
@@ -52,6 +52,9 @@ async def test_raise_the_limit(server: Server, books: Books, bot: Trilo):
     assert sent.response.ephemeral
     assert sent.response.content == "The limit is now **$10.00 a month for this server**."
     assert await limits(books, server) == [10 * USD]
+    told = server.channel.history()[-1]
+    assert told.content == f"{server.manager.mention} raised the limit to **$10.00 a month for this server**."
+    assert told.reference.message_id == message.id
     (line, *_) = await books.tracker.settings.audit(server.guild.id)
     assert (line.actor, line.action, line.facts["limit"]) == (str(server.manager.id), "budget set", 10 * USD)
 
