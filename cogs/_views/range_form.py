@@ -45,6 +45,7 @@ class RangeForm(Form):
         today = (await self._view.bot.services.tracker.reports.days(self._view.guild.id, "today")).last
         found = range_of(self._first.value, self._last.value, today)
         if isinstance(found, str):
+            await self._view.change(interaction, self._view.choice)  # so that "Other days" can be chosen again
             await answer_privately(interaction, found)
         else:
             await self._view.change(interaction, replace(self._view.choice, period=found, page=0))

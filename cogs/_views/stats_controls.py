@@ -52,15 +52,11 @@ class PeriodSelect(_Pick):
 
     action = "period"
 
-    def __init__(self, chosen: PeriodName | Days, *, disabled: bool) -> None:
-        number = 101
+    def __init__(self, number: int, chosen: PeriodName | Days, *, disabled: bool) -> None:
         options = [discord.SelectOption(label=_(PERIODS[p]), value=p, default=p == chosen) for p in PERIODS]
         if isinstance(chosen, Days):
             words = span_words(chosen.first, chosen.last, this_year=chosen.last.year)
             options.append(discord.SelectOption(label=words, value=period_value(chosen), default=True))
-            number = (
-                crc32(period_value(chosen).encode()) >> 1
-            )  # another range, another list: "Other days" was chosen in it
         options.append(discord.SelectOption(label=_("Other days …"), value=OTHER_DAYS))
         super().__init__(id=number, custom_id=f"{PREFIX}period", options=options, disabled=disabled)
 
@@ -70,11 +66,10 @@ class SplitSelect(_Pick):
 
     action = "split"
 
-    def __init__(self, choice: Choice, *, disabled: bool) -> None:
+    def __init__(self, number: int, choice: Choice, *, disabled: bool) -> None:
         opened = choice.opened
         splits = [s for s in SPLITS if opened is None or (s != opened.split and (s in ASPECTS or s == "day"))]
         options = [discord.SelectOption(label=_(SPLITS[s]), value=s, default=s == choice.split) for s in splits]
-        number = 102 if opened is None else 112
         super().__init__(id=number, custom_id=f"{PREFIX}split", options=options, disabled=disabled)
 
 
@@ -83,7 +78,7 @@ class OpenSelect(_Pick):
 
     action = "open"
 
-    def __init__(self, spend: Spend, names: Mapping[str, str], *, disabled: bool) -> None:
+    def __init__(self, number: int, spend: Spend, names: Mapping[str, str], *, disabled: bool) -> None:
         options = [
             discord.SelectOption(
                 label=cut(plain(names.get(row.key, row.key)), LABEL_CHARACTERS),
@@ -93,7 +88,9 @@ class OpenSelect(_Pick):
             for row in _openable(spend)
         ]
         placeholder = _(_CLOSER[spend.choice.split])
-        super().__init__(id=110, custom_id=f"{PREFIX}open", placeholder=placeholder, options=options, disabled=disabled)
+        super().__init__(
+            id=number, custom_id=f"{PREFIX}open", placeholder=placeholder, options=options, disabled=disabled
+        )
 
 
 class Press(discord.ui.Button["TokenStatsView"]):
@@ -111,16 +108,20 @@ class Press(discord.ui.Button["TokenStatsView"]):
 def controls(
     spend: Spend, names: Mapping[str, str], links: Sequence[discord.ui.Button[Any]], *, disabled: bool
 ) -> list[list[discord.ui.Item[Any]]]:
-    """The rows of controls that make sense for what is shown."""
-    choice = spend.choice
+    """The rows of controls that make sense for what is shown.
+
+    Each reading has lists of its own, by their numbers: in one that stays, Discord's client keeps what was chosen last,
+    and it can't be chosen again.
+    """
+    choice, number = spend.choice, crc32(str(spend.read_at).encode()) >> 2
     if not spend.has_history:
         return [[Press(103, _("Refresh"), "refresh", disabled=disabled)]]
     rows: list[list[discord.ui.Item[Any]]] = [
-        [PeriodSelect(choice.period, disabled=disabled)],
-        [SplitSelect(choice, disabled=disabled)],
+        [PeriodSelect(number, choice.period, disabled=disabled)],
+        [SplitSelect(number + 1, choice, disabled=disabled)],
     ]
     if _openable(spend):
-        rows.append([OpenSelect(spend, names, disabled=disabled)])
+        rows.append([OpenSelect(number + 2, spend, names, disabled=disabled)])
     moves: list[discord.ui.Item[Any]] = []
     if choice.opened is not None:
         back = f"back:{choice.opened.split}:{choice.opened.key}"
