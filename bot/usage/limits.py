@@ -25,7 +25,7 @@ _CENT = NANO_USD_PER_USD // 100
 _MAX_LENGTH = 60
 _TYPED = re.compile(
     r"(?P<before>\$|us\$|usd)?\s*"
-    r"(?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)\s*"
+    r"(?P<number>(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+|0,[0-9]+)\s*"
     r"(?P<times>[kmb])?\s*"
     r"(?P<after>\$|us\$|usd|dollars?|tok(?:en)?s?)?",
     re.IGNORECASE,
@@ -58,7 +58,7 @@ def parse_limit(text: str) -> Limit:
     """The limit that a person typed; a number alone means dollars. Raises `LimitNotUnderstoodError`.
 
     Only what can't be misread is taken: `1,5` (half a dollar or five of something?) and `200k` (of what?) are asked
-    back, and so is any fraction of a token or of a nano-dollar.
+    back, and so is any fraction of a token or of a nano-dollar. No thousands begin with 0, so `0,40` is forty cents.
     """
     typed = text.strip()
     found = _TYPED.fullmatch(typed) if len(typed) <= _MAX_LENGTH else None
@@ -72,7 +72,9 @@ def parse_limit(text: str) -> Limit:
         raise LimitNotUnderstoodError(mark("Is that tokens or dollars? Add the unit."), UNDERSTOOD)
     if in_tokens and not times and "." in found["number"]:  # `200.000 tokens` are two hundred thousand to many
         raise LimitNotUnderstoodError(_WHOLE)
-    number = Decimal(found["number"].replace(",", "")) * _TIMES.get((times or "").lower(), 1)
+    written = found["number"]
+    plain = written.replace(",", "." if written.startswith("0,") else "")
+    number = Decimal(plain) * _TIMES.get((times or "").lower(), 1)
     return _tokens(number) if in_tokens else _usd(number)
 
 

@@ -33,6 +33,8 @@ USD = 10**9
         ("1 dollar", Unit.USD, USD),
         ("0.05", Unit.USD, 50_000_000),
         (".05", Unit.USD, 50_000_000),
+        ("0,40", Unit.USD, 400_000_000),
+        ("0,400 usd", Unit.USD, 400_000_000),
         ("$1,000", Unit.USD, 1_000 * USD),
         ("1,000,000", Unit.USD, 1_000_000 * USD),
         ("$1k", Unit.USD, 1_000 * USD),
