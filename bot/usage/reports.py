@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal, get_args
 
 from bot.usage.calendars import ALWAYS_UTC, Calendar, Period
-from bot.usage.database import Database, Query, Script
+from bot.usage.database import Database, Query, Result, Script
 from bot.usage.queued import wait_for_queued
 from bot.usage.records import SpendLine
 from bot.usage.rollups import MEASURES, spans
@@ -83,17 +83,13 @@ class Reports:
 
     async def spend(self, guild_id: int | None, period: PeriodName, by: Split, *, limit: int | None = None) -> Report:
         """Spend of a server, or of the whole bot, in a named period: dearest first, days in their order."""
-        await self._flushed()
-        now = self._clock()
-        return await self._database.read(lambda: _spent(guild_id, period, by, limit, 0, now))
+        return await self._read(lambda now: _spent(guild_id, period, by, limit, 0, now))
 
     async def spend_between(
         self, guild_id: int | None, days: Days, by: Split, *, limit: int | None = None, skip: int = 0
     ) -> Report:
         """The same for any range of days; with a limit, without the first `skip` rows, which go to the rest."""
-        await self._flushed()
-        now = self._clock()
-        return await self._database.read(lambda: _spent(guild_id, days, by, limit, skip, now))
+        return await self._read(lambda now: _spent(guild_id, days, by, limit, skip, now))
 
     async def trend(self, guild_id: int | None, days: Days) -> list[SpendLine]:
         """One line for each day, in order, days without a call included. `all` starts at the first day on the books."""
@@ -129,15 +125,11 @@ class Reports:
 
     async def before(self, guild_id: int | None, period: PeriodName) -> SpendLine | None:
         """The total of the period before: as many days, or the same days of last month. None for `all`."""
-        await self._flushed()
-        now = self._clock()
-        return await self._database.read(lambda: _spent_before(guild_id, period, now))
+        return await self._read(lambda now: _spent_before(guild_id, period, now))
 
     async def projection(self, guild_id: int | None) -> int | None:
         """What the running month costs in the end at its pace so far, in nano-USD. None in its first hour."""
-        await self._flushed()
-        now = self._clock()
-        return await self._database.read(lambda: _projected(guild_id, now))
+        return await self._read(lambda now: _projected(guild_id, now))
 
     async def days(self, guild_id: int | None, period: PeriodName) -> Days:
         """The dates that a named period covers now, in the server's own calendar."""
@@ -150,7 +142,13 @@ class Reports:
 
     async def calendar(self, guild_id: int | None) -> Calendar:
         """The calendar that a server's days are counted in; UTC for the whole bot."""
-        return await self._database.read(lambda: _calendar(guild_id)) if guild_id else ALWAYS_UTC
+        return await self._database.read(lambda: read_calendar(guild_id)) if guild_id else ALWAYS_UTC
+
+    async def _read(self, script: Callable[[datetime], Script[Result]]) -> Result:
+        """What a script finds that is told the time, in one trip to the database, once what is queued shows."""
+        await self._flushed()
+        now = self._clock()
+        return await self._database.read(lambda: script(now))
 
     async def _flushed(self) -> None:
         await wait_for_queued(self._before_reading)
