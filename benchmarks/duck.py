@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 
 from benchmarks.history import KEYS, NOW
-from bot.usage import rows
-from bot.usage.reports import PeriodName, Split
+from bot.usage.reporting.reports import PeriodName, Split
+from bot.usage.storage import rows
 
 _COLUMNS = (
     "guild_id, started_at, operation, coalesce(response_model, request_model), user_id, channel_id, status, estimated, "

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2s
 from pathlib import Path
 
-from bot.usage import rows, schema
-from bot.usage.rollups import BREAKDOWNS, BY_MONTH, MEASURES
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.bookkeeping.rollups import BREAKDOWNS, BY_MONTH, MEASURES
+from bot.usage.storage import rows, schema
+from bot.usage.storage.sqlite import SqliteDatabase
 
 FOLDER = Path(__file__).parents[1] / ".benchmarks"
 NOW = datetime(2026, 6, 20, 18, tzinfo=UTC)

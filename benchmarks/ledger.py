@@ -18,10 +18,10 @@ import aiosqlite
 
 from benchmarks.made_up import open_calls
 from benchmarks.measure import Effort, Row, in_turns, percentile, ratios
-from bot.usage import rows, schema
-from bot.usage.ledger import Ledger
+from bot.usage.bookkeeping.ledger import Ledger
 from bot.usage.records import OpenCall, utc_now
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.storage import rows, schema
+from bot.usage.storage.sqlite import SqliteDatabase
 
 CALLERS = 64
 INSERT = rows.INSERT_OPEN.replace("$", "?")

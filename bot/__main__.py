@@ -111,7 +111,7 @@ def _stats(options: argparse.Namespace, settings: Settings) -> int:
 def _price(options: argparse.Namespace, _settings: Settings) -> int:
     from bot.price_command import read_at, run_lines, run_single
     from bot.usage.money import format_cost
-    from bot.usage.prices import PriceList
+    from bot.usage.pricing.prices import PriceList
     from bot.usage.records import Usage
 
     if options.model is None and (given := _usage_options_given(options)):
@@ -170,7 +170,7 @@ def _configure_logs(settings: Settings) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from bot.usage.reports import PERIODS, SPLITS
+    from bot.usage.reporting.reports import PERIODS, SPLITS
 
     parser = argparse.ArgumentParser(prog="python -m bot", description="Trilo: a Discord bot that counts every cent.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

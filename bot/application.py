@@ -32,7 +32,7 @@ from bot.league.league_book import LeagueBook
 from bot.outlets import Outlet, counted, listen, open_outlets
 from bot.settings import Settings, ephemeral_host
 from bot.usage import open_tracker
-from bot.usage.database import is_postgres, sqlite_path
+from bot.usage.storage.database import is_postgres, sqlite_path
 
 log = logging.getLogger(__name__)
 

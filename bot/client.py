@@ -25,10 +25,10 @@ from bot.discord_failures import DISCORD_FAILED, is_over
 from bot.league.league_book import LeagueBook
 from bot.settings import Settings
 from bot.translation import _, catalogs_digest, mark, speak_to, speaking
-from bot.usage.budgets import Budget, Mode, Owner, Scope
+from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope
 from bot.usage.errors import CallRefusedError, UsageError
-from bot.usage.retention import forget_by_servers, forget_calls
 from bot.usage.tracker import UsageTracker
+from bot.usage.upkeep.retention import forget_by_servers, forget_calls
 from bot.words import refusal_words, where, words_for
 
 log = logging.getLogger(__name__)

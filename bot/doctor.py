@@ -12,9 +12,9 @@ from bot.errors import SettingsError, TriloError
 from bot.outlets import configured
 from bot.settings import ENV_FILE, Settings
 from bot.usage import DatabaseBusyError, open_tracker
-from bot.usage.database import is_postgres, sqlite_path
-from bot.usage.prices import PriceList
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import Usage, utc_now
+from bot.usage.storage.database import is_postgres, sqlite_path
 
 
 class Finding(NamedTuple):

@@ -7,12 +7,12 @@ from datetime import date
 from decimal import Decimal
 
 from bot.translation import ENGLISH, _, count_text, date_text, decimal_text, language, mark, money_text, n_
-from bot.usage.budgets import Budget, Mode, Unit
-from bot.usage.calendars import Period
-from bot.usage.limits import limit_words
+from bot.usage.budgeting.budgets import Budget, Mode, Unit
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.limits import limit_words
 from bot.usage.money import format_console_cost, format_cost
 from bot.usage.records import SpendLine, Status
-from bot.usage.reports import PeriodName
+from bot.usage.reporting.reports import PeriodName
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -68,7 +68,7 @@ def tokens_words(number: int) -> str:
 
 
 def money(nano_usd: int | None) -> str:
-    """`$4.12`, and below a cent as many decimals as show two figures; `unknown` where there is no price (I9)."""
+    """`$4.12`, `$0.037`: two decimals, or as many more as show two figures; `unknown` without a price (I9)."""
     if nano_usd is None:
         return _("unknown")
     return _as_they_write(format_cost(nano_usd))
@@ -82,7 +82,7 @@ def exact_money(nano_usd: int | None) -> str:
 
 
 def limit(unit: Unit, amount: int) -> str:
-    """A limit exactly: `$5.00`, `$0.00050`, `200,000 tokens`."""
+    """A limit exactly: `$5.00`, `$0.0005`, `200,000 tokens`."""
     return _tokens(amount) if unit is Unit.TOKENS else _as_they_write(limit_words(unit, amount))
 
 
@@ -145,9 +145,8 @@ def cost_of(line: SpendLine) -> str:
 
 
 def short_usd(nano_usd: int) -> str:
-    """A limit without needless cents: `$15`, `$0.50`."""
-    words = format_cost(nano_usd).removesuffix(".00") if nano_usd else "$0"
-    return _as_they_write(words)
+    """A limit exactly, without needless cents: `$15`, `$0.50`."""
+    return _as_they_write(limit_words(Unit.USD, nano_usd).removesuffix(".00"))
 
 
 def compared(now: SpendLine, before: SpendLine, with_what: str) -> str | None:

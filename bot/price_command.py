@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.usage.money import usd_text
-from bot.usage.prices import PriceList
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import Usage, utc_now
 
 

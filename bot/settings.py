@@ -21,9 +21,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
-from bot.usage.hand_tracking import Buffering
-from bot.usage.limits import LARGEST_USD
-from bot.usage.retention import KEPT_DAYS, SHORTEST_DAYS
+from bot.usage.budgeting.limits import LARGEST_USD
+from bot.usage.calls.hand_tracking import Buffering
+from bot.usage.upkeep.retention import KEPT_DAYS, SHORTEST_DAYS
 
 ENV_FILE = Path(".env")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)

@@ -5,11 +5,12 @@ import logging
 from dataclasses import asdict
 from typing import Any
 
-from bot.usage import DatabaseUnavailableError, schema
-from bot.usage.database import is_postgres, open_database, sqlite_path
+from bot.usage import DatabaseUnavailableError
 from bot.usage.money import format_cost
 from bot.usage.records import SpendLine, utc_now
-from bot.usage.reports import Days, PeriodName, Report, Reports, Split
+from bot.usage.reporting.reports import Days, PeriodName, Report, Reports, Split
+from bot.usage.storage import schema
+from bot.usage.storage.database import is_postgres, open_database, sqlite_path
 
 log = logging.getLogger(__name__)
 

@@ -1,14 +1,14 @@
 """A suggestion as words, in the language of whom we speak to: what to look at, and what it rests on. Pure.
 
-The command line and REST have theirs in English (`bot.usage.suggestion_words`).
+The command line and REST have theirs in English (`bot.usage.reporting.suggestion_words`).
 """
 
 from collections.abc import Callable
 
 from bot.figures import calls_words, money, share, tokens_words
 from bot.translation import _, count_text, mark
-from bot.usage.suggestion_figures import Figures
-from bot.usage.suggestions import Advice, Suggestion
+from bot.usage.reporting.suggestion_figures import Figures
+from bot.usage.reporting.suggestions import Advice, Suggestion
 
 TITLES = {
     Advice.CHEAPER_MODEL: mark("A cheaper model may do"),

@@ -23,7 +23,7 @@ from bot.errors import (
     WrongRoleError,
 )
 from bot.translation import _, mark
-from bot.usage.answers import code_name
+from bot.usage.calls.answers import code_name
 from bot.usage.errors import (
     AiPausedError,
     AnswerTooLargeError,

@@ -3,7 +3,7 @@
 import discord
 
 from bot.translation import _
-from bot.usage.server_settings import ServerSettings
+from bot.usage.budgeting.server_settings import ServerSettings
 
 Writable = discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.StageChannel
 

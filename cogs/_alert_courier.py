@@ -10,10 +10,10 @@ from bot.alerts.outside import NotSentError
 from bot.client import Trilo
 from bot.discord_failures import DISCORD_FAILED
 from bot.translation import ENGLISH, speaking
-from bot.usage.alert_book import LOG, MAIN, OPERATOR, SERVER, Owed
-from bot.usage.alert_rows import Alert
-from bot.usage.budgets import BOT
-from bot.usage.deliveries import Delivery
+from bot.usage.alerting.alert_book import LOG, MAIN, OPERATOR, SERVER, Owed
+from bot.usage.alerting.deliveries import Delivery
+from bot.usage.budgeting.alert_rows import Alert
+from bot.usage.budgeting.budgets import BOT
 from cogs._alert_channel import NoChannelError, Writable, alert_channel, everyone_reads
 from cogs._language import server_language
 from cogs._views.alert import AlertView

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from bot.translation import _, mark, n_
-from bot.usage.budgets import Scope
+from bot.usage.budgeting.budgets import Scope
 from cogs._views.tables import plain, shorten
 
 APPLIES_TO = {

@@ -10,10 +10,10 @@ from discord.utils import format_dt
 
 from bot.figures import allowance, amount, at_limit, percent
 from bot.translation import _, mark, n_
-from bot.usage.audit import ERASED
-from bot.usage.budget_book import Standing
-from bot.usage.budgets import FULL, Budget, Level, Owner, Scope, Unknown
-from bot.usage.limits import LimitNotUnderstoodError
+from bot.usage.budgeting.budget_book import Standing
+from bot.usage.budgeting.budgets import FULL, Budget, Level, Owner, Scope, Unknown
+from bot.usage.budgeting.limits import LimitNotUnderstoodError
+from bot.usage.storage.audit import ERASED
 from cogs._views.tables import plain, shorten
 
 EACH = frozenset({Scope.EACH_USER, Scope.EACH_IN_ROLE})

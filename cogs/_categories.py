@@ -8,7 +8,7 @@ import discord
 
 from bot.league.layout import ChannelCopy
 from bot.translation import _, mark
-from bot.usage.server_settings import ServerSettings
+from bot.usage.budgeting.server_settings import ServerSettings
 from cogs._layouts import Progress, channel_copy, copy_of, make_category, make_channel
 from cogs._undo import all_or_nothing
 from cogs._views.plan_words import safe

@@ -7,8 +7,8 @@ import discord
 from bot.league.advance_plan import MESSAGE_MOST, AdvancePlan
 from bot.league.limits import ANNOUNCEMENT_ROLES
 from bot.league.when import understand_when
-from bot.usage.receipts import Receipt, receipt
-from bot.usage.server_settings import ServerSettings
+from bot.usage.budgeting.server_settings import ServerSettings
+from bot.usage.reporting.receipts import Receipt, receipt
 from cogs._announce import may_write
 from cogs._asker import Asker
 from cogs._language import server_language

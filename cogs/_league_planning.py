@@ -16,7 +16,7 @@ from bot.league.names import find_categories, parse_weeks, week_of
 from bot.league.team_list import TeamList
 from bot.league.week_plan import WeekPlan, title_of
 from bot.translation import _
-from bot.usage.receipts import Receipt, receipt
+from bot.usage.reporting.receipts import Receipt, receipt
 from cogs._asker import Asker
 from cogs._language import server_language
 from cogs._views.deletion_plan import DeletionPlanView

@@ -5,8 +5,8 @@ import logging
 import discord
 
 from bot.errors import WrongChannelError, WrongRoleError
+from bot.usage.budgeting.server_settings import ServerSettings
 from bot.usage.errors import DatabaseUnavailableError
-from bot.usage.server_settings import ServerSettings
 from bot.words import where
 from cogs._asker import Asker
 

@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
-from bot.usage.calendars import Period
+from bot.usage.budgeting.calendars import Period
 from cogs._access import managed_server
 from cogs._budget_words import pause_ends
 

@@ -12,9 +12,9 @@ from bot.alerts.provider import ProviderWatch
 from bot.alerts.turns import Turns
 from bot.client import Trilo, answer_privately
 from bot.translation import _, speaking
-from bot.usage.alert_book import MAIN, OPERATOR, SERVER, Owed
-from bot.usage.alert_rows import Alert, AlertKind
-from bot.usage.budgets import FULL, Budget
+from bot.usage.alerting.alert_book import MAIN, OPERATOR, SERVER, Owed
+from bot.usage.budgeting.alert_rows import Alert, AlertKind
+from bot.usage.budgeting.budgets import FULL, Budget
 from bot.usage.errors import UsageError
 from bot.words import where, words_for
 from cogs._access import NOT_A_MANAGER, may_manage

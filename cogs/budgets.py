@@ -6,9 +6,9 @@ from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
-from bot.usage.budgets import Budget, Mode, Owner, Scope
-from bot.usage.calendars import Period
-from bot.usage.limits import LimitNotUnderstoodError, parse_limit
+from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.limits import LimitNotUnderstoodError, parse_limit
 from cogs._access import managed_server, may_manage
 from cogs._budget_target import APPLIES_TO, TargetError, Which, target_of
 from cogs._budget_words import misread

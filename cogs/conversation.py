@@ -15,8 +15,8 @@ from bot.client import Trilo
 from bot.discord_failures import DISCORD_FAILED
 from bot.translation import _, mark, speak_to
 from bot.usage import UsageError, token_tracking_context
+from bot.usage.budgeting.server_settings import ServerSettings
 from bot.usage.errors import CallRefusedError, OptedOutError, QuotaExceededError
-from bot.usage.server_settings import ServerSettings
 from bot.words import RESTARTING, where, words_for
 from cogs._answers import remember
 from cogs._ask import AskCog

@@ -11,11 +11,10 @@ from bot.client import Trilo
 from bot.discord_failures import DISCORD_FAILED
 from bot.translation import speaking
 from bot.usage import UsageError
-from bot.usage.budgets import Budget, Owner, Scope
 from bot.words import where
 from cogs._alert_channel import Writable, everyone_reads
 from cogs._language import server_language
-from cogs._views.first_contact import HelloView, LimitButton, ServerHello
+from cogs._views.first_contact import HelloView, LimitButton, ServerHello, cap_of
 from cogs._views.look import NOBODY
 
 log = logging.getLogger(__name__)
@@ -60,7 +59,7 @@ class FirstContactCog(commands.Cog):
         language = await server_language(self.bot, guild)
         for channel in _channels(guild):
             to_team = channel == guild.public_updates_channel and not everyone_reads(channel)
-            hello = ServerHello(guild.me.mention, _cap(budgets), to_team, guild.public_updates_channel is not None)
+            hello = ServerHello(guild.me.mention, cap_of(budgets), to_team, guild.public_updates_channel is not None)
             with speaking(language):
                 view = HelloView(hello)
             try:
@@ -78,12 +77,6 @@ def _channels(guild: discord.Guild) -> Iterator[Writable]:
         may = channel.permissions_for(guild.me)
         if may.view_channel and may.send_messages:
             yield channel
-
-
-def _cap(budgets: list[Budget]) -> Budget | None:
-    """What the operator allows the server."""
-    caps = [one for one in budgets if one.owner is Owner.OPERATOR and one.scope is Scope.GUILD]
-    return min(caps, key=lambda cap: cap.limit, default=None)
 
 
 async def setup(bot: Trilo) -> None:

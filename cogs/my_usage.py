@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.client import Trilo
 from bot.figures import PERIODS
 from bot.translation import mark
-from bot.usage.reports import PeriodName
+from bot.usage.reporting.reports import PeriodName
 from cogs._views.my_usage import PREFIX, MyUsageView, take_up
 from cogs._views.private import is_from_before
 

@@ -8,11 +8,11 @@ from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
 from bot.usage import money
-from bot.usage.budgets import Owner, Scope, Unit
-from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit
-from bot.usage.quotas import EXEMPT, SubscriptionTier
-from bot.usage.reports import PeriodName
-from bot.usage.tier_grants import Source, UnknownTierError
+from bot.usage.budgeting.budgets import Owner, Scope, Unit
+from bot.usage.budgeting.limits import LimitNotUnderstoodError, limit_words, parse_limit
+from bot.usage.budgeting.quotas import EXEMPT, SubscriptionTier
+from bot.usage.budgeting.tier_grants import Source, UnknownTierError
+from bot.usage.reporting.reports import PeriodName
 from cogs._access import is_operator, owns_the_bot
 from cogs._views.look import COLOUR, NOBODY
 from cogs._views.names import SNOWFLAKE

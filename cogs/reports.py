@@ -11,10 +11,10 @@ from bot.alerts.turns import Turns
 from bot.client import Trilo
 from bot.discord_failures import DISCORD_FAILED
 from bot.translation import speaking
-from bot.usage.budgets import Budget, Scope
-from bot.usage.deliveries import Delivery
+from bot.usage.alerting.deliveries import Delivery
+from bot.usage.alerting.scheduled_reports import DueReport
+from bot.usage.budgeting.budgets import Budget, Scope
 from bot.usage.errors import UsageError
-from bot.usage.scheduled_reports import DueReport
 from bot.words import where
 from cogs._alert_channel import NoChannelError, everyone_reads, writable
 from cogs._language import server_language

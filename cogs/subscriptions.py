@@ -12,9 +12,9 @@ import discord
 from discord.ext import commands, tasks
 
 from bot.client import Trilo
+from bot.usage.budgeting.quotas import SubscriptionTier
+from bot.usage.budgeting.tier_grants import Source
 from bot.usage.errors import UsageError
-from bot.usage.quotas import SubscriptionTier
-from bot.usage.tier_grants import Source
 from bot.words import where
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.client import Trilo, answer_privately
 from bot.figures import PERIODS
 from bot.translation import _, mark
-from bot.usage.reports import PeriodName
+from bot.usage.reporting.reports import PeriodName
 from cogs._access import NOT_FOR_YOU, may_see_usage
 from cogs._views.private import is_from_before
 from cogs._views.spend import Choice, SplitName

@@ -236,10 +236,14 @@ class Page:
         self.session = session
         self.headers = {"X-Simcord-Capability": secret}
 
-    async def say(self, text: str) -> None:
+    async def open(self) -> dict:
         async with self.session.post(f"{self.base}/api/pages", json={}, headers=self.headers) as answered:
             state = await answered.json()
         self.headers["X-Simcord-Context"] = state["context"]["id"]
+        return state
+
+    async def say(self, text: str) -> None:
+        state = await self.open()
         body = {
             "protocol_version": 3,
             "sequence": 1,
@@ -265,6 +269,13 @@ async def front_page(url, say=None):
     return status
 
 
+async def hellos(url):
+    """How often the bot has said hello in the channel of a sandbox."""
+    async with aiohttp.ClientSession() as session:
+        state = await Page(session, url).open()
+    return sum("Hello, I'm **Trilo**" in str(state["messages"][identity]) for identity in state["timeline"])
+
+
 async def test_the_sandbox_from_start_to_stop(tmp_path):
     """The whole product: one line with its address, a mention answered and booked, SIGTERM, and the books readable.
 
@@ -277,6 +288,7 @@ async def test_the_sandbox_from_start_to_stop(tmp_path):
         url = await asyncio.to_thread(listening, process)
         assert await front_page(url, say=f"@Trilo {question}") == 200
         printed = await asyncio.to_thread(process.stdout.readline)
+        assert await hellos(url) == 1
     finally:
         began = time.perf_counter()
         out, errors = await asyncio.to_thread(stop, process, signal.SIGTERM)
@@ -298,13 +310,14 @@ async def test_the_sandbox_from_start_to_stop(tmp_path):
     assert history["calls"] > 200
     assert history["cost_nano_usd"] == sum(row["cost_nano_usd"] for row in history["rows"])
 
-    # A second start, ended by Ctrl-C pressed twice: the made-up history isn't written again, and a mention is answered
-    # although the made-up Discord hands out its ids anew.
+    # A second start, ended by Ctrl-C pressed twice: no second hello, the made-up history isn't written again, and a
+    # mention is answered although the made-up Discord hands out its ids anew.
     process = start(tmp_path, "sandbox", **how)
     try:
         url = await asyncio.to_thread(listening, process)
         await front_page(url, say=f"@Trilo {question}")
         assert (await asyncio.to_thread(process.stdout.readline)).startswith("[Token Usage] general_conversation")
+        assert await hellos(url) == 0
         process.send_signal(signal.SIGINT)
     finally:
         out, errors = await asyncio.to_thread(stop, process, signal.SIGINT)

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*(ROOT / "bot").rglob("*.py"), *(ROOT / "cogs").rglob("*.py")])
-DOOR = {"bot/usage/openai_client.py", "bot/usage/tracker.py"}
+DOOR = {"bot/usage/calls/openai_client.py", "bot/usage/tracker.py"}
 """The modules that may make an OpenAI client."""
 
 
@@ -62,7 +62,7 @@ def test_there_is_something_to_look_at() -> None:
     """I1: the other tests mean nothing over no files."""
     assert len(FILES) > 20
     assert {ROOT / path for path in DOOR} <= set(FILES)
-    assert "openai" in set(imports_of(ROOT / "bot/usage/openai_client.py"))
+    assert "openai" in set(imports_of(ROOT / "bot/usage/calls/openai_client.py"))
 
 
 def test_one_door() -> None:
@@ -90,11 +90,11 @@ def test_one_door() -> None:
 
 def test_nobody_goes_to_a_provider_by_http() -> None:
     """I1: no provider's address but in the table of their names, and no path of its API but in the door's table."""
-    tables = {"bot/usage/providers.py", "bot/usage/endpoints.py"}
+    tables = {"bot/usage/calls/providers.py", "bot/usage/calls/endpoints.py"}
     pattern = re.compile(r"https?://api\.(openai|anthropic|groq|mistral)|/chat/completions")
     allowed = [name for name in map(name_of, FILES) if name.startswith("bot/sandbox/")]
     for file in FILES:
-        if name_of(file) not in tables | set(allowed) | {"bot/usage/openai_client.py"}:
+        if name_of(file) not in tables | set(allowed) | {"bot/usage/calls/openai_client.py"}:
             strings = [
                 n.value for n in ast.walk(tree_of(file)) if isinstance(n, ast.Constant) and isinstance(n.value, str)
             ]
@@ -137,6 +137,31 @@ def test_only_the_command_line_knows_the_sandbox() -> None:
     assert offences([f for f in FILES if "bot/sandbox/" not in name_of(f)], "simcord") == []
 
 
+def test_the_rooms_of_the_books_import_one_way() -> None:
+    """Each room of `bot/usage` knows those before it; what all of them share knows none."""
+    shared = {"records", "ids", "money", "errors", "context", "operations", "data_files"}
+    rooms = (
+        "storage", "console", "opened", "pricing", "budgeting", "bookkeeping", "calls", "reporting", "alerting",
+        "upkeep", "health", "tracker", "remote", "opening", "moving",
+    )  # fmt: skip
+    rank = dict.fromkeys(shared, 0) | {room: number for number, room in enumerate(rooms, start=1)}
+    files = files_under("bot/usage/")
+    top = {name_of(file).removeprefix("bot/usage/").split("/")[0].removesuffix(".py") for file in files}
+    assert top == {*rank, "__init__"}
+    upward = [
+        f"{name_of(file)}: {found}"
+        for file in files
+        if (own := name_of(file).removeprefix("bot/usage/").split("/")[0].removesuffix(".py")) != "__init__"
+        for found in imports_of(file)
+        if within(found, "bot.usage")
+        if rank.get(found.split(".")[2], len(rank)) > rank[own]
+    ]
+    assert upward == [  # for its type
+        "bot/usage/calls/openai_client.py: bot.usage.tracker.UsageTracker",
+        "bot/usage/opened.py: bot.usage.tracker.UsageTracker",
+    ]
+
+
 def test_cogs_know_discord_and_little_else() -> None:
     """I1, I8: no SQL, no SDK, no prices, no environment: what people see is a view of the books."""
     cogs = files_under("cogs/")
@@ -145,18 +170,29 @@ def test_cogs_know_discord_and_little_else() -> None:
         "aiosqlite",
         "asyncpg",
         "openai",
-        "bot.usage.database",
-        "bot.usage.rows",
-        "bot.usage.schema",
+        "bot.usage.storage.database",
+        "bot.usage.storage.rows",
+        "bot.usage.storage.schema",
     )
-    assert offences(cogs, *forbidden, "bot.usage.ledger", "bot.usage.prices", "genai_prices", "os", "tiktoken") == []
+    assert (
+        offences(
+            cogs,
+            *forbidden,
+            "bot.usage.bookkeeping.ledger",
+            "bot.usage.pricing.prices",
+            "genai_prices",
+            "os",
+            "tiktoken",
+        )
+        == []
+    )
     statement = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b")
     assert [name_of(file) for file in cogs if statement.search(file.read_text(encoding="utf-8"))] == []
 
 
 def test_one_reader_of_the_environment() -> None:
     """I35: only bot.settings reads the environment (and the encodings' own folder variable, which tiktoken defined)."""
-    allowed = {"bot/settings.py", "bot/usage/tokens.py"}
+    allowed = {"bot/settings.py", "bot/usage/calls/tokens.py"}
     wrong = [
         f"{name_of(file)}: {used}"
         for file in FILES
@@ -166,18 +202,18 @@ def test_one_reader_of_the_environment() -> None:
     ]
     wrong += offences(FILES, "os.environ", "os.getenv", "dotenv", but=allowed)
     assert wrong == []
-    tokens = (ROOT / "bot/usage/tokens.py").read_text(encoding="utf-8")
+    tokens = (ROOT / "bot/usage/calls/tokens.py").read_text(encoding="utf-8")
     assert set(re.findall(r'os\.environ\S*\("(\w+)"', tokens)) <= {"TIKTOKEN_CACHE_DIR"}
 
 
 @pytest.mark.parametrize(
     ("modules", "owners"),
     [
-        (("tiktoken", "tiktoken_ext"), {"bot/usage/tokens.py"}),
+        (("tiktoken", "tiktoken_ext"), {"bot/usage/calls/tokens.py"}),
         # The guide is searched in memory by SQLite's full-text index: that is no database of ours.
         (
             ("aiosqlite", "sqlite3", "asyncpg"),
-            {"bot/usage/sqlite.py", "bot/usage/postgres.py", "bot/assistant/guide.py"},
+            {"bot/usage/storage/sqlite.py", "bot/usage/storage/postgres.py", "bot/assistant/guide.py"},
         ),
     ],
 )
@@ -188,7 +224,7 @@ def test_one_module_for_each_part(modules: tuple[str, ...], owners: set[str]) ->
 
 def test_only_prices_know_the_price_list() -> None:
     """I8: nobody multiplies tokens by dollars outside the price modules."""
-    owners = {name_of(file) for file in files_under("bot/usage/price")}
+    owners = {name_of(file) for file in files_under("bot/usage/pricing/")}
     assert offences(FILES, "genai_prices", but=owners) == []
 
 

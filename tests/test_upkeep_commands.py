@@ -223,7 +223,8 @@ def test_reprice_shows_first_and_books_when_told(tmp_path: Path) -> None:
 
 SLOWLY = """
 import sys
-from bot.usage import booked, repricing
+from bot.usage.bookkeeping import booked
+from bot.usage.upkeep import repricing
 from bot.__main__ import main
 booked.PAGE, repricing.PAUSE_SECONDS = 5, 0.02
 main(["reprice", "--apply"])

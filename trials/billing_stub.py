@@ -15,10 +15,10 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.usage.prices import PriceList
+from bot.usage.calls.request_tokens import estimate_request
+from bot.usage.calls.tokens import count_tokens
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import Usage, utc_now
-from bot.usage.request_tokens import estimate_request
-from bot.usage.tokens import count_tokens
 
 LONGEST = 4_000
 """Output tokens of an answer without a cap."""

@@ -24,9 +24,9 @@ from time import perf_counter
 from typing import Any
 
 from bot.usage import PriceList, UsageTracker, open_tracker
-from bot.usage.integrity import verify
 from bot.usage.money import usd
 from bot.usage.records import utc_now
+from bot.usage.upkeep.integrity import verify
 from trials.billing_stub import BillingStub, billing_stub
 
 FATES = {"answer": 82, "error": 4, "busy": 4, "hang up": 4, "slow": 2, "cut": 4}

@@ -18,7 +18,7 @@ import httpx2
 import openai
 
 from bot.usage import PriceList, TriloError, open_tracker, token_tracking_context
-from bot.usage.tokens import count_tokens
+from bot.usage.calls.tokens import count_tokens
 from trials.hard_budget import HABITS, MODELS, make_call
 
 CALLERS = 8

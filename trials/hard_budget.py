@@ -20,7 +20,7 @@ import httpx2
 import openai
 
 from bot.usage import PriceList, open_tracker, token_tracking_context
-from bot.usage.budget_book import Standing
+from bot.usage.budgeting.budget_book import Standing
 from bot.usage.errors import BudgetExceededError
 from bot.usage.money import usd
 from trials.billing_stub import billing_stub

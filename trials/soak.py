@@ -27,8 +27,8 @@ import psutil
 
 from benchmarks.stub import CHUNKS, running_stub
 from bot.usage import UsageTracker, open_tracker, token_tracking_context
-from bot.usage.integrity import verify
 from bot.usage.records import utc_now
+from bot.usage.upkeep.integrity import verify
 
 MODEL = "gpt-4o-mini"
 LAG_SECONDS = 0.05

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from bot.usage.alert_rows import Alert
-from bot.usage.budgets import BOT, Budget, Unit
+from bot.usage.budgeting.alert_rows import Alert
+from bot.usage.budgeting.budgets import BOT, Budget, Unit
 from bot.usage.records import SpendLine
-from bot.usage.reports import Days, Reports
+from bot.usage.reporting.reports import Days, Reports
 
 CauseSplit = Literal["operation", "channel", "user", "guild"]
 TOTAL_DAYS = 7

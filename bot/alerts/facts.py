@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from bot.alerts.cause import Cause, read_cause
-from bot.usage.alert_rows import Alert
-from bot.usage.budget_book import Standing
-from bot.usage.budgets import FULL, Budget, Level
+from bot.usage.budgeting.alert_rows import Alert
+from bot.usage.budgeting.budget_book import Standing
+from bot.usage.budgeting.budgets import FULL, Budget, Level
 from bot.usage.tracker import UsageTracker
 
 

@@ -10,9 +10,9 @@ from bot.alerts.child import SEND_SECONDS, in_child
 from bot.alerts.sender import Answer, Job, Outcome
 from bot.alerts.turns import Turns
 from bot.translation import _, mark
-from bot.usage.alert_book import AlertBook
-from bot.usage.alert_targets import AlertTargets
-from bot.usage.deliveries import Trouble
+from bot.usage.alerting.alert_book import AlertBook
+from bot.usage.alerting.alert_targets import AlertTargets
+from bot.usage.alerting.deliveries import Trouble
 from bot.usage.errors import TriloError
 
 SERVERS_AT_ONCE = 4

@@ -6,8 +6,8 @@ down, from a task of whoever owns it.
 
 from collections.abc import Mapping, Sequence
 
-from bot.usage.alert_book import AlertBook
-from bot.usage.alert_rows import AlertKind
+from bot.usage.alerting.alert_book import AlertBook
+from bot.usage.budgeting.alert_rows import AlertKind
 from bot.usage.records import Status, UsageRecord
 
 KINDS: Mapping[str, AlertKind] = {

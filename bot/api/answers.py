@@ -5,12 +5,12 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from bot.usage.analytics_answers import CostSummary, UsageOf
-from bot.usage.costs import nano_usd_of
 from bot.usage.money import usd
-from bot.usage.recent_calls import RecentCall
+from bot.usage.pricing.costs import nano_usd_of
 from bot.usage.records import SpendLine
-from bot.usage.reports import Report
+from bot.usage.reporting.analytics_answers import CostSummary, UsageOf
+from bot.usage.reporting.recent_calls import RecentCall
+from bot.usage.reporting.reports import Report
 
 
 class DayCost(BaseModel):

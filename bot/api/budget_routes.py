@@ -11,8 +11,8 @@ from bot.api.access import server_for, writer
 from bot.api.keys import ApiKey
 from bot.api.parameters import Books, Reader
 from bot.api.problems import Problem
-from bot.usage.budgets import Budget, Mode, Owner, Scope, Unit, Unknown
-from bot.usage.calendars import Period
+from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope, Unit, Unknown
+from bot.usage.budgeting.calendars import Period
 from bot.usage.money import usd
 
 router = APIRouter(prefix="/budgets", tags=["budgets"])

@@ -10,7 +10,10 @@ from bot.api.access import for_all, server_for, writer
 from bot.api.budget_routes import BudgetAnswer
 from bot.api.keys import ApiKey
 from bot.api.parameters import WHO, Books, Instant, Reader, Snowflake
-from bot.usage.budgets import BOT, Level
+from bot.usage.budgeting.budgets import BOT, Level
+from bot.usage.budgeting.rules import Counted
+from bot.usage.calls.hand_tracking import utc
+from bot.usage.calls.reservations import Verdict
 from bot.usage.errors import (
     AiPausedError,
     BudgetExceededError,
@@ -20,10 +23,7 @@ from bot.usage.errors import (
     QuotaResult,
     Why,
 )
-from bot.usage.hand_tracking import utc
 from bot.usage.ids import new_id
-from bot.usage.reservations import Verdict
-from bot.usage.rules import Counted
 from bot.usage.tracker import UsageTracker
 
 router = APIRouter(tags=["quotas"])

@@ -11,9 +11,9 @@ from bot.api.answers import Lines, Summary
 from bot.api.keys import ApiKey
 from bot.api.parameters import DAYS, LIMIT, Books, Server, last_days, span_of
 from bot.api.problems import Problem
-from bot.usage.costs import nano_usd_of
 from bot.usage.money import usd
-from bot.usage.reports import Days, Split
+from bot.usage.pricing.costs import nano_usd_of
+from bot.usage.reporting.reports import Days, Split
 
 router = APIRouter(tags=["cost"])
 ForAll = Annotated[ApiKey, Depends(for_all)]

@@ -10,10 +10,10 @@ from fastapi.responses import StreamingResponse
 from bot.api.access import Service
 from bot.api.parameters import Books, Server, span_of
 from bot.api.problems import Problem
-from bot.usage.export import Format, export_text
-from bot.usage.queued import wait_for_queued
-from bot.usage.reports import Days, PeriodName
-from bot.usage.single_calls import bounds
+from bot.usage.reporting.export import Format, export_text
+from bot.usage.reporting.reports import Days, PeriodName
+from bot.usage.reporting.single_calls import bounds
+from bot.usage.storage.queued import wait_for_queued
 
 router = APIRouter(tags=["export"])
 MEDIA_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.usage.database import Database, Row
 from bot.usage.ids import new_id
-from bot.usage.rows import from_microseconds, microseconds
+from bot.usage.storage.database import Database, Row
+from bot.usage.storage.rows import from_microseconds, microseconds
 
 PREFIX = "trilo_"
 """How every key begins, so that a leaked one is found."""

@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field
 from bot.api.access import Service, reader, server_for, service_of
 from bot.api.keys import ApiKey
 from bot.api.problems import Problem
-from bot.usage.reports import Days
-from bot.usage.rows import from_microseconds, microseconds
+from bot.usage.reporting.reports import Days
+from bot.usage.storage.rows import from_microseconds, microseconds
 
 DAYS = Annotated[int, Query(ge=1, le=3_660, description="The last so many days, today included (UTC).")]
 LIMIT = Annotated[int, Query(ge=1, le=1_000, description="At most so many.")]

@@ -5,8 +5,8 @@ from pydantic import BaseModel, Field
 
 from bot.api.parameters import DAYS, Books, Server
 from bot.usage.money import usd
-from bot.usage.suggestion_words import suggestion_facts
-from bot.usage.suggestions import Advice, Suggestion
+from bot.usage.reporting.suggestion_words import suggestion_facts
+from bot.usage.reporting.suggestions import Advice, Suggestion
 
 router = APIRouter(tags=["cost"])
 

@@ -16,10 +16,10 @@ from openai.types.chat import (
 from bot.assistant.operations import GENERAL_CONVERSATION, Models
 from bot.assistant.plain_text import one_line
 from bot.assistant.structured import garbled_answers
-from bot.usage.budgets import Saving
+from bot.usage.budgeting.budgets import Saving
+from bot.usage.calls.endpoints import thinks_unseen
+from bot.usage.calls.tokens import count_tokens_async
 from bot.usage.context import token_tracking_context
-from bot.usage.endpoints import thinks_unseen
-from bot.usage.tokens import count_tokens_async
 from bot.usage.tracker import UsageTracker
 
 CONTEXT_TOKENS = 3_000

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from bot.usage.data_files import data_file
+
 SPINE_CHARACTERS = 12_000
 """How much the full guide is written from: some 2,900 tokens, so that the question fits beside it in 3,200."""
 COMMAND = re.compile(r"`/([a-z][a-z-]*(?: [a-z][a-z-]*)*)`")
@@ -58,7 +60,7 @@ class Guide:
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
         """Read data/setup_guide, or the folder given. Raises `FileNotFoundError` where it has no pages."""
-        folder = folder or _default_folder()
+        folder = folder or data_file("setup_guide")
         files = sorted(folder.glob("*.md"))
         if not files:
             raise FileNotFoundError(f"{folder} has no pages of the guide")
@@ -98,9 +100,3 @@ def _sections(page: str) -> list[Section]:
         commands = tuple(dict.fromkeys(COMMAND.findall(text)))
         sections.append(Section(name, title.strip(), text.strip(), commands))
     return sections
-
-
-def _default_folder() -> Path:
-    here = Path(__file__)
-    in_checkout = here.parents[2] / "data" / "setup_guide"
-    return in_checkout if in_checkout.exists() else here.parents[1] / "data" / "setup_guide"

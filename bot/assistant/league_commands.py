@@ -28,8 +28,8 @@ from bot.league.games import MAX_GAMES, team_name
 from bot.league.limits import CHANNELS_PER_SERVER, NAME_CHARACTERS
 from bot.league.names import MAX_WEEK, MAX_WEEKS
 from bot.league.team_list import MAX_TEAMS
-from bot.usage.budgets import Saving
-from bot.usage.calendars import zone_named
+from bot.usage.budgeting.budgets import Saving
+from bot.usage.budgeting.calendars import zone_named
 from bot.usage.context import storable, token_tracking_context
 from bot.usage.tracker import UsageTracker
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bot.commands import Commands
 from bot.settings import Settings
-from bot.usage.backup import FOLDER, Copy, back_up, restore
 from bot.usage.records import utc_now
+from bot.usage.upkeep.backup import FOLDER, Copy, back_up, restore
 
 
 def add(commands: Commands) -> None:

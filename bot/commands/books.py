@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 from bot.assistant.operations import Models, operations
 from bot.settings import Settings
-from bot.usage import DatabaseUnavailableError, Operation, schema
-from bot.usage.database import Database, is_postgres, open_database, sqlite_path
+from bot.usage import DatabaseUnavailableError, Operation
+from bot.usage.storage import schema
+from bot.usage.storage.database import Database, is_postgres, open_database, sqlite_path
 
 COMMAND_LINE = "command line"
 """The actor of what is done here, in the audit log."""

@@ -7,7 +7,7 @@ from bot.commands import Commands
 from bot.commands.arguments import a_date, a_guild
 from bot.commands.books import open_books
 from bot.settings import Settings
-from bot.usage.export import FORMATS, export_text
+from bot.usage.reporting.export import FORMATS, export_text
 
 
 def add(commands: Commands) -> None:

@@ -10,7 +10,7 @@ from bot.commands.books import open_books
 from bot.errors import SettingsError
 from bot.settings import Settings
 from bot.usage.records import utc_now
-from bot.usage.retention import SHORTEST_DAYS, forget_by_servers, forget_calls, give_back_space
+from bot.usage.upkeep.retention import SHORTEST_DAYS, forget_by_servers, forget_calls, give_back_space
 
 
 def add(commands: Commands) -> None:

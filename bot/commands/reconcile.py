@@ -13,11 +13,11 @@ from bot.commands.books import COMMAND_LINE, declared, open_books
 from bot.errors import SettingsError, TriloError
 from bot.settings import Settings
 from bot.usage import PriceList, open_tracker
-from bot.usage.bills import Billed, DayAndModel, read_bill
+from bot.usage.calls.providers import provider_of
 from bot.usage.money import format_cost
-from bot.usage.providers import provider_of
-from bot.usage.reconcile import Cause, Comparison, Drift, compare, put_right
 from bot.usage.records import utc_now
+from bot.usage.upkeep.bills import Billed, DayAndModel, read_bill
+from bot.usage.upkeep.reconcile import Cause, Comparison, Drift, compare, put_right
 
 _LONGEST_DAYS = 180
 

@@ -10,9 +10,9 @@ from bot.commands.arguments import a_date
 from bot.commands.books import COMMAND_LINE, open_books
 from bot.settings import Settings
 from bot.usage.money import format_cost
-from bot.usage.prices import PriceList
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import utc_now
-from bot.usage.repricing import Repriced, Which, preview, reprice
+from bot.usage.upkeep.repricing import Repriced, Which, preview, reprice
 
 
 def add(commands: Commands) -> None:

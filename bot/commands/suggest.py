@@ -12,8 +12,8 @@ from bot.settings import Settings
 from bot.usage import PriceList, Suggestion, suggestion_words
 from bot.usage.money import format_cost
 from bot.usage.records import utc_now
-from bot.usage.suggestion_words import suggestion_facts
-from bot.usage.suggestions import Suggestions
+from bot.usage.reporting.suggestion_words import suggestion_facts
+from bot.usage.reporting.suggestions import Suggestions
 
 _LONGEST_DAYS = 365
 

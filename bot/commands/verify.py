@@ -9,8 +9,8 @@ from typing import Any
 from bot.commands import Commands
 from bot.commands.books import COMMAND_LINE, declared, open_books
 from bot.settings import Settings
-from bot.usage.integrity import Difference, Findings, repair, verify
 from bot.usage.records import utc_now
+from bot.usage.upkeep.integrity import Difference, Findings, repair, verify
 
 _SHOWN = 20
 """How many differences people are shown; `--json` has them all."""

@@ -21,8 +21,8 @@ from langchain_core.runnables import RunnableConfig
 from bot.integrations.langchain_runs import ModelRun, ended_run, run_under_way
 from bot.integrations.langchain_shapes import ModelRequest
 from bot.usage import UsageTracker
+from bot.usage.calls.exchange import note_fault
 from bot.usage.context import checked_id, current_attribution, storable
-from bot.usage.exchange import note_fault
 from bot.usage.opened import tracker_or_warn
 
 _FROM_CONFIGURABLE = ("user_id", "thread_id", "operation", "guild_id", "channel_id", "workflow_id", "execution_id")

@@ -21,13 +21,13 @@ from bot.integrations.langchain_shapes import (
     was_refused,
 )
 from bot.usage import Attribution, Kind, Price, Status, Usage, UsageRecord, UsageTracker
-from bot.usage.answers import Answer
-from bot.usage.exchange import note_fault
+from bot.usage.bookkeeping.witness import Witness, current_witness, set_witness
+from bot.usage.calls.answers import Answer
+from bot.usage.calls.exchange import note_fault
+from bot.usage.calls.request_tokens import estimate_request_async
+from bot.usage.calls.tokens import count_tokens_async
 from bot.usage.ids import new_id
 from bot.usage.records import BY_HAND, OpenCall, Settlement
-from bot.usage.request_tokens import estimate_request_async
-from bot.usage.tokens import count_tokens_async
-from bot.usage.witness import Witness, current_witness, set_witness
 
 _NOT_CHARGED = Price(0, "not charged")
 _UNKNOWN = Price(None, "unknown")

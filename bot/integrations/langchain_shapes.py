@@ -15,9 +15,9 @@ from langchain_core.outputs import Generation, LLMResult
 from pydantic import BaseModel
 
 from bot.usage import Status, TriloError, Usage
-from bot.usage.answers import MAX_TEXT, Answer, code_name, read_usage
+from bot.usage.calls.answers import MAX_TEXT, Answer, code_name, read_usage
+from bot.usage.calls.exchange import was_never_sent
 from bot.usage.context import storable
-from bot.usage.exchange import was_never_sent
 
 _CACHE_WRITES = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 """Anthropic's two kinds of writing stand in the place of the one where it tells them apart."""

@@ -24,7 +24,7 @@ from bot.integrations import genai_names as names
 from bot.integrations.closing import ended_within
 from bot.usage.records import NANO_USD_PER_USD, Kind, UsageRecord
 from bot.usage.records import Status as Ending
-from bot.usage.rows import microseconds
+from bot.usage.storage.rows import microseconds
 from bot.usage.tracker import UsageTracker
 
 log = logging.getLogger(__name__)

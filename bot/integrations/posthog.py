@@ -16,9 +16,9 @@ from typing import Any
 from posthog import Posthog
 
 from bot.integrations.closing import ended_within
-from bot.usage.claims import PSEUDONYM_KEY
+from bot.usage.bookkeeping.claims import PSEUDONYM_KEY
+from bot.usage.budgeting.events import Event, EventKind
 from bot.usage.errors import UsageError
-from bot.usage.events import Event, EventKind
 from bot.usage.records import Kind, Status, UsageRecord
 from bot.usage.tracker import UsageTracker
 

@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
-from bot.usage.alert_rows import Alert, AlertKind
-from bot.usage.events import Event, EventKind
-from bot.usage.export import row_of
+from bot.usage.budgeting.alert_rows import Alert, AlertKind
+from bot.usage.budgeting.events import Event, EventKind
 from bot.usage.ids import new_id
 from bot.usage.records import UsageRecord
+from bot.usage.reporting.export import row_of
 from bot.usage.tracker import UsageTracker
 
 log = logging.getLogger(__name__)

@@ -8,12 +8,12 @@ from typing import Any
 
 from bot.league.names import key_of
 from bot.league.team_list import MAX_TEAMS, Team
-from bot.usage import audit
 from bot.usage.context import storable
-from bot.usage.database import Database, Row, Script
 from bot.usage.errors import TriloError
 from bot.usage.ids import new_id
-from bot.usage.rows import from_microseconds, microseconds
+from bot.usage.storage import audit
+from bot.usage.storage.database import Database, Row, Script
+from bot.usage.storage.rows import from_microseconds, microseconds
 
 SNAPSHOT_DAYS = 90
 """How long what was deleted can be rebuilt."""

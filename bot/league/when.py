@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from bot.usage.calendars import zone_named
+from bot.usage.budgeting.calendars import zone_named
 
 MOST_AHEAD = timedelta(days=400)
 _CHARACTERS = 100

@@ -28,9 +28,14 @@ _OPERATIONS = (
 )
 
 
+async def are_new(tracker: UsageTracker) -> bool:
+    """Whether the books are empty still, as at the sandbox's first start."""
+    return not (await tracker.reports.spend(None, "all", "guild")).total.calls
+
+
 async def write_history(tracker: UsageTracker, world: World) -> int:
     """Write the made-up weeks of the world's server into empty books only. Returns the calls written."""
-    if (await tracker.reports.spend(None, "all", "guild")).total.calls:
+    if not await are_new(tracker):
         return 0
     dice = random.Random(7)  # noqa: S311 - made-up history, the same at each start
     today = datetime.combine(tracker.clock().date(), time(), tracker.clock().tzinfo)

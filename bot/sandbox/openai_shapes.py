@@ -34,20 +34,20 @@ class Reply:
     refusal: str | None = None
 
 
-def question_of(turns: Any) -> Question:
-    """The last thing a user said, in the messages of a chat or the input of a response."""
+def question_of(turns: Any, language: str) -> Question:
+    """The last thing a user said, in the messages of a chat or the input of a response, where `language` is spoken."""
     if isinstance(turns, str):
-        return Question(turns)
+        return Question(turns, language=language)
     turns = [turn for turn in turns if isinstance(turn, Mapping)]
     said = [turn for turn in turns if turn.get("role") == "user"]
     rules = "\n".join(str(turn.get("content")) for turn in turns if turn.get("role") in ("system", "developer"))
     content = said[-1].get("content") if said else ""
     if isinstance(content, str):
-        return Question(content, rules=rules)
+        return Question(content, rules=rules, language=language)
     parts = [part for part in content or () if isinstance(part, Mapping)]
     texts = [str(part.get("text", "")) for part in parts if part.get("type") in ("text", "input_text")]
     pictures = [part.get("image_url") for part in parts if part.get("type") in ("image_url", "input_image")]
-    return Question(" ".join(texts), tuple(_address(picture) for picture in pictures), rules)
+    return Question(" ".join(texts), tuple(_address(picture) for picture in pictures), rules, language)
 
 
 def _address(picture: Any) -> str:

@@ -9,16 +9,6 @@ _JPEG = b"\xff\xd8"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
-def describe_picture(address: str) -> str:
-    """What can be said about a picture: its size where it came as a data URL, else that it lies elsewhere."""
-    content = content_of(address)
-    if content is None:
-        return "a picture that lies on another server"
-    size = picture_size(content)
-    weight = f"{len(content):,} bytes"
-    return f"a picture of {size[0]} × {size[1]} pixels ({weight})" if size else f"a picture of {weight}"
-
-
 def picture_size(content: bytes) -> tuple[int, int] | None:
     """Width and height of a PNG, GIF or JPEG file; None for anything else."""
     if content.startswith(_PNG) and len(content) >= 24:

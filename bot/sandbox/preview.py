@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import discord
@@ -77,15 +78,15 @@ def with_mention(content: str, name: str, user_id: int) -> str:
 
 @asynccontextmanager
 async def open_sandbox(
-    bot: discord.Client, *, port: int | None = None, language: str = "en-US"
+    bot: discord.Client, *, port: int | None = None, language: str = "en-US", invited_at: datetime | None = None
 ) -> AsyncIterator[Sandbox]:
     """Log the bot in to the made-up server and serve the page on loopback, until the block ends.
 
-    `language` is the server's, as Discord names it. The bot is logged in here and closed by whoever made it. Raises
-    `OSError` where the port is taken.
+    `language` is the server's, as Discord names it; `invited_at` is when the bot was invited: long ago, unless given.
+    The bot is logged in here and closed by whoever made it. Raises `OSError` where the port is taken.
     """
     env = LiveEnv(bot)
-    world = build_world(env, language)
+    world = build_world(env, language, invited_at)
     await env.start()
     try:
         with env.time_context():

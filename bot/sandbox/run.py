@@ -6,13 +6,13 @@ from contextlib import AsyncExitStack
 
 from bot.application import model_key, open_services, serving_api
 from bot.client import Trilo
-from bot.sandbox.history import write_history, write_teams
+from bot.sandbox.history import are_new, write_history, write_teams
 from bot.sandbox.live import everybody_speaks
 from bot.sandbox.preview import THINGS_TO_TRY, open_sandbox
 from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
 from bot.usage.console import Console
-from bot.usage.database import is_postgres
+from bot.usage.storage.database import is_postgres
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ async def run_sandbox(settings: Settings, port: int | None, language: str) -> No
     database_url = settings.database_url if "database_url" in settings.model_fields_set else SANDBOX_DATABASE
     async with AsyncExitStack() as stack:
         if settings.openai_api_key is None and settings.openai_base_url is None:
-            stand_in = await stack.enter_async_context(StandInModel())
+            stand_in = await stack.enter_async_context(StandInModel(language=language))
             base_url: str | None = stand_in.base_url
             api_key = "sandbox"
             answers = "the offline stand-in, free"
@@ -45,7 +45,9 @@ async def run_sandbox(settings: Settings, port: int | None, language: str) -> No
         )
         bot = await stack.enter_async_context(Trilo(services, always_sync=True, shard_count=1))
         stack.enter_context(everybody_speaks(language))
-        sandbox = await stack.enter_async_context(open_sandbox(bot, port=port, language=language))
+        invited_at = services.tracker.clock() if await are_new(services.tracker) else None
+        opened = open_sandbox(bot, port=port, language=language, invited_at=invited_at)  # the first start has its hello
+        sandbox = await stack.enter_async_context(opened)
         bot.owner_id = sandbox.world.owner.id  # for /owner, where OWNER_GUILD_ID names the made-up server
         await stack.enter_async_context(serving_api(services, [], bot))
         await write_history(services.tracker, sandbox.world)

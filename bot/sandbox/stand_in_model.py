@@ -23,16 +23,20 @@ from bot.sandbox.mischief import failure, hangs_up, in_a_form
 from bot.sandbox.openai_shapes import ApiError, JsonObject, Reply
 from bot.sandbox.schema_example import example_of
 from bot.sandbox.structured_answers import STRUCTURED
-from bot.usage.request_tokens import estimate_request_async
-from bot.usage.tokens import count_tokens
+from bot.usage.calls.request_tokens import estimate_request_async
+from bot.usage.calls.tokens import count_tokens
 
 _MAX_CHOICES = 8
 
 
 class StandInModel:
-    """The server. `latency` is the wait before the first byte, `token_delay` that between two words of a stream."""
+    """The server. `latency` is the wait before the first byte, `token_delay` that between two words of a stream.
 
-    def __init__(self, *, latency: float = 0.3, token_delay: float = 0.02) -> None:
+    `language` is what it speaks where a question's words don't tell, as Discord names it.
+    """
+
+    def __init__(self, *, latency: float = 0.3, token_delay: float = 0.02, language: str = "en-US") -> None:
+        self._language = language
         self._latency = latency
         self._token_delay = token_delay
         self._runner: web.AppRunner | None = None
@@ -67,7 +71,7 @@ class StandInModel:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request, "messages")
-        question = shapes.question_of(body["messages"])
+        question = shapes.question_of(body["messages"], self._language)
         await self._think(question)
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         schema = body.get("response_format") or {}
@@ -112,7 +116,7 @@ class StandInModel:
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request, "input")
-        question = shapes.question_of(body["input"])
+        question = shapes.question_of(body["input"], self._language)
         await self._think(question)
         schema = (body.get("text") or {}).get("format") or {}
         reply = await _reply(question, body["model"], schema, body.get("max_output_tokens"))

@@ -6,15 +6,16 @@ To teach it another form, add a function to `STRUCTURED`, under the name of its 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bot.league.games import parse_games
 from bot.league.names import parse_weeks, week_of
 from bot.league.when import understand_when
-from bot.sandbox.answers import FOOL_IT, Question
+from bot.sandbox.answers import FOOL_IT, Question, is_spanish
 from bot.sandbox.schedule_picture import schedule_in
-from bot.usage.calendars import zone_named
+from bot.usage.budgeting.calendars import zone_named
 
 _ANY = re.IGNORECASE | re.DOTALL
 _BEFORE_GAMES = re.compile(r"^.*?\b(?:weeks?|semana|wk)\s*\d+(?:[\s:,-]|(?:with|con|games?)\b)*", _ANY)
@@ -32,7 +33,20 @@ _WHOLE = re.compile(r"set ?up (?:my|our|a|the|this) (?:\w+ )?league|whole|everyt
 _SMALL_WORDS = re.compile(
     r"(?:an?|and|are|can|do(?:es)?|for|how|in|is|it|me|my|of|on|or|please|the|this|to|what|you)\b"
 )
+_IN_ENGLISH = {
+    "alertas": "alerts", "avance": "advance", "avisos": "alerts", "borrar": "deleting", "canal": "channel",
+    "canales": "channels", "comandos": "commands", "costo": "costs", "cuesta": "costs", "equipos": "teams",
+    "idioma": "language", "invitar": "inviting", "jugadores": "players", "límite": "limit", "partidos": "games",
+    "pausar": "pausing", "permisos": "permissions", "presupuesto": "budget", "privacidad": "privacy", "rol": "role",
+    "semana": "week", "zona": "zone",
+}  # fmt: skip
+"""The guide is searched in English."""
 _WHICH_GAMES = "Which games are they? A screenshot of the schedule will do, or lines like “Texans vs Colts”."
+_ASKED_BACK = {
+    _WHICH_GAMES: "¿Qué partidos son? Sirve una captura del calendario, o líneas como “Texans vs Colts”.",
+    "Which weeks or categories shall I delete?": "¿Qué semanas o categorías borro?",
+    "When is the next advance?": "¿Cuándo es el próximo avance?",
+}
 _WORDS_LOOKED_AT = 40
 _LONGEST_TIME = 7
 """In words: Sunday the 29th of November at 20:00."""
@@ -45,7 +59,8 @@ def setup_intent(question: Question) -> dict[str, Any]:
         junk = ["everything"] * 50
         return {"route": "delete_categories", "topic": said, "action": "delete", "keywords": junk, "whole": True}
     route = next((route for route, pattern in _ROUTES if re.search(pattern, said)), "conversation")
-    words = [word for word in re.findall(r"[^\W\d_]{2,}", said) if not _SMALL_WORDS.fullmatch(word)]
+    found = [word for word in re.findall(r"[^\W\d_]{2,}", said) if not _SMALL_WORDS.fullmatch(word)]
+    words = [_IN_ENGLISH.get(word, word) for word in found]
     return {
         "route": route,
         "topic": " ".join(words[:4]),
@@ -72,7 +87,7 @@ def week_read(question: Question) -> dict[str, Any]:
         "week": weeks[0] if weeks else None,
         "title": title[1] if title else None,
         "games": games,
-        "question": None if games else _WHICH_GAMES,
+        "question": None if games else _asked_back(_WHICH_GAMES, question, text),
     }
 
 
@@ -84,7 +99,8 @@ def deletion_read(question: Question) -> dict[str, Any]:
         return {"weeks": [*range(-5, 70)], "names": [*categories, "#" * 500], "question": None}
     weeks = parse_weeks(text)
     names = [name for name in _named(categories, text) if week_of(name) not in weeks]
-    question_back = None if weeks or names else "Which weeks or categories shall I delete?"
+    which = _asked_back("Which weeks or categories shall I delete?", question, text)
+    question_back = None if weeks or names else which
     return {"weeks": weeks, "names": names, "question": question_back}
 
 
@@ -105,7 +121,7 @@ def advance_read(question: Question) -> dict[str, Any]:
         "channels": _named(channels, text, r"(?:#|\b(?:in|to|en)\s+)"),
         "roles": _named(roles, text, r"(?:@|\b(?:tag|ping|mention|notify|menciona)\s+(?:the\s+)?)"),
         "message": next(filter(None, message.groups())).strip() if message else None,
-        "question": None if when else "When is the next advance?",
+        "question": None if when else _asked_back("When is the next advance?", question, text),
     }
 
 
@@ -125,6 +141,10 @@ def _request(question: Question) -> tuple[str, Mapping[str, Any]]:
     except ValueError:
         return question.text, {}
     return (str(asked.get("request", "")), asked) if isinstance(asked, dict) else (question.text, {})
+
+
+def _asked_back(words: str, question: Question, text: str) -> str:
+    return _ASKED_BACK[words] if is_spanish(replace(question, text=text)) else words
 
 
 def _named(names: Sequence[str], text: str, before: str = "") -> list[str]:

@@ -5,6 +5,7 @@ time, and the bot finds itself in the server instead of joining it.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import discord
 import simcord
@@ -76,12 +77,17 @@ class World:
         return self.channels["general"]
 
 
-def build_world(env: simcord.Env, language: str = "en-US") -> World:
-    """Create the server with its roles, members and channels, and name the bot. `language` is what it speaks."""
+def build_world(env: simcord.Env, language: str = "en-US", invited_at: datetime | None = None) -> World:
+    """Create the server with its roles, members and channels, and name the bot. `language` is what it speaks.
+
+    The bot is there since simcord's epoch, long ago, unless `invited_at` says since when.
+    """
     env.backend.edit_bot_profile(BOT_NAME)
     commissioner_user = env.create_user("dana_commish", global_name="Dana (Commissioner)")
     guild = env.create_guild(GUILD_NAME, owner=commissioner_user, preferred_locale=language)
     env.backend.edit_role(guild.id, guild.roles[BOT_NAME].id, {"permissions": INVITE_PERMISSIONS})
+    if invited_at is not None:
+        env.backend.get_member(guild.id, env.backend.bot_user.id).joined_at = invited_at.isoformat()
     roles = _create_roles(guild)
     owner = guild.add_member(commissioner_user, roles=[roles["Commissioner"], roles["Member"]])
     members = {owner.name: owner}

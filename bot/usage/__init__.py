@@ -6,34 +6,32 @@
             await client.chat.completions.create(model="gpt-4o-mini", messages=[...])
         get_tracker().get_summary()
 
-Reading order: records, context, openai_client, exchange, metered_body, plain_body, tracked_call, answers, intent,
-prices, tokens, tracker; budgets, calendars, rules, admission, quotas; ledger, batch, decision, known, writer, outage,
-journal, siblings, counters, rollups, database, postgres, months; budget_book, server_settings, quota_book, alert_book,
-reports; keeper, reservations, remote, remote_ledger, remote_events, remote_api; booked, corrections, integrity,
-retention, erasure, personal_data, privacy_book, removals, repricing, bills, reconcile, export, backup;
-suggestion_figures, suggestions, suggestion_words.
+Reading order, which is also the order in which the rooms know one another (each only those before it):
+
+- here: `records`, `context`, `errors`, what everything speaks of
+- `storage/` SQLite or PostgreSQL behind one door
+- `pricing/` what a call costs
+- `budgeting/` budgets, quotas, calendars: who is let in
+- `bookkeeping/` the writer: admit, settle, record; the journal
+- `calls/` the door that every model call goes through
+- `reporting/` the reader: spend, trends, single calls
+- `alerting/` what fired and whom it is owed to
+- `upkeep/` verify, retention, erasure, repricing, bills, backup
+- here: `tracker`, which brings them together; `remote/` the same over REST; `opening`
 """
 
-from bot.usage.analytics_answers import (
-    CostProjection,
-    CostSummary,
-    DailyCost,
-    DayCost,
-    PlatformStats,
-    UsageOf,
-    UserTotal,
-)
-from bot.usage.budget_book import Standing
-from bot.usage.budgets import Budget, Mode, Owner, Saving, Scope, Unit, Unknown
-from bot.usage.calendars import Period
+from bot.usage.budgeting.budget_book import Standing
+from bot.usage.budgeting.budgets import Budget, Mode, Owner, Saving, Scope, Unit, Unknown
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.events import Event, EventKind
+from bot.usage.budgeting.operation_costs import OperationCost, UnknownOperationError
+from bot.usage.budgeting.quota_answers import QuotaSummary, TokenAllowance
+from bot.usage.budgeting.quotas import SubscriptionTier, Tier, Tiers
+from bot.usage.budgeting.tier_grants import UnknownTierError
+from bot.usage.calls.hand_tracking import Buffering
+from bot.usage.calls.openai_client import TrackedOpenAI
+from bot.usage.calls.tokens import estimate_tokens
 from bot.usage.context import token_tracking_context
-from bot.usage.costs import (
-    calculate_embedding_cost,
-    calculate_image_cost,
-    calculate_llm_cost,
-    calculate_payment_fee,
-    format_cost,
-)
 from bot.usage.errors import (
     AiPausedError,
     BooksOutOfReachError,
@@ -57,22 +55,30 @@ from bot.usage.errors import (
     UsageError,
     Why,
 )
-from bot.usage.events import Event, EventKind
-from bot.usage.fees import UnknownGatewayError
-from bot.usage.hand_tracking import Buffering
-from bot.usage.openai_client import TrackedOpenAI
 from bot.usage.opened import get_tracker
 from bot.usage.opening import open_tracker
-from bot.usage.operation_costs import OperationCost, UnknownOperationError
 from bot.usage.operations import Operation
-from bot.usage.prices import PriceList
-from bot.usage.quota_answers import QuotaSummary, TokenAllowance
-from bot.usage.quotas import SubscriptionTier, Tier, Tiers
+from bot.usage.pricing.costs import (
+    calculate_embedding_cost,
+    calculate_image_cost,
+    calculate_llm_cost,
+    calculate_payment_fee,
+    format_cost,
+)
+from bot.usage.pricing.fees import UnknownGatewayError
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import Attribution, Kind, Price, SpendLine, Status, Usage, UsageRecord
-from bot.usage.suggestion_words import suggestion_words
-from bot.usage.suggestions import Advice, Suggestion
-from bot.usage.tier_grants import UnknownTierError
-from bot.usage.tokens import estimate_tokens
+from bot.usage.reporting.analytics_answers import (
+    CostProjection,
+    CostSummary,
+    DailyCost,
+    DayCost,
+    PlatformStats,
+    UsageOf,
+    UserTotal,
+)
+from bot.usage.reporting.suggestion_words import suggestion_words
+from bot.usage.reporting.suggestions import Advice, Suggestion
 from bot.usage.tracker import UsageTracker
 
 __all__ = [

@@ -34,11 +34,14 @@ def format_console_cost(nano_usd: int | None) -> str:
 
 
 def format_cost(nano_usd: int | None) -> str:
-    """For people: cents from one cent on (`$4.12`), else as many decimals as show two figures (`$0.00012`)."""
+    """For people: two decimals, or as many more as show two figures, with no zero after the second decimal at the end.
+
+    `$4.12`, `$0.33`, `$0.037`, `$0.04`, `$0.005`, `$0.00012`, `$0.00`; `unknown` without a price.
+    """
     if nano_usd is None:
         return "unknown"
-    if nano_usd == 0:
-        return "$0.00"
     amount = usd(nano_usd)
-    places = 2 if abs(amount) >= Decimal("0.01") else min(9, 1 - amount.adjusted())
-    return f"${amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN):,f}"
+    places = max(2, min(9, 1 - amount.adjusted()))
+    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    whole, _point, fraction = f"{rounded:,f}".partition(".")
+    return f"${whole}.{fraction.rstrip('0'):0<2}"

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.usage import rows, schema
-from bot.usage.database import Database, Row, Script, is_postgres
 from bot.usage.errors import CannotMoveError
-from bot.usage.months import AHEAD, make_months
 from bot.usage.opening import open_tracker
-from bot.usage.schema import MOVING
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.storage import rows, schema
+from bot.usage.storage.database import Database, Row, Script, is_postgres
+from bot.usage.storage.months import AHEAD, make_months
+from bot.usage.storage.schema import MOVING
+from bot.usage.storage.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
-    from bot.usage.postgres import PostgresDatabase
+    from bot.usage.storage.postgres import PostgresDatabase
 
 PAGE = 5_000
 """Rows that are moved at a time."""
@@ -64,7 +64,7 @@ async def move(source_url: str, target_url: str, tell: Progress) -> Moved:
     """
     if not is_postgres(target_url) or is_postgres(source_url):
         raise CannotMoveError("the books move from SQLite to PostgreSQL: DATABASE_URL names the first, --to the second")
-    from bot.usage.postgres import PostgresDatabase
+    from bot.usage.storage.postgres import PostgresDatabase
 
     async with open_tracker(source_url, console=False, lock_wait_seconds=0) as tracker:
         source = tracker.database

@@ -6,16 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 
-from bot.usage import rows, schema
-from bot.usage.database import is_postgres, open_database, sqlite_path
+from bot.usage.budgeting.quotas import Tiers
+from bot.usage.calls.hand_tracking import Buffering
 from bot.usage.errors import DatabaseUnavailableError
-from bot.usage.hand_tracking import Buffering
 from bot.usage.opened import at_work
-from bot.usage.prices import PriceList
-from bot.usage.process_lock import ProcessLock
-from bot.usage.quotas import Tiers
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import utc_now
-from bot.usage.remote_api import is_remote
+from bot.usage.remote.remote_api import is_remote
+from bot.usage.storage import rows, schema
+from bot.usage.storage.database import is_postgres, open_database, sqlite_path
+from bot.usage.storage.process_lock import ProcessLock
 from bot.usage.tracker import UsageTracker
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ async def open_tracker(
     part only (`moving.py`), and `DatabaseBusyError` where another process keeps the SQLite file.
     """
     if is_remote(database_url):
-        from bot.usage.remote import open_remote
+        from bot.usage.remote.remote_tracker import open_remote
 
         async with open_remote(
             database_url,

@@ -11,42 +11,42 @@ from typing import Any
 
 import openai
 
-from bot.usage.alert_book import AlertBook
-from bot.usage.alert_targets import AlertTargets
-from bot.usage.analytics import Analytics
-from bot.usage.budget_book import BudgetBook
-from bot.usage.budgets import Saving
-from bot.usage.calendars import Calendar
-from bot.usage.calls_in_flight import CallsInFlight
-from bot.usage.claims import Claims
+from bot.usage.alerting.alert_book import AlertBook
+from bot.usage.alerting.alert_targets import AlertTargets
+from bot.usage.alerting.scheduled_reports import ScheduledReports
+from bot.usage.bookkeeping.claims import Claims
+from bot.usage.bookkeeping.keeper import Keeper
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.budgeting.budget_book import BudgetBook
+from bot.usage.budgeting.budgets import Saving
+from bot.usage.budgeting.calendars import Calendar
+from bot.usage.budgeting.events import Events, premium_uses, quota_events
+from bot.usage.budgeting.operation_costs import OperationCosts
+from bot.usage.budgeting.quota_book import QuotaBook
+from bot.usage.budgeting.quota_gate import QuotaMove
+from bot.usage.budgeting.quotas import Tiers
+from bot.usage.budgeting.rules import Rules
+from bot.usage.budgeting.server_settings import SettingsBook
+from bot.usage.budgeting.tier_grants import TierGrants
+from bot.usage.calls.calls_in_flight import CallsInFlight
+from bot.usage.calls.hand_tracking import Buffering, HandTracking
+from bot.usage.calls.openai_client import StreamTransport, TrackedOpenAI
+from bot.usage.calls.reservations import Reservations
 from bot.usage.context import current_attribution
-from bot.usage.database import Database
-from bot.usage.events import Events, premium_uses, quota_events
-from bot.usage.hand_tracking import Buffering, HandTracking
-from bot.usage.keeper import Keeper
-from bot.usage.ledger import Ledger
-from bot.usage.openai_client import StreamTransport, TrackedOpenAI
-from bot.usage.operation_costs import OperationCosts
 from bot.usage.operations import Operation
-from bot.usage.prices import PriceList
-from bot.usage.privacy_book import PrivacyBook
-from bot.usage.quota_book import QuotaBook
-from bot.usage.quota_gate import QuotaMove
-from bot.usage.quotas import Tiers
-from bot.usage.receipts import put_on_receipt
-from bot.usage.recent_calls import RecentCalls
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import UsageRecord
-from bot.usage.removals import Removals
-from bot.usage.reports import Reports
-from bot.usage.reservations import Reservations
-from bot.usage.rules import Rules
-from bot.usage.scheduled_reports import ScheduledReports
-from bot.usage.server_settings import SettingsBook
-from bot.usage.shown_answers import ShownAnswers
-from bot.usage.single_calls import SingleCalls
-from bot.usage.suggestions import Suggestions
-from bot.usage.summary import RunningSums, Summary
-from bot.usage.tier_grants import TierGrants
+from bot.usage.reporting.analytics import Analytics
+from bot.usage.reporting.receipts import put_on_receipt
+from bot.usage.reporting.recent_calls import RecentCalls
+from bot.usage.reporting.reports import Reports
+from bot.usage.reporting.shown_answers import ShownAnswers
+from bot.usage.reporting.single_calls import SingleCalls
+from bot.usage.reporting.suggestions import Suggestions
+from bot.usage.reporting.summary import RunningSums, Summary
+from bot.usage.storage.database import Database
+from bot.usage.upkeep.privacy_book import PrivacyBook
+from bot.usage.upkeep.removals import Removals
 
 log = logging.getLogger(__name__)
 

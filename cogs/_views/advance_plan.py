@@ -11,7 +11,7 @@ from bot.league.advance_plan import AdvancePlan, announcement, obstacles
 from bot.league.league_book import ADVANCE
 from bot.league.limits import ANNOUNCEMENT_CHANNELS, ANNOUNCEMENT_ROLES
 from bot.translation import _
-from bot.usage.receipts import Receipt
+from bot.usage.reporting.receipts import Receipt
 from cogs._access import acknowledge
 from cogs._announce import Postable, announce, may_write
 from cogs._asker import Asker

@@ -8,8 +8,8 @@ import discord
 from bot.alerts.facts import AlertFacts
 from bot.client import Trilo, answer_failure, answer_privately
 from bot.translation import _, mark
-from bot.usage.alert_rows import AlertKind
-from bot.usage.budgets import BOT, Budget, Owner
+from bot.usage.budgeting.alert_rows import AlertKind
+from bot.usage.budgeting.budgets import BOT, Budget, Owner
 from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU, in_time, may_manage, may_see_usage
 from cogs._budget_words import paused_words
 from cogs._language import hear

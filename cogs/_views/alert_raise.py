@@ -9,9 +9,9 @@ from bot.client import Trilo, answer_failure, answer_privately
 from bot.discord_failures import DISCORD_FAILED
 from bot.figures import allowance, limit
 from bot.translation import _, mark, speaking
-from bot.usage.budgets import Budget, Owner, Scope, Unit
-from bot.usage.calendars import Period
-from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit
+from bot.usage.budgeting.budgets import Budget, Owner, Scope, Unit
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.limits import LimitNotUnderstoodError, limit_words, parse_limit
 from bot.words import where
 from cogs._access import NOT_A_MANAGER, may_manage
 from cogs._budget_words import misread, title

@@ -10,7 +10,7 @@ from bot.alerts.addresses import AddressRefusedError
 from bot.alerts.outside import NotSentError
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark, speaking
-from bot.usage.alert_targets import MOST, AlertTarget, TooManyTargetsError
+from bot.usage.alerting.alert_targets import MOST, AlertTarget, TooManyTargetsError
 from cogs._access import NOT_A_MANAGER, acknowledge, may_manage
 from cogs._language import server_language
 from cogs._views.names import who_words

@@ -9,8 +9,8 @@ from bot.alerts.cause import Cause
 from bot.alerts.facts import AlertFacts
 from bot.figures import allowance, amount, day_words, limit, percent
 from bot.translation import _, count_text, mark, n_
-from bot.usage.alert_rows import Alert, AlertKind
-from bot.usage.budgets import FULL, Budget, Mode, Scope
+from bot.usage.budgeting.alert_rows import Alert, AlertKind
+from bot.usage.budgeting.budgets import FULL, Budget, Mode, Scope
 from cogs._budget_words import EACH, TOO_LITTLE, title
 from cogs._views.tables import plain
 

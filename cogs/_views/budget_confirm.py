@@ -6,7 +6,7 @@ import discord
 
 from bot.client import Trilo
 from bot.translation import _, mark
-from bot.usage.budgets import Budget
+from bot.usage.budgeting.budgets import Budget
 from cogs._budget_words import section
 from cogs._views.budget_plan import Plan, plan_words, read_plan, store
 from cogs._views.owned import OwnedView, PickChannel, Press

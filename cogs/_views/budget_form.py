@@ -10,8 +10,8 @@ import discord
 from bot.client import Trilo, answer_privately
 from bot.figures import at_limit
 from bot.translation import _, mark
-from bot.usage.budgets import Budget, Mode, Unit, Unknown
-from bot.usage.limits import LimitNotUnderstoodError, limit_words, parse_limit, parse_thresholds
+from bot.usage.budgeting.budgets import Budget, Mode, Unit, Unknown
+from bot.usage.budgeting.limits import LimitNotUnderstoodError, limit_words, parse_limit, parse_thresholds
 from cogs._access import acknowledge
 from cogs._budget_words import misread, title
 from cogs._views.budget_plan import own_budget, store

@@ -7,10 +7,10 @@ from discord.utils import format_dt
 
 from bot.figures import amount, at_limit
 from bot.translation import _, mark
-from bot.usage.alert_rows import Alert, AlertKind
-from bot.usage.audit import AuditLine
-from bot.usage.budgets import Budget, Mode, Owner, Scope, Unit
-from bot.usage.calendars import Period
+from bot.usage.budgeting.alert_rows import Alert, AlertKind
+from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope, Unit
+from bot.usage.budgeting.calendars import Period
+from bot.usage.storage.audit import AuditLine
 from bot.usage.tracker import UsageTracker
 from cogs._budget_words import title
 from cogs._views.names import who_words

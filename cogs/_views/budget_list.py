@@ -6,9 +6,9 @@ import discord
 
 from bot.client import Trilo
 from bot.translation import _, mark
-from bot.usage.budget_book import Standing
-from bot.usage.budgets import Budget, Owner
-from bot.usage.server_settings import ServerSettings
+from bot.usage.budgeting.budget_book import Standing
+from bot.usage.budgeting.budgets import Budget, Owner
+from bot.usage.budgeting.server_settings import ServerSettings
 from cogs._budget_words import grouped, paused_words, section, title
 from cogs._views.budget_form import GONE, BudgetForm
 from cogs._views.budget_history import history_words

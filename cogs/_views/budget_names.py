@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.usage.budgets import Budget, Scope
+from bot.usage.budgeting.budgets import Budget, Scope
 from cogs._budget_words import label
 from cogs._views.names import Names
 from cogs._views.tables import LABEL_CHARACTERS, cut

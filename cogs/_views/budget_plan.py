@@ -5,11 +5,11 @@ from datetime import date
 
 from bot.figures import allowance, amount, at_limit
 from bot.translation import _, mark
-from bot.usage.budgets import Budget, Mode, Owner, Scope, Unit
-from bot.usage.calendars import Period
+from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope, Unit
+from bot.usage.budgeting.calendars import Period
 from bot.usage.money import usd
 from bot.usage.records import SpendLine
-from bot.usage.reports import Days, Split
+from bot.usage.reporting.reports import Days, Split
 from bot.usage.tracker import UsageTracker
 from cogs._budget_words import EACH, alerts_at, title
 

@@ -10,8 +10,8 @@ from bot.league.layout import Layout
 from bot.league.limits import CATEGORIES_AT_ONCE
 from bot.league.names import week_of
 from bot.translation import _, n_
-from bot.usage.receipts import Receipt
-from bot.usage.server_settings import ServerSettings
+from bot.usage.budgeting.server_settings import ServerSettings
+from bot.usage.reporting.receipts import Receipt
 from cogs._asker import Asker
 from cogs._categories import delete_categories, untouchable
 from cogs._layouts import copy_of, lacking, lost_overwrites

@@ -1,6 +1,7 @@
 """The hello to a new server, and its button, which opens a form for the server's own limit to whoever may set it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,9 +10,9 @@ import discord
 from bot.client import Trilo, answer_failure, answer_privately
 from bot.figures import allowance
 from bot.translation import _, mark
-from bot.usage.budgets import Budget, Mode, Scope
-from bot.usage.calendars import Period
-from bot.usage.limits import LimitNotUnderstoodError, parse_limit
+from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.limits import LimitNotUnderstoodError, parse_limit
 from cogs._access import NOT_A_MANAGER, in_time, may_manage
 from cogs._budget_words import misread
 from cogs._language import hear
@@ -33,12 +34,14 @@ _CAPPED = mark(
     "**What I may cost here: {cap}**\nWhoever runs me pays, and has set that limit. Below it you can set one of your "
     "own; alerts come into this channel before it is reached."
 )
+_CAP = mark("Whoever runs me allows {cap}. A lower limit of your own stops me before that.")
 _UNCAPPED = mark(
     "**What I may cost here: no limit is set**\nWith one of your own nothing is spent beyond it, and alerts come into "
     "this channel before it is reached."
 )
 _EVERYBODY = mark(
-    "Hello, I'm **Trilo**: mention me with a question, ask me “how do I set up my league?”, or see `/help`."
+    "Hello, I'm **Trilo**: I answer questions and set up your league's weeks. Try “{mention} what makes a fair "
+    "trade?”, “{mention} how do I set up my league?” or `/help`."
 )
 _LIMITED = mark(
     "-# If you manage this server: what I may cost here is limited already. Only you see what the buttons open."
@@ -74,7 +77,8 @@ class HelloView(discord.ui.LayoutView):
             cost = discord.ui.TextDisplay[Self](_limit_words(hello.cap))
             self.add_item(discord.ui.Container(text, discord.ui.Separator(), cost, row, accent_colour=COLOUR))
         else:
-            self.add_item(discord.ui.TextDisplay(f"{_(_EVERYBODY)}\n{_(_LIMITED if hello.cap else _UNLIMITED)}"))
+            todo = _(_EVERYBODY, mention=hello.mention)
+            self.add_item(discord.ui.TextDisplay(f"{todo}\n{_(_LIMITED if hello.cap else _UNLIMITED)}"))
             self.add_item(row)
 
 
@@ -99,16 +103,22 @@ class LimitButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"hel
             if not await in_time(interaction, may_manage(interaction)):
                 await answer_privately(interaction, _(NOT_A_MANAGER))
                 return
-            await interaction.response.send_modal(LimitForm())
+            assert interaction.guild_id is not None  # noqa: S101 - nobody manages a server elsewhere
+            rules = interaction.client.services.tracker.ledger.rules.of(interaction.guild_id)
+            await interaction.response.send_modal(LimitForm(cap_of(rules.budgets)))
         except Exception as error:  # noqa: BLE001 - discord.py would log it with its message and tell nobody
             await answer_failure(interaction, "the button below a hello", error)
 
 
 class LimitForm(Form):
-    """Asks what a month may cost. What was typed is shown as a plan first, like that of `/budget set`."""
+    """Asks what a month may cost, below what the operator allows. What was typed is shown as a plan first, like that of
+    `/budget set`.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, cap: Budget | None) -> None:
         super().__init__(_("What may AI cost here?"))
+        if cap is not None:
+            self.add_item(discord.ui.TextDisplay(_(_CAP, cap=allowance(cap))))
         self.limit = discord.ui.TextInput[Self](custom_id="limit", placeholder="$3", max_length=60)
         self.add_item(
             discord.ui.Label(
@@ -139,6 +149,12 @@ class LimitForm(Form):
     async def on_error(self, interaction: discord.Interaction[Trilo], error: Exception, /) -> None:  # type: ignore[override]
         """Words for the person, details for the operator."""
         await answer_failure(interaction, "a limit below a hello", error)
+
+
+def cap_of(budgets: Iterable[Budget]) -> Budget | None:
+    """What the operator allows a server, of all its budgets."""
+    caps = [one for one in budgets if one.owner is Owner.OPERATOR and one.scope is Scope.GUILD]
+    return min(caps, key=lambda cap: cap.limit, default=None)
 
 
 def _limit_words(cap: Budget | None) -> str:

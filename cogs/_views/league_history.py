@@ -9,7 +9,7 @@ from discord.utils import format_dt
 from bot.client import Trilo
 from bot.figures import money
 from bot.translation import _, mark, n_
-from bot.usage.audit import AuditLine
+from bot.usage.storage.audit import AuditLine
 from cogs._access import NOT_A_COMMISSIONER, may_run_league, may_see_usage
 from cogs._views.names import who_words
 from cogs._views.owned import OwnedView, Press

@@ -8,8 +8,8 @@ import discord
 from bot.client import Trilo, answer_privately
 from bot.figures import PERIODS
 from bot.translation import _, mark
-from bot.usage.budgets import BOT
-from bot.usage.reports import PeriodName, earlier_days
+from bot.usage.budgeting.budgets import BOT
+from bot.usage.reporting.reports import PeriodName, earlier_days
 from bot.usage.tracker import UsageTracker
 from cogs._language import hear
 from cogs._views.look import COLOUR

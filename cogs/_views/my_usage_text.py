@@ -18,9 +18,9 @@ from bot.figures import (
     tokens_words,
 )
 from bot.translation import _, count_text, mark, n_
-from bot.usage.quota_answers import OwnUsage, QuotaStanding
-from bot.usage.quotas import percentage
-from bot.usage.reports import PeriodName
+from bot.usage.budgeting.quota_answers import OwnUsage, QuotaStanding
+from bot.usage.budgeting.quotas import percentage
+from bot.usage.reporting.reports import PeriodName
 from cogs._views.spend_text import bars, trend_title
 from cogs._views.tables import ROW_COLUMNS, code_block, named_figures, sparkline
 

@@ -10,7 +10,7 @@ from itertools import chain
 import discord
 
 from bot.translation import _, mark
-from bot.usage.audit import ERASED, SYSTEM
+from bot.usage.storage.audit import ERASED, SYSTEM
 
 LOOKUP_SECONDS = 2.0
 """How long names are waited for; without them the figures still stand."""

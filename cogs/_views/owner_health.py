@@ -13,7 +13,7 @@ from discord.utils import format_dt
 from bot.alerts.outside import Outside
 from bot.client import Trilo
 from bot.figures import counted
-from bot.usage.deliveries import Trouble
+from bot.usage.alerting.deliveries import Trouble
 from bot.usage.errors import UsageError
 from bot.usage.health import database_bytes, version
 from bot.usage.records import SpendLine

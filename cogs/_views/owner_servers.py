@@ -8,11 +8,11 @@ import discord
 
 from bot.client import Trilo
 from bot.figures import compact, cost_of, counted, percent
-from bot.usage.budgets import Owner, Scope
-from bot.usage.calendars import Period
-from bot.usage.limits import limit_words
+from bot.usage.budgeting.budgets import Owner, Scope
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.limits import limit_words
 from bot.usage.records import SpendLine
-from bot.usage.reports import PERIODS, PeriodName
+from bot.usage.reporting.reports import PERIODS, PeriodName
 from cogs._views.owned import Pick, Press
 from cogs._views.owner import OwnerView
 from cogs._views.tables import code_block, named_figures, plain, shorten

@@ -14,7 +14,7 @@ from bot.discord_failures import DISCORD_FAILED, is_over
 from bot.errors import TakenBackError
 from bot.translation import _, mark, speak_to, speaking
 from bot.usage import UsageError
-from bot.usage.receipts import Receipt
+from bot.usage.reporting.receipts import Receipt
 from bot.words import RESTARTING, where
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._asker import Asker

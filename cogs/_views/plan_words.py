@@ -8,7 +8,7 @@ from discord.utils import escape_markdown
 
 from bot.figures import money
 from bot.translation import _, count_text
-from bot.usage.receipts import Receipt
+from bot.usage.reporting.receipts import Receipt
 from cogs._views.owned import Press, Pressed
 from cogs._views.tables import cut, plain, shorten
 

@@ -9,7 +9,7 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.translation import _
-from bot.usage.budgets import BOT
+from bot.usage.budgeting.budgets import BOT
 from cogs._language import hear
 from cogs._views.look import COLOUR, NOBODY
 from cogs._views.owned import CONTROLS, NOT_YOURS, Press

@@ -7,8 +7,8 @@ from datetime import datetime
 from discord.utils import format_dt
 
 from bot.translation import _, count_text, mark, n_
-from bot.usage.erasure import REMEMBERED
-from bot.usage.personal_data import MOST_CALLS, OnTheBooks
+from bot.usage.upkeep.erasure import REMEMBERED
+from bot.usage.upkeep.personal_data import MOST_CALLS, OnTheBooks
 
 NEVER = mark(
     "-# Never stored by me: what you write, what I answer, your pictures, your name. `/help topic:privacy` says what "

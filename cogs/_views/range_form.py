@@ -10,7 +10,7 @@ import discord
 from bot.client import Trilo, answer_privately
 from bot.figures import MONTHS
 from bot.translation import ENGLISH, _, date_text, language
-from bot.usage.reports import Days
+from bot.usage.reporting.reports import Days
 from cogs._views.form import Form
 
 if TYPE_CHECKING:

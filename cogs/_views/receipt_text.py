@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from bot.figures import ENDED, calls_words, exact_money, seconds, tokens_words
 from bot.translation import _, count_text, mark, n_
-from bot.usage.recent_calls import RecentCall
 from bot.usage.records import Status
+from bot.usage.reporting.recent_calls import RecentCall
 from cogs._views.tables import plain, shorten
 
 NOT_MINE = mark("Only my own answers cost anything here. Open this menu on one of those.")

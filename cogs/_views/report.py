@@ -16,11 +16,11 @@ from bot.figures import (
     tokens_words,
 )
 from bot.translation import _, mark, n_
-from bot.usage.budget_book import Standing
-from bot.usage.calendars import Period
+from bot.usage.alerting.scheduled_reports import DueReport
+from bot.usage.budgeting.budget_book import Standing
+from bot.usage.budgeting.calendars import Period
 from bot.usage.records import SpendLine
-from bot.usage.reports import Report
-from bot.usage.scheduled_reports import DueReport
+from bot.usage.reporting.reports import Report
 from bot.usage.tracker import UsageTracker
 from cogs._budget_words import EACH, title, unnamed_title
 from cogs._views.look import COLOUR

@@ -11,7 +11,7 @@ import discord
 
 from bot.client import Trilo
 from bot.translation import _
-from bot.usage.server_settings import ServerSettings
+from bot.usage.budgeting.server_settings import ServerSettings
 from cogs._budget_words import paused_words
 from cogs._views.owned import OwnedView, Pick
 

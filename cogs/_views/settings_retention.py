@@ -6,7 +6,7 @@ import discord
 
 from bot.client import Trilo
 from bot.translation import _, mark, n_
-from bot.usage.retention import SERVER_DAYS
+from bot.usage.upkeep.retention import SERVER_DAYS
 from cogs._views.owned import Pick, Press
 from cogs._views.settings import SettingsView
 

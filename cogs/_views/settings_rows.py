@@ -6,8 +6,8 @@ import discord
 
 from bot.client import Trilo
 from bot.translation import _, mark, n_
-from bot.usage.quotas import SubscriptionTier
-from bot.usage.server_settings import ReportEvery
+from bot.usage.budgeting.quotas import SubscriptionTier
+from bot.usage.budgeting.server_settings import ReportEvery
 from cogs._views.alert_targets import TITLE, open_alert_targets
 from cogs._views.owned import Pick, PickChannel, PickRole, Press
 from cogs._views.settings import Page, Row, SettingsView

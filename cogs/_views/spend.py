@@ -7,12 +7,12 @@ from typing import Literal
 
 from bot.client import Services
 from bot.translation import mark
-from bot.usage.budget_book import Standing
-from bot.usage.budgets import Scope, Unit
-from bot.usage.calendars import Period
+from bot.usage.budgeting.budget_book import Standing
+from bot.usage.budgeting.budgets import Scope, Unit
+from bot.usage.budgeting.calendars import Period
 from bot.usage.records import SpendLine
-from bot.usage.reports import Days, PeriodName, Report, Split, earlier_days, rest_of, sum_of
-from bot.usage.single_calls import Aspect, Only
+from bot.usage.reporting.reports import Days, PeriodName, Report, Split, earlier_days, rest_of, sum_of
+from bot.usage.reporting.single_calls import Aspect, Only
 from bot.usage.tracker import UsageTracker
 from cogs._views.commands_used import command_of
 

@@ -10,9 +10,9 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
-from bot.usage.export import Format, export_text
-from bot.usage.reports import Days
-from bot.usage.single_calls import bounds
+from bot.usage.reporting.export import Format, export_text
+from bot.usage.reporting.reports import Days
+from bot.usage.reporting.single_calls import bounds
 from bot.usage.tracker import UsageTracker
 from cogs._views.look import NOBODY
 from cogs._views.spend import Choice

@@ -23,7 +23,7 @@ from bot.figures import (
 )
 from bot.translation import _, count_text, mark, n_
 from bot.usage.records import SpendLine
-from bot.usage.reports import Days
+from bot.usage.reporting.reports import Days
 from cogs._views.spend import HEADINGS, SPLITS, Spend, SplitName
 from cogs._views.tables import ROW_COLUMNS, code_block, named_figures, plain, sparkline
 

@@ -15,7 +15,7 @@ import discord
 from bot.client import Trilo
 from bot.figures import PERIODS, calls_words, cost_of, span_words
 from bot.translation import _, mark
-from bot.usage.reports import Days, PeriodName
+from bot.usage.reporting.reports import Days, PeriodName
 from cogs._views.spend import ASPECTS, KEPT, SPLITS, Choice, Spend, SplitName
 from cogs._views.suggestions import SuggestionsButton
 from cogs._views.tables import LABEL_CHARACTERS, cut, plain

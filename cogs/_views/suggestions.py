@@ -8,7 +8,7 @@ import discord
 from bot.client import Trilo
 from bot.suggestion_texts import TITLES, gain, reason
 from bot.translation import _, mark, n_
-from bot.usage.suggestions import ENOUGH, Suggestion
+from bot.usage.reporting.suggestions import ENOUGH, Suggestion
 from cogs._views.look import COLOUR, NOBODY
 from cogs._views.tables import plain, shorten
 

@@ -12,8 +12,8 @@ import discord
 from bot.client import Trilo, answer_privately
 from bot.figures import day_words, span_words
 from bot.translation import _, mark
-from bot.usage.export import Format
-from bot.usage.reports import Days
+from bot.usage.reporting.export import Format
+from bot.usage.reporting.reports import Days
 from cogs._access import NOT_FOR_YOU, in_time, may_see_usage
 from cogs._language import hear
 from cogs._views import spend_text

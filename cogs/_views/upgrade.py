@@ -7,8 +7,8 @@ import discord
 from bot.client import Services
 from bot.settings import Settings
 from bot.translation import _, mark, n_
+from bot.usage.budgeting.quotas import SubscriptionTier, Tiers
 from bot.usage.errors import QuotaExceededError, QuotaResult, UsageError
-from bot.usage.quotas import SubscriptionTier, Tiers
 
 ASK_THE_OPERATOR = mark("Whoever runs this bot can make you premium.")
 

@@ -12,7 +12,7 @@ from bot.league.tagging import Guests, players_of, team_name
 from bot.league.team_list import Row, TeamList
 from bot.league.week_plan import WeekPlan, obstacles, title_of
 from bot.translation import _, n_
-from bot.usage.receipts import Receipt
+from bot.usage.reporting.receipts import Receipt
 from cogs._access import acknowledge
 from cogs._asker import Asker
 from cogs._layouts import lacking

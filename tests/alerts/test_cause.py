@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from bot.alerts.cause import Cause, grew_most, read_cause
-from bot.usage.alert_rows import Alert, AlertKind
-from bot.usage.budgets import Budget, Mode, Scope, Unit
-from bot.usage.calendars import Period
+from bot.usage.budgeting.alert_rows import Alert, AlertKind
+from bot.usage.budgeting.budgets import Budget, Mode, Scope, Unit
+from bot.usage.budgeting.calendars import Period
 from bot.usage.records import SpendLine
-from bot.usage.reports import Days, Reports
+from bot.usage.reporting.reports import Days, Reports
 from tests.usage.making import NOW, fresh_database
 
 AT = datetime(2026, 3, 10, 12, tzinfo=UTC)

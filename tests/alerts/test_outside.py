@@ -13,9 +13,9 @@ from bot.alerts import child
 from bot.alerts import outside as module
 from bot.alerts.addresses import AddressRefusedError
 from bot.alerts.outside import SERVERS_AT_ONCE, NotSentError, Outside
-from bot.usage.alert_book import AlertBook
-from bot.usage.alert_rows import AlertKind
-from bot.usage.alert_targets import AlertTarget, AlertTargets
+from bot.usage.alerting.alert_book import AlertBook
+from bot.usage.alerting.alert_targets import AlertTarget, AlertTargets
+from bot.usage.budgeting.alert_rows import AlertKind
 from tests.alerts.web import Web, mail_server, web_server
 from tests.usage.making import NOW, fresh_database
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.alerts.provider import ProviderWatch
-from bot.usage.alert_book import AlertBook
-from bot.usage.alert_rows import AlertKind
+from bot.usage.alerting.alert_book import AlertBook
+from bot.usage.budgeting.alert_rows import AlertKind
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.records import Price, Status, UsageRecord
 from tests.cogs.helpers import Clock

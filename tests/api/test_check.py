@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from bot.api.keys import KeyBook
-from bot.usage import UsageTracker, leaving, reservations
-from bot.usage.integrity import verify
+from bot.usage import UsageTracker
+from bot.usage.bookkeeping import leaving
+from bot.usage.calls import reservations
+from bot.usage.upkeep.integrity import verify
 from tests.api.conftest import NOW, Ask
 
 AT = NOW.isoformat()

@@ -8,7 +8,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from bot.usage import UsageTracker, booked
+from bot.usage import UsageTracker
+from bot.usage.bookkeeping import booked
 from tests.api.conftest import Clock
 
 

@@ -21,7 +21,7 @@ from bot.settings import Settings
 from bot.translation import speaking
 from bot.usage import UsageTracker, open_tracker
 from bot.usage.money import format_cost
-from bot.usage.reports import PERIODS, SPLITS
+from bot.usage.reporting.reports import PERIODS, SPLITS
 from tests.api.conftest import Clock
 
 PUBLIC_URL = "https://trilo.example"

@@ -14,7 +14,7 @@ from bot.assistant.guide import COMMAND, Guide, Section
 from bot.assistant.screen_names import screen_names
 from bot.client import EXTENSIONS, Trilo
 from bot.settings import Settings
-from bot.usage.tokens import count_tokens
+from bot.usage.calls.tokens import count_tokens
 
 GUIDE = Guide.load()
 WITHOUT_COMMANDS = {"cogs.conversation", "cogs.subscriptions", "cogs.alerts", "cogs.reports"}

@@ -8,8 +8,8 @@ import discord
 import simcord
 
 from bot.client import Trilo
-from bot.usage.alert_book import MAIN
-from bot.usage.budgets import Budget
+from bot.usage.alerting.alert_book import MAIN
+from bot.usage.budgeting.budgets import Budget
 from bot.usage.records import NANO_USD_PER_USD
 from cogs.alerts import AlertsCog
 from tests.cogs.helpers import Books, Server

@@ -12,9 +12,9 @@ import simcord
 from bot.client import Services, Trilo
 from bot.league.league_book import LeagueBook
 from bot.settings import Settings
-from bot.usage import entries, leaving
+from bot.usage.bookkeeping import entries, leaving
 from bot.usage.opening import open_tracker
-from bot.usage.prices import PriceList
+from bot.usage.pricing.prices import PriceList
 from bot.usage.tracker import UsageTracker
 from cogs._views.first_contact import HelloView, ServerHello
 from cogs.owner import OwnerCog

@@ -8,7 +8,7 @@ import simcord
 from simcord import actors
 
 from bot.client import Trilo
-from bot.usage.budgets import Owner
+from bot.usage.budgeting.budgets import Owner
 from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU
 from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS
 from tests.cogs.alerts import USD, a_budget, buttons, chooses, cog_of, deliver, said, spends

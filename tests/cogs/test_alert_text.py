@@ -7,11 +7,11 @@ import pytest
 from bot.alerts.cause import Cause
 from bot.alerts.facts import AlertFacts
 from bot.translation import speaking
-from bot.usage.alert_rows import Alert, AlertKind
-from bot.usage.budget_book import Standing
-from bot.usage.budgets import Budget, Level, Mode, Scope, Unit
-from bot.usage.calendars import Period
-from bot.usage.reports import Days
+from bot.usage.budgeting.alert_rows import Alert, AlertKind
+from bot.usage.budgeting.budget_book import Standing
+from bot.usage.budgeting.budgets import Budget, Level, Mode, Scope, Unit
+from bot.usage.budgeting.calendars import Period
+from bot.usage.reporting.reports import Days
 from cogs._views.alert_text import discord_text, heading, plain_text
 
 AT = datetime(2026, 3, 10, 12, tzinfo=UTC)

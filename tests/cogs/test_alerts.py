@@ -9,7 +9,7 @@ import pytest
 import simcord
 
 from bot.client import Trilo
-from bot.usage.budgets import Mode
+from bot.usage.budgeting.budgets import Mode
 from bot.usage.errors import DatabaseUnavailableError
 from cogs.alerts import EVERY_SECONDS
 from tests.cogs.alerts import a_budget, buttons, chooses, cog_of, deliver, dms, private_channel, said, spends

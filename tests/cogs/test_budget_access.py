@@ -8,7 +8,7 @@ import simcord
 from simcord import actors
 
 from bot.client import Trilo
-from bot.usage.budgets import Scope
+from bot.usage.budgeting.budgets import Scope
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_MANAGER

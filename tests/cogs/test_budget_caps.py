@@ -5,10 +5,10 @@ import simcord
 
 from bot.client import Trilo
 from bot.settings import Settings
-from bot.usage.budgets import Mode, Owner, Scope, Unit
-from bot.usage.calendars import Period
+from bot.usage.budgeting.budgets import Mode, Owner, Scope, Unit
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.rules import GuildRules
 from bot.usage.errors import BudgetExceededError, DatabaseUnavailableError
-from bot.usage.rules import GuildRules
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_THE_OWNER
 from cogs.owner import CAPS_ARE_DOLLARS, NO_SUCH_SERVER, SEVERAL_SERVERS

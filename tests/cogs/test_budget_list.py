@@ -8,7 +8,7 @@ import pytest
 import simcord
 
 from bot.client import Trilo
-from bot.usage.budgets import Budget, Mode, Owner, Scope, Unknown
+from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope, Unknown
 from bot.usage.tracker import UsageTracker
 from cogs._views.budget_form import GONE
 from cogs._views.budget_list import NONE_YET, PAGE

@@ -7,10 +7,10 @@ import pytest
 
 from bot.figures import at_limit
 from bot.translation import speaking
-from bot.usage.budget_book import Standing
-from bot.usage.budgets import Budget, Level, Mode, Owner, Scope, Unit
-from bot.usage.calendars import Period
-from bot.usage.limits import LimitNotUnderstoodError, parse_limit
+from bot.usage.budgeting.budget_book import Standing
+from bot.usage.budgeting.budgets import Budget, Level, Mode, Owner, Scope, Unit
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.limits import LimitNotUnderstoodError, parse_limit
 from cogs._budget_target import TargetError, Which, target_of
 from cogs._budget_words import alerts_at, bar, grouped, label, misread, section, title, unnamed_title
 

@@ -11,9 +11,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bot.client import Trilo
-from bot.usage.budgets import Budget, Mode, Owner, Scope, Unit, Unknown
-from bot.usage.calendars import Period
-from bot.usage.limits import UNDERSTOOD
+from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope, Unit, Unknown
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.limits import UNDERSTOOD
 from bot.usage.tracker import UsageTracker
 from cogs._views.private import TIMEOUT_SECONDS
 from cogs.budgets import NOT_A_BOT, NOT_A_BUDGET

@@ -10,7 +10,7 @@ import simcord
 from bot.client import Trilo
 from bot.settings import Settings
 from bot.translation import translated
-from bot.usage.budgets import Owner
+from bot.usage.budgeting.budgets import Owner
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_MANAGER
@@ -75,13 +75,24 @@ async def test_hello_to_those_who_run_the_server(server: Server, bot: Trilo, sim
 
 @pytest.mark.parametrize("is_open", [True, False])
 async def test_elsewhere_two_neutral_lines(server: Server, bot: Trilo, simcord_env: simcord.Env, is_open: bool):
-    """I26: no amount where everybody reads, be that an updates channel that isn't hidden."""
+    """I26: what to try, and no amount where everybody reads, be that an updates channel that isn't hidden; whoever may
+    press the button reads it in the form.
+    """
     channel = team_channel(server, bot, secret=False) if is_open else server.channel
     await simcord_env.settle()
-    (text,) = texts(hellos(channel)[0])
-    assert text.count("\n") == 1
-    assert "what I may cost here is limited already" in text
-    assert "$" not in text
+    (hello,) = hellos(channel)
+    me = bot.user.mention
+    assert texts(hello) == [
+        (
+            "Hello, I'm **Trilo**: I answer questions and set up your league's weeks. "
+            f"Try “{me} what makes a fair trade?”, “{me} how do I set up my league?” or `/help`.\n"
+            "-# If you manage this server: what I may cost here is limited already. Only you see what the buttons open."
+        )
+    ]
+    form = await server.manager.click(hello, label="Set your own limit")
+    assert form.modal["components"][0]["content"] == (
+        "Whoever runs me allows $5.00 a month. A lower limit of your own stops me before that."
+    )
 
 
 async def test_in_the_language_of_a_server(server: Server, bot: Trilo, simcord_env: simcord.Env):
@@ -111,14 +122,16 @@ async def test_in_the_language_of_a_server(server: Server, bot: Trilo, simcord_e
 
 
 async def test_the_language_that_a_server_chose_comes_first(
-    server: Server, simcord_env: simcord.Env, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch
+    server: Server, bot: Trilo, simcord_env: simcord.Env, tracker: UsageTracker, monkeypatch: pytest.MonkeyPatch
 ):
     await tracker.settings.choose(server.guild.id, language="es")
     await simcord_env.settle()
+    me = bot.user.mention
     (hello,) = hellos(server.channel)
     assert texts(hello) == [
         (
-            "Hola, soy **Trilo**: mencióname con una pregunta, pregúntame “¿cómo configuro mi liga?” o mira `/help`.\n"
+            "Hola, soy **Trilo**: respondo preguntas y preparo las semanas de tu liga. "
+            f"Prueba “{me} ¿cuándo es justo un intercambio?”, “{me} ¿cómo configuro mi liga?” o `/help`.\n"
             "-# Si administras este servidor: lo que puedo costar aquí ya tiene un límite. Solo tú ves lo que abren "
             "los botones."
         )

@@ -7,10 +7,10 @@ import pytest
 
 from bot.client import Services, Trilo
 from bot.settings import Settings
-from bot.usage.alert_book import KEPT
+from bot.usage.alerting.alert_book import KEPT
+from bot.usage.budgeting.tier_grants import Source
 from bot.usage.errors import DatabaseUnavailableError
-from bot.usage.sqlite import SqliteDatabase
-from bot.usage.tier_grants import Source
+from bot.usage.storage.sqlite import SqliteDatabase
 from bot.usage.tracker import UsageTracker
 from tests.cogs.alerts import a_budget, chooses, cog_of, deliver, spends
 from tests.cogs.helpers import Books, Clock, Server

@@ -16,7 +16,7 @@ from bot.client import Trilo
 from bot.league.league_book import LeagueBook
 from bot.league.team_list import Team
 from bot.translation import speaking
-from bot.usage.audit import SYSTEM, AuditLine
+from bot.usage.storage.audit import SYSTEM, AuditLine
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_COMMISSIONER
 from cogs._views.league_history import HistoryView, line_words

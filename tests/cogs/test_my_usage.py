@@ -8,9 +8,9 @@ import simcord
 from simcord import actors
 
 from bot.client import Trilo
+from bot.usage.budgeting.tier_grants import Source
 from bot.usage.errors import DatabaseUnavailableError
-from bot.usage.retention import forget_calls
-from bot.usage.tier_grants import Source
+from bot.usage.upkeep.retention import forget_calls
 from cogs._views.my_usage import EXPIRED, NOT_YOURS, MyUsageView
 from cogs._views.my_usage_text import trend
 from tests.cogs.helpers import NOW, Books, Server, everybody_speaks, refusal, selected, texts

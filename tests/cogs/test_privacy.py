@@ -14,13 +14,14 @@ from simcord import actors
 from bot.client import Trilo
 from bot.league.league_book import SNAPSHOT_DAYS, LeagueBook
 from bot.league.team_list import Team
-from bot.usage import alert_book, shown_answers
-from bot.usage.claims import KEPT
-from bot.usage.erasure import REMEMBERED
+from bot.usage.alerting import alert_book
+from bot.usage.bookkeeping.claims import KEPT
 from bot.usage.errors import DatabaseUnavailableError
-from bot.usage.removals import ERASED_AFTER
-from bot.usage.retention import KEPT_DAYS, SERVER_DAYS
+from bot.usage.reporting import shown_answers
 from bot.usage.tracker import UsageTracker
+from bot.usage.upkeep.erasure import REMEMBERED
+from bot.usage.upkeep.removals import ERASED_AFTER
+from bot.usage.upkeep.retention import KEPT_DAYS, SERVER_DAYS
 from cogs._views.owned import NOT_YOURS
 from cogs._views.privacy_words import NEVER
 from cogs.privacy import HOURS, PrivacyCog

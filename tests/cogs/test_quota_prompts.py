@@ -13,10 +13,10 @@ from bot.application import open_services
 from bot.client import Services, Trilo
 from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
-from bot.usage.calendars import ALWAYS_UTC, Period
+from bot.usage.budgeting.calendars import ALWAYS_UTC, Period
+from bot.usage.budgeting.events import Event
+from bot.usage.budgeting.quotas import Tier, Tiers
 from bot.usage.errors import DatabaseUnavailableError, QuotaResult
-from bot.usage.events import Event
-from bot.usage.quotas import Tier, Tiers
 from cogs._refusals import REACTION
 from cogs._views.upgrade import ASK_THE_OPERATOR, upgrade_view, upgrade_words
 

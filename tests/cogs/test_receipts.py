@@ -12,7 +12,7 @@ from bot.application import open_services
 from bot.client import Services, Trilo
 from bot.settings import Settings
 from bot.translation import speaking
-from bot.usage.recent_calls import RecentCall
+from bot.usage.reporting.recent_calls import RecentCall
 from cogs._ask import NAME as ASK
 from cogs._views.receipt_text import FREE, NOT_AN_ANSWER, NOT_MINE, sections
 from cogs.receipts import NAME

@@ -15,7 +15,7 @@ from bot.client import Services, Trilo
 from bot.league.league_book import LeagueBook
 from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
-from bot.usage.budgets import Scope
+from bot.usage.budgeting.budgets import Scope
 from bot.usage.tracker import UsageTracker
 from cogs._refusals import REACTION
 from tests.cogs.helpers import Books, Clock, Server

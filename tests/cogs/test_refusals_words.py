@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.translation import speaking
-from bot.usage.budgets import Scope
+from bot.usage.budgeting.budgets import Scope
 from bot.usage.errors import (
     AiPausedError,
     BudgetExceededError,

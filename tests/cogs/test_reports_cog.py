@@ -9,7 +9,7 @@ import pytest
 import simcord
 
 from bot.client import Trilo
-from bot.usage.scheduled_reports import DueReport, ScheduledReports
+from bot.usage.alerting.scheduled_reports import DueReport, ScheduledReports
 from bot.usage.tracker import UsageTracker
 from cogs._views.report import ReportFacts, read_report
 from cogs.reports import ReportsCog

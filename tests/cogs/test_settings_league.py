@@ -7,7 +7,7 @@ import simcord
 
 from bot.client import Trilo
 from bot.league.team_list import Team
-from bot.usage.server_settings import ServerSettings
+from bot.usage.budgeting.server_settings import ServerSettings
 from bot.usage.tracker import UsageTracker
 from tests.cogs.helpers import Server, texts
 

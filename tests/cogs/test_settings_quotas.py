@@ -7,7 +7,7 @@ import pytest
 import simcord
 
 from bot.client import Trilo
-from bot.usage.quotas import Tier, Tiers
+from bot.usage.budgeting.quotas import Tier, Tiers
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_MANAGER
 from cogs._views.settings_quota_rules import tier_words

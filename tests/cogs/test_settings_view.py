@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.assistant.guide import Guide
 from bot.assistant.screen_names import NAMES
 from bot.translation import _, speaking
-from bot.usage.calendars import Period
+from bot.usage.budgeting.calendars import Period
 from bot.usage.tracker import UsageTracker
 from cogs._views.private import TIMEOUT_SECONDS
 from cogs._views.settings_rows import PAGES

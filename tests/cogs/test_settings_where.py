@@ -12,8 +12,8 @@ import simcord
 from bot.application import open_services
 from bot.client import Services, Trilo
 from bot.settings import Settings
+from bot.usage.budgeting.server_settings import ServerSettings
 from bot.usage.errors import DatabaseUnavailableError
-from bot.usage.server_settings import ServerSettings
 from bot.usage.tracker import UsageTracker
 from cogs._ask import NAME
 from cogs._refusals import REACTION

@@ -8,7 +8,7 @@ import simcord
 
 from bot.client import Trilo
 from bot.settings import Settings
-from bot.usage.tier_grants import Source
+from bot.usage.budgeting.tier_grants import Source
 from bot.usage.tracker import UsageTracker
 from cogs.subscriptions import SubscriptionsCog
 from tests.cogs.helpers import Clock, Server

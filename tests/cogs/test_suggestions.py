@@ -7,7 +7,7 @@ from simcord import actors
 from bot.translation import speaking
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.records import Status
-from bot.usage.suggestions import Advice, Suggestion
+from bot.usage.reporting.suggestions import Advice, Suggestion
 from cogs._access import NOT_FOR_YOU
 from cogs._views.suggestions import SHOWN, sections
 from tests.cogs.helpers import Books, Server, refusal, texts

@@ -11,8 +11,8 @@ import simcord
 
 from bot.client import Trilo
 from bot.league.league_book import ADVANCE
-from bot.usage.budgets import Owner
-from bot.usage.retention import forget_calls
+from bot.usage.budgeting.budgets import Owner
+from bot.usage.upkeep.retention import forget_calls
 from cogs._access import NOT_FOR_YOU
 from cogs._views.spend_file import NOTHING, _write
 from tests.cogs.helpers import NOW, Books, Clock, Server, a_month, refusal, selected, texts

@@ -18,7 +18,7 @@ from bot.integrations import genai_names as names
 from bot.integrations.opentelemetry import OpenTelemetry
 from bot.usage import UsageTracker, token_tracking_context
 from bot.usage.records import Kind, Price, Status, UsageRecord
-from bot.usage.rows import microseconds
+from bot.usage.storage.rows import microseconds
 from tests.integrations.receiver import Receiver
 from tests.usage import shapes
 from tests.usage.making import NOW, a_call, a_settlement

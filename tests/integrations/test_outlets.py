@@ -25,8 +25,8 @@ from bot.integrations.webhook import Webhook
 from bot.outlets import configured
 from bot.settings import Settings
 from bot.usage import UsageTracker, token_tracking_context
-from bot.usage.database import open_database
 from bot.usage.records import utc_now
+from bot.usage.storage.database import open_database
 from tests.commands import start, stop
 from tests.integrations.conftest import Rows
 from tests.integrations.receiver import Receiver

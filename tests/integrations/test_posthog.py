@@ -8,10 +8,10 @@ from typing import Any
 from bot.integrations import posthog
 from bot.integrations.posthog import PostHog
 from bot.usage import UsageTracker
-from bot.usage.erasure import Erasure, remember
+from bot.usage.budgeting.events import premium_uses, prompt_event, quota_events, refusal_event, status_event
 from bot.usage.errors import QuotaResult
-from bot.usage.events import premium_uses, prompt_event, quota_events, refusal_event, status_event
 from bot.usage.records import UNATTRIBUTED, Kind, Status, UsageRecord
+from bot.usage.upkeep.erasure import Erasure, remember
 from tests.integrations.receiver import Receiver
 from tests.usage.making import NOW, a_call, a_settlement
 

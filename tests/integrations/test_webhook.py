@@ -11,9 +11,9 @@ import pytest
 from bot.integrations import webhook
 from bot.integrations.webhook import Webhook, read_secret, signature
 from bot.usage import UsageTracker
-from bot.usage.alert_rows import AlertKind
+from bot.usage.budgeting.alert_rows import AlertKind
+from bot.usage.budgeting.events import quota_events, refusal_event, status_event
 from bot.usage.errors import QuotaResult
-from bot.usage.events import quota_events, refusal_event, status_event
 from bot.usage.records import UsageRecord
 from tests.integrations.receiver import Received, Receiver
 from tests.usage.making import NOW, a_call, a_settlement

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from bot.league.league_book import SNAPSHOT_DAYS, LeagueBook, Snapshot, TeamExistsError, TooManyTeamsError
 from bot.league.names import key_of
 from bot.league.team_list import MAX_TEAMS, Team
-from bot.usage import audit, schema
-from bot.usage.audit import AuditLine
 from bot.usage.errors import DatabaseUnavailableError
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.storage import audit, schema
+from bot.usage.storage.audit import AuditLine
+from bot.usage.storage.sqlite import SqliteDatabase
 from tests.cogs.helpers import NOW, Clock
 from tests.usage.making import fresh_database
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 
 from bot.sandbox.answers import Question, answer
 from bot.sandbox.stand_in_model import StandInModel
-from bot.usage.request_tokens import estimate_request
-from bot.usage.tokens import count_tokens
+from bot.usage.calls.request_tokens import estimate_request
+from bot.usage.calls.tokens import count_tokens
 
 MODEL = "gpt-4o-mini"
 

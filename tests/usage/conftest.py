@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.usage import PriceList, TrackedOpenAI, UsageTracker, lookout, open_tracker, schema
-from bot.usage.database import Database, open_database
+from bot.usage import PriceList, TrackedOpenAI, UsageTracker, open_tracker
+from bot.usage.bookkeeping import lookout
+from bot.usage.storage import schema
+from bot.usage.storage.database import Database, open_database
 from tests.usage.making import columns_of
 from tests.usage.postgres_server import PostgresServer, running_server
 from tests.usage.stub import Stub

@@ -9,14 +9,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bot.usage import schema
-from bot.usage.database import Database, Row, Statement
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.bookkeeping.rollups import MEASURES
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.ids import new_id
-from bot.usage.ledger import Ledger
 from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage, UsageRecord
-from bot.usage.rollups import MEASURES
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.storage import schema
+from bot.usage.storage.database import Database, Row, Statement
+from bot.usage.storage.sqlite import SqliteDatabase
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

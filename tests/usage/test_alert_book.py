@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from bot.usage.alert_book import KEPT, LOG, OPERATOR, SERVER, AlertBook, Owed
-from bot.usage.alert_rows import INSERT, Alert, AlertKind, threshold_rows
-from bot.usage.alert_targets import AlertTargets
-from bot.usage.database import Database, open_database
-from bot.usage.deliveries import LEASE, TRIES, Delivery, Trouble
-from bot.usage.rows import microseconds
+from bot.usage.alerting.alert_book import KEPT, LOG, OPERATOR, SERVER, AlertBook, Owed
+from bot.usage.alerting.alert_targets import AlertTargets
+from bot.usage.alerting.deliveries import LEASE, TRIES, Delivery, Trouble
+from bot.usage.budgeting.alert_rows import INSERT, Alert, AlertKind, threshold_rows
+from bot.usage.storage.database import Database, open_database
+from bot.usage.storage.rows import microseconds
 from tests.usage.making import NOW
 
 BOTH_DATABASES = True

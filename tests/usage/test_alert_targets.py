@@ -2,11 +2,11 @@
 
 import pytest
 
-from bot.usage import audit
-from bot.usage.alert_book import SERVER, AlertBook
-from bot.usage.alert_rows import AlertKind
-from bot.usage.alert_targets import MOST, AlertTarget, AlertTargets, TooManyTargetsError
-from bot.usage.database import Database
+from bot.usage.alerting.alert_book import SERVER, AlertBook
+from bot.usage.alerting.alert_targets import MOST, AlertTarget, AlertTargets, TooManyTargetsError
+from bot.usage.budgeting.alert_rows import AlertKind
+from bot.usage.storage import audit
+from bot.usage.storage.database import Database
 from tests.usage.making import NOW
 
 BOTH_DATABASES = True

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from bot.usage import PriceList, TrackedOpenAI, Usage, UsageTracker
-from bot.usage.answers import MAX_REPORTED, delivered_texts, json_objects, read_answer, read_usage
+from bot.usage.calls.answers import MAX_REPORTED, delivered_texts, json_objects, read_answer, read_usage
+from bot.usage.calls.tokens import count_tokens
 from bot.usage.records import TOKEN_FIELDS, utc_now
-from bot.usage.tokens import count_tokens
 from tests.usage.conftest import Records
 from tests.usage.shapes import COST_OF_USAGE, MODEL, QUESTION, TEXT, chat, response
 from tests.usage.stub import Stub, answer, raw

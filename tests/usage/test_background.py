@@ -6,7 +6,8 @@ import httpx2
 import openai
 import pytest
 
-from bot.usage import TrackedOpenAI, UsageTracker, calls_in_flight
+from bot.usage import TrackedOpenAI, UsageTracker
+from bot.usage.calls import calls_in_flight
 from tests.usage.conftest import Records
 from tests.usage.shapes import (
     COST_OF_USAGE,

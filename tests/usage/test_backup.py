@@ -9,9 +9,10 @@ from time import perf_counter
 
 import pytest
 
-from bot.usage import DatabaseBusyError, DatabaseUnavailableError, PriceList, SchemaTooNewError, open_tracker, sqlite
-from bot.usage.backup import Copy, back_up, restore
+from bot.usage import DatabaseBusyError, DatabaseUnavailableError, PriceList, SchemaTooNewError, open_tracker
 from bot.usage.errors import ElsewhereBackedUpError, NotABackupError
+from bot.usage.storage import sqlite
+from bot.usage.upkeep.backup import Copy, back_up, restore
 from tests.usage.making import a_record, fresh_database, recount, the_books
 
 AT = datetime(2026, 3, 31, 12, 5, 9, tzinfo=UTC)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.usage.budget_book import BudgetBook, Standing
-from bot.usage.budgets import Budget, Level, Mode, Owner, Scope, Unit, Unknown
-from bot.usage.calendars import Period
-from bot.usage.database import Database
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.budgeting.budget_book import BudgetBook, Standing
+from bot.usage.budgeting.budgets import Budget, Level, Mode, Owner, Scope, Unit, Unknown
+from bot.usage.budgeting.calendars import Period
+from bot.usage.budgeting.server_settings import ServerSettings, SettingsBook
 from bot.usage.errors import BudgetExceededError, InvalidBudgetError
-from bot.usage.ledger import Ledger
 from bot.usage.records import Kind, UsageRecord
-from bot.usage.server_settings import ServerSettings, SettingsBook
+from bot.usage.storage.database import Database
 from tests.usage.making import NOW, a_call, a_settlement
 
 BOTH_DATABASES = True

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from bot.usage import entries, leaving, waiting_room
-from bot.usage import writer as writer_module
-from bot.usage.batch import Intent
-from bot.usage.budget_book import BudgetBook
-from bot.usage.budgets import Level
-from bot.usage.counters import Held
-from bot.usage.database import Database, open_database
+from bot.usage.bookkeeping import entries, leaving, waiting_room
+from bot.usage.bookkeeping import writer as writer_module
+from bot.usage.bookkeeping.batch import Intent
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.budgeting.budget_book import BudgetBook
+from bot.usage.budgeting.budgets import Level
+from bot.usage.budgeting.counters import Held
+from bot.usage.budgeting.quotas import Tier, Tiers
+from bot.usage.budgeting.rules import Rules
+from bot.usage.budgeting.server_settings import SettingsBook
 from bot.usage.errors import AiPausedError, BudgetExceededError, DatabaseUnavailableError, QuotaExceededError, Why
-from bot.usage.ledger import Ledger
-from bot.usage.quotas import Tier, Tiers
 from bot.usage.records import Kind, OpenCall, UsageRecord
-from bot.usage.rules import Rules
-from bot.usage.server_settings import SettingsBook
+from bot.usage.storage.database import Database, open_database
 from tests.usage.making import NOW, FaultyDatabase, a_call, a_settlement, bury, ledger_on, recount, the_books
 
 BOTH_DATABASES = True

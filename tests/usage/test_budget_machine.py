@@ -17,14 +17,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from bot.usage import leaving, lookout, schema
-from bot.usage.budget_book import BudgetBook
-from bot.usage.calendars import Calendar, Period
-from bot.usage.database import open_database
+from bot.usage.bookkeeping import leaving, lookout
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.budgeting.budget_book import BudgetBook
+from bot.usage.budgeting.calendars import Calendar, Period
+from bot.usage.budgeting.server_settings import SettingsBook
 from bot.usage.errors import AiPausedError, BudgetExceededError, Why
-from bot.usage.ledger import Ledger
 from bot.usage.records import Kind, OpenCall, Settlement, UsageRecord
-from bot.usage.server_settings import SettingsBook
+from bot.usage.storage import schema
+from bot.usage.storage.database import open_database
 from tests.usage.making import a_call, a_settlement
 from tests.usage.postgres_server import PostgresServer
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.usage.budgets import Budget, Mode, Scope, Unit
-from bot.usage.calendars import Period
+from bot.usage.budgeting.budgets import Budget, Mode, Scope, Unit
+from bot.usage.budgeting.calendars import Period
 from bot.usage.records import Attribution
 
 ANN = Attribution(

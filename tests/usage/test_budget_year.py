@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.usage import entries, leaving
-from bot.usage.budget_book import BudgetBook
-from bot.usage.database import Database, open_database
+from bot.usage.bookkeeping import entries, leaving
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.budgeting.budget_book import BudgetBook
+from bot.usage.budgeting.server_settings import SettingsBook
 from bot.usage.errors import BudgetExceededError
-from bot.usage.ledger import Ledger
-from bot.usage.server_settings import SettingsBook
+from bot.usage.storage.database import Database, open_database
 from tests.usage.making import a_call, a_settlement, fresh_database
 
 PER_DAY = 4

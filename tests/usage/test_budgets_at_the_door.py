@@ -11,11 +11,12 @@ from typing import Any
 import openai
 import pytest
 
-from bot.usage import TrackedOpenAI, UsageTracker, leaving, open_tracker, token_tracking_context
-from bot.usage.budgets import Level, Saving
+from bot.usage import TrackedOpenAI, UsageTracker, open_tracker, token_tracking_context
+from bot.usage.bookkeeping import leaving
+from bot.usage.budgeting.budgets import Level, Saving
+from bot.usage.budgeting.quotas import Tier, Tiers
 from bot.usage.errors import AiPausedError, BudgetExceededError, QuotaExceededError, Why
-from bot.usage.prices import PriceList
-from bot.usage.quotas import Tier, Tiers
+from bot.usage.pricing.prices import PriceList
 from tests.usage.conftest import Records
 from tests.usage.shapes import MODEL, QUESTION, chat, chunks, response
 from tests.usage.stub import Stub, answer, drop, error, hang, sse

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.usage.calendars import ALWAYS_UTC, Calendar, Period, zone_named
+from bot.usage.budgeting.calendars import ALWAYS_UTC, Calendar, Period, zone_named
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = (

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from bot.usage import TrackedOpenAI, UsageTracker
-from bot.usage.tokens import count_tokens
+from bot.usage.calls.tokens import count_tokens
 from tests.usage.conftest import Records
 from tests.usage.shapes import COST_OF_USAGE, MODEL, QUESTION, TEXT, chat, response
 from tests.usage.stub import Stub, answer, drop, error, hang, raw

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.usage.claims import KEPT, Claims
-from bot.usage.database import Database, open_database
+from bot.usage.bookkeeping.claims import KEPT, Claims
 from bot.usage.errors import DatabaseUnavailableError
+from bot.usage.storage.database import Database, open_database
 from tests.usage.making import NOW
 
 BOTH_DATABASES = True
 CLAIM = """
 import asyncio, sys
-from bot.usage.claims import Claims
-from bot.usage.database import open_database
+from bot.usage.bookkeeping.claims import Claims
+from bot.usage.storage.database import open_database
 from bot.usage.records import utc_now
 
 async def main():

@@ -16,7 +16,7 @@ from bot.usage import (
     estimate_tokens,
     format_cost,
 )
-from bot.usage.fees import FeeFileError, load_fees
+from bot.usage.pricing.fees import FeeFileError, load_fees
 
 BOTH_DATABASES = True
 
@@ -56,6 +56,8 @@ def test_a_gateway_that_nobody_knows() -> None:
         (0, "$0.00"),
         ("0.00002", "$0.00002"),
         (0.000021, "$0.000021"),
+        (0.0116, "$0.012"),
+        ("0.0050", "$0.005"),
         (Decimal("0.0092"), "$0.0092"),
         (0.5, "$0.50"),
         (1234.5, "$1,234.50"),

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from bot.usage import PriceList, Usage, UsageTracker, open_tracker
-from bot.usage.budgets import Level
+from bot.usage.budgeting.budgets import Level
 from bot.usage.records import utc_now
 from tests.usage.making import recount, the_books
 
@@ -27,7 +27,7 @@ MODEL = "gpt-4o-mini"
 NURSERY = """
 import asyncio, os, signal, sys
 from bot.usage import PriceList, open_tracker, token_tracking_context
-from bot.usage.tokens import count_tokens
+from bot.usage.calls.tokens import count_tokens
 
 async def caller(client, name):
     for n in range(1_000_000):

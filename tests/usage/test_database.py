@@ -11,10 +11,10 @@ from time import perf_counter
 import aiosqlite
 import pytest
 
-from bot.usage import sqlite as database_module
-from bot.usage.database import sqlite_path
 from bot.usage.errors import DatabaseUnavailableError, DatabaseUrlError
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.storage import sqlite as database_module
+from bot.usage.storage.database import sqlite_path
+from bot.usage.storage.sqlite import SqliteDatabase
 from tests.usage.making import fresh_database
 
 TABLE = "CREATE TABLE t (a TEXT PRIMARY KEY, b BIGINT NOT NULL)"
@@ -278,7 +278,7 @@ def test_a_database_that_cannot_be_opened_leaves_no_traceback(tmp_path: Path) ->
     """I30: a program that stops because of a wrong DATABASE_URL prints our words and nothing of its threads."""
     script = """
 import asyncio, sys
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.storage.sqlite import SqliteDatabase
 from bot.usage.errors import DatabaseUnavailableError
 for _ in range(30):
     try:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from bot.usage import PriceList, UsageTracker, open_tracker
-from bot.usage.budgets import Level
+from bot.usage.budgeting.budgets import Level
 from tests.usage.making import recount, the_books
 from tests.usage.shapes import chat
 from tests.usage.stub import Stub, answer
@@ -33,8 +33,9 @@ NURSERY = """
 import asyncio, json, os, resource, sys
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
-from bot.usage import PriceList, TriloError, ledger, open_tracker, token_tracking_context
-from bot.usage.tokens import count_tokens
+from bot.usage import PriceList, TriloError, open_tracker, token_tracking_context
+from bot.usage.bookkeeping import ledger
+from bot.usage.calls.tokens import count_tokens
 
 ledger.ADMIT_PATIENCE_SECONDS = 0.5  # spares each test seconds of waiting under a budget that stops
 

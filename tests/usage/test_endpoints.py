@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from bot.usage import PriceList, Usage
-from bot.usage.endpoints import (
+from bot.usage.calls.endpoints import (
     UNMETERED,
     billed_endpoint,
     choices_of,
@@ -18,8 +18,8 @@ from bot.usage.endpoints import (
     stored_response_id,
     worst_case_usage,
 )
+from bot.usage.calls.request_tokens import InputEstimate
 from bot.usage.records import Kind, utc_now
-from bot.usage.request_tokens import InputEstimate
 
 FREE = re.compile(
     r"/(organization|projects|vaults|skills|webhook_endpoints|uploads|files|vector_stores|conversations|assistants)\b.*"

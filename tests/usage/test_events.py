@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.usage import UsageTracker
-from bot.usage.errors import QuotaResult
-from bot.usage.events import (
+from bot.usage.budgeting.events import (
     Event,
     EventKind,
     Events,
@@ -19,6 +18,7 @@ from bot.usage.events import (
     refusal_event,
     status_event,
 )
+from bot.usage.errors import QuotaResult
 from bot.usage.records import Status
 from tests.usage.making import a_call, a_record, a_settlement
 

@@ -5,7 +5,7 @@ import openai
 import pytest
 
 from bot.usage import TrackedOpenAI, UsageTracker
-from bot.usage.tokens import count_tokens
+from bot.usage.calls.tokens import count_tokens
 from tests.usage.conftest import Records
 from tests.usage.shapes import (
     COST_OF_USAGE,

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from bot.usage import UsageTracker, open_tracker
-from bot.usage.hand_tracking import Buffering
+from bot.usage.calls.hand_tracking import Buffering
 
 BOTH_DATABASES = True
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.usage import health
-from bot.usage.database import Database
-from bot.usage.ledger import Ledger
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.storage.database import Database
 from bot.usage.tracker import UsageTracker
 from tests.usage.making import NOW
 

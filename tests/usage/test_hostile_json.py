@@ -5,8 +5,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.usage.answers import MAX_REPORTED, Answer, delivered_texts, read_answer
-from bot.usage.metered_body import Seen
+from bot.usage.calls.answers import MAX_REPORTED, Answer, delivered_texts, read_answer
+from bot.usage.calls.metered_body import Seen
 from bot.usage.records import TOKEN_FIELDS
 
 JSON = st.recursive(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.usage.image_tokens import base_model, has_image_rule, image_size, image_tokens
+from bot.usage.calls.image_tokens import base_model, has_image_rule, image_size, image_tokens
 
 
 def data_url(content: bytes, kind: str = "png") -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from bot.usage import PriceList, UsageTracker
 from bot.usage.errors import RepairedMeanwhileError
-from bot.usage.integrity import Difference, Findings, repair, verify
 from bot.usage.records import UsageRecord
+from bot.usage.upkeep.integrity import Difference, Findings, repair, verify
 from tests.usage.making import a_call, a_settlement
 from tests.usage.upkeep import END, Clock, dump, tracker_at, write_history
 

@@ -18,21 +18,22 @@ from typing import Any
 
 import pytest
 
-from bot.usage import entries, schema
-from bot.usage import journal as journal_module
-from bot.usage import outage as outage_module
-from bot.usage import writer as writer_module
-from bot.usage.batch import Batch, Intent
-from bot.usage.budget_book import BudgetBook
-from bot.usage.database import Database, open_database
+from bot.usage.bookkeeping import entries
+from bot.usage.bookkeeping import journal as journal_module
+from bot.usage.bookkeeping import outage as outage_module
+from bot.usage.bookkeeping import writer as writer_module
+from bot.usage.bookkeeping.batch import Batch, Intent
+from bot.usage.bookkeeping.journal import Journal
+from bot.usage.bookkeeping.journal_lines import Entry, entry_of, line_of
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.bookkeeping.outage import Outage
+from bot.usage.bookkeeping.writer import Writer
+from bot.usage.budgeting.budget_book import BudgetBook
+from bot.usage.budgeting.rules import Rules
 from bot.usage.errors import AiPausedError, BudgetExceededError, DatabaseUnavailableError
-from bot.usage.journal import Journal
-from bot.usage.journal_lines import Entry, entry_of, line_of
-from bot.usage.ledger import Ledger
-from bot.usage.outage import Outage
 from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage, UsageRecord
-from bot.usage.rules import Rules
-from bot.usage.writer import Writer
+from bot.usage.storage import schema
+from bot.usage.storage.database import Database, open_database
 from tests.usage.making import NOW, FaultyDatabase, a_call, a_record, a_settlement, fresh_database, recount, the_books
 
 BOTH_DATABASES = True

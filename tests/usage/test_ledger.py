@@ -7,11 +7,12 @@ from time import perf_counter
 
 import pytest
 
-from bot.usage import entries, rows
-from bot.usage.database import Database, open_database
+from bot.usage.bookkeeping import entries
+from bot.usage.bookkeeping.ledger import Ledger
 from bot.usage.errors import LedgerClosedError
-from bot.usage.ledger import Ledger
 from bot.usage.records import Kind, Price, Settlement, Status, Usage, UsageRecord
+from bot.usage.storage import rows
+from bot.usage.storage.database import Database, open_database
 from tests.usage.making import (
     NOW,
     FaultyDatabase,

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.usage import entries
-from bot.usage import writer as writer_module
-from bot.usage.database import Database
+from bot.usage.bookkeeping import entries
+from bot.usage.bookkeeping import writer as writer_module
+from bot.usage.bookkeeping.ledger import Ledger
 from bot.usage.errors import DatabaseUnavailableError, LedgerClosedError
-from bot.usage.ledger import Ledger
 from bot.usage.records import Kind, Status, Usage, UsageRecord
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.storage.database import Database
+from bot.usage.storage.sqlite import SqliteDatabase
 from tests.usage.making import (
     NOW,
     FaultyDatabase,

@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.usage.budgets import Unit
-from bot.usage.limits import (
+from bot.usage.budgeting.budgets import Unit
+from bot.usage.budgeting.limits import (
     LARGEST_TOKENS,
     LARGEST_USD,
     UNDERSTOOD,
     Limit,
     LimitNotUnderstoodError,
-    amount_words,
     limit_words,
     parse_limit,
     parse_thresholds,
 )
+from bot.usage.money import format_cost
 
 USD = 10**9
 
@@ -117,17 +117,24 @@ def test_a_limit_read_is_the_limit_set(unit, amount):
 
 
 @pytest.mark.parametrize(
-    ("unit", "amount", "exact", "rounded"),
+    ("unit", "amount", "words"),
     [
-        (Unit.USD, 0, "$0.00", "$0.00"),
-        (Unit.USD, 5 * USD, "$5.00", "$5.00"),
-        (Unit.USD, 5_500_000_000, "$5.50", "$5.50"),
-        (Unit.USD, 1_234_567_891, "$1.234567891", "$1.23"),
-        (Unit.USD, 500_000, "$0.00050", "$0.00050"),
-        (Unit.USD, 1_000 * USD, "$1,000.00", "$1,000.00"),
-        (Unit.TOKENS, 200_000, "200,000 tokens", "200,000 tokens"),
-        (Unit.TOKENS, 1, "1 token", "1 token"),
+        (Unit.USD, 0, "$0.00"),
+        (Unit.USD, 5 * USD, "$5.00"),
+        (Unit.USD, 5_500_000_000, "$5.50"),
+        (Unit.USD, 1_234_567_891, "$1.234567891"),
+        (Unit.USD, 12_500_000, "$0.0125"),
+        (Unit.USD, 500_000, "$0.0005"),
+        (Unit.USD, 1_000 * USD, "$1,000.00"),
+        (Unit.TOKENS, 200_000, "200,000 tokens"),
+        (Unit.TOKENS, 1, "1 token"),
     ],
 )
-def test_words(unit, amount, exact, rounded):
-    assert (limit_words(unit, amount), amount_words(unit, amount)) == (exact, rounded)
+def test_words(unit, amount, words):
+    assert limit_words(unit, amount) == words
+
+
+@given(st.integers(0, 99), st.integers(0, 9))
+def test_a_limit_of_two_figures_reads_as_what_was_spent(figures, power):
+    """Figures that agree: all of a limit spent is that limit, to the letter."""
+    assert format_cost(figures * 10**power) == limit_words(Unit.USD, figures * 10**power)

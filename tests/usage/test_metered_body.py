@@ -7,7 +7,7 @@ import httpx2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.usage.metered_body import End, EventSplitter, MeteredBody, Seen, event_data
+from bot.usage.calls.metered_body import End, EventSplitter, MeteredBody, Seen, event_data
 from tests.usage.shapes import chunks, response_events, usage_chunk
 from tests.usage.stub import sse_bytes
 
@@ -118,7 +118,7 @@ def test_a_picture_in_the_making_is_not_kept() -> None:
 
 def test_memory_is_bounded_and_the_usage_is_kept_all_the_same(monkeypatch) -> None:
     """I24, I3: beyond the bound events are no longer kept, but the one with the usage is."""
-    monkeypatch.setattr("bot.usage.metered_body.KEPT_BODY_BYTES", 10_000)
+    monkeypatch.setattr("bot.usage.calls.metered_body.KEPT_BODY_BYTES", 10_000)
     seen = Seen("text/event-stream")
     for event in [*chunks("word " * 1000), usage_chunk()]:
         seen.keep(sse_bytes([event], done=False))

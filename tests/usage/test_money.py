@@ -71,23 +71,41 @@ def test_usd_text_literals() -> None:
         (0, "$0.00"),
         (4_120_000_000, "$4.12"),
         (1_234_567_000_000_000, "$1,234,567.00"),
+        (328_000_000, "$0.33"),
+        (105_000_000, "$0.10"),  # half-even, as everywhere
+        (105_000_001, "$0.11"),
+        (100_000_000, "$0.10"),
+        (99_600_000, "$0.10"),
+        (99_499_999, "$0.099"),
+        (40_000_000, "$0.04"),
+        (36_000_000, "$0.036"),
+        (11_600_000, "$0.012"),
         (10_000_000, "$0.01"),
-        (9_990_000, "$0.0100"),
+        (9_960_000, "$0.01"),
+        (9_949_999, "$0.0099"),
         (5_120_000, "$0.0051"),
+        (5_000_000, "$0.005"),
+        (999_600, "$0.001"),
         (120_000, "$0.00012"),
-        (1, "$0.000000001"),
+        (99, "$0.000000099"),
         (12, "$0.000000012"),
+        (1, "$0.000000001"),
     ],
 )
 def test_format_cost(nano_usd: int | None, text: str) -> None:
-    """I9: for people, two figures at least; unknown is a word, not a zero."""
+    """I9: for people, two figures and two decimals at least; unknown is a word, not a zero."""
     assert format_cost(nano_usd) == text
 
 
-@given(st.integers(min_value=1, max_value=10**15))
-def test_something_never_looks_like_nothing(nano_usd: int) -> None:
-    """I9: a cost above zero never prints as zero to people."""
-    assert set(format_cost(nano_usd)) & set("123456789")
+@given(st.one_of(st.integers(min_value=1, max_value=10**15), st.integers(min_value=1, max_value=10**9)))
+def test_money_for_people_is_near_and_clean(nano_usd: int) -> None:
+    """I9: within half a cent and a twentieth of the cost, so never zero; no zero at the end but in cents."""
+    text = format_cost(nano_usd)
+    off = abs(Decimal(text.removeprefix("$").replace(",", "")) * 10**9 - nano_usd)
+    assert off <= 5_000_000
+    assert off * 20 <= nano_usd
+    places = len(text.partition(".")[2])
+    assert places == 2 or (places > 2 and text[-1] != "0")
 
 
 def test_a_million_of_the_cheapest_calls() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from bot.usage import DatabaseBusyError, PriceList, moving, open_tracker
-from bot.usage.database import open_database
 from bot.usage.errors import CannotMoveError, DatabaseUnavailableError
-from bot.usage.integrity import verify
 from bot.usage.moving import move
-from bot.usage.postgres import PostgresDatabase
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.storage.database import open_database
+from bot.usage.storage.postgres import PostgresDatabase
+from bot.usage.storage.sqlite import SqliteDatabase
+from bot.usage.upkeep.integrity import verify
 from tests.commands import run
 from tests.usage.upkeep import END, TABLES, Clock, dump, tracker_at, write_history
 

@@ -8,17 +8,10 @@ import httpx2
 import openai
 import pytest
 
-from bot.usage import (
-    LedgerClosedError,
-    PriceList,
-    TrackedOpenAI,
-    UntrackableCallError,
-    UsageTracker,
-    open_tracker,
-    openai_client,
-)
+from bot.usage import LedgerClosedError, PriceList, TrackedOpenAI, UntrackableCallError, UsageTracker, open_tracker
 from bot.usage import opened as module
-from bot.usage.tokens import count_tokens
+from bot.usage.calls import openai_client
+from bot.usage.calls.tokens import count_tokens
 from tests.usage.conftest import Records
 from tests.usage.shapes import COST_OF_USAGE, MODEL, QUESTION, TEXT, USAGE, chat, chunks
 from tests.usage.stub import Stub, answer, sse

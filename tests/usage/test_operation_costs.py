@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.usage import UsageTracker
-from bot.usage.operation_costs import OperationCosts, UnknownOperationError, _within
+from bot.usage.budgeting.operation_costs import OperationCosts, UnknownOperationError, _within
 from bot.usage.records import Status, UsageRecord
 from tests.usage.making import NOW, a_call, a_settlement
 

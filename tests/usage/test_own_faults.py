@@ -84,7 +84,7 @@ async def test_a_fault_while_watching_a_stream_never_reaches_its_reader(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("bot.usage.metered_body.Seen.keep", broken)
+    monkeypatch.setattr("bot.usage.calls.metered_body.Seen.keep", broken)
     stub.answers(sse(chunks()))
     stream = await client.chat.completions.create(**WORST, stream=True)
     assert len([chunk async for chunk in stream]) == len(chunks())

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from bot.usage import postgres as postgres_module
-from bot.usage import rows, schema
-from bot.usage.database import is_postgres, open_database
 from bot.usage.errors import DatabaseUnavailableError, DatabaseUrlError, SchemaTooNewError
-from bot.usage.months import make_months, make_months_ahead
-from bot.usage.postgres import MANY_ROWS, PostgresDatabase
 from bot.usage.records import UsageRecord
+from bot.usage.storage import postgres as postgres_module
+from bot.usage.storage import rows, schema
+from bot.usage.storage.database import is_postgres, open_database
+from bot.usage.storage.months import make_months, make_months_ahead
+from bot.usage.storage.postgres import MANY_ROWS, PostgresDatabase
 from tests.usage.making import NOW, a_call, a_settlement, ledger_on, recount, the_books
 from tests.usage.postgres_server import PostgresServer
 

@@ -6,9 +6,9 @@ import pytest
 from genai_prices.data import providers
 from genai_prices.data_snapshot import get_snapshot
 
-from bot.usage.price_file import PriceFile
-from bot.usage.price_names import dashed, fine_tuned_base, snapshot_family, spellings
-from bot.usage.prices import PriceList
+from bot.usage.pricing.price_file import PriceFile
+from bot.usage.pricing.price_names import dashed, fine_tuned_base, snapshot_family, spellings
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import Usage
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)

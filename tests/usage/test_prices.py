@@ -11,8 +11,8 @@ from genai_prices.data import providers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.usage.price_file import PriceFile, PriceFileError
-from bot.usage.prices import PriceList
+from bot.usage.pricing.price_file import PriceFile, PriceFileError
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import Kind, Price, Usage
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)

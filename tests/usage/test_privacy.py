@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from bot.usage import OptedOutError, PriceList, UsageTracker
-from bot.usage.erasure import REMEMBERED
-from bot.usage.integrity import verify
+from bot.usage.budgeting.tier_grants import Source
 from bot.usage.records import UsageRecord
-from bot.usage.removals import ERASED_AFTER
-from bot.usage.retention import forget_by_servers, forget_calls
-from bot.usage.tier_grants import Source
+from bot.usage.upkeep.erasure import REMEMBERED
+from bot.usage.upkeep.integrity import verify
+from bot.usage.upkeep.removals import ERASED_AFTER
+from bot.usage.upkeep.retention import forget_by_servers, forget_calls
 from tests.usage.making import a_call, a_settlement, columns_of
 from tests.usage.upkeep import END, Clock, dump, tracker_at, write_history
 

@@ -10,12 +10,12 @@ from time import perf_counter
 import pytest
 
 from bot.usage.errors import DatabaseBusyError, DatabaseUnavailableError
-from bot.usage.process_lock import ProcessLock
+from bot.usage.storage.process_lock import ProcessLock
 
 HOLD = """
 import asyncio, sys, time
 from pathlib import Path
-from bot.usage.process_lock import ProcessLock
+from bot.usage.storage.process_lock import ProcessLock
 lock = asyncio.run(ProcessLock.acquire(Path(sys.argv[1]), 0))
 print("held", flush=True)
 time.sleep(float(sys.argv[2]))

@@ -23,9 +23,9 @@ from bot.usage import (
     open_tracker,
     token_tracking_context,
 )
-from bot.usage.quota_answers import OwnUsage
+from bot.usage.budgeting.quota_answers import OwnUsage
+from bot.usage.budgeting.tier_grants import Source, UnknownTierError
 from bot.usage.records import Kind, UsageRecord
-from bot.usage.tier_grants import Source, UnknownTierError
 from tests.usage.making import a_call, a_settlement
 
 BOTH_DATABASES = True
@@ -461,7 +461,7 @@ async def test_own_usage_is_by_server_and_operation_and_only_the_persons_own(tra
 @pytest.mark.sqlite_only
 async def test_own_usage_reads_through_an_index(tracker: UsageTracker):
     """I18's spirit: what somebody's question costs depends on their own calls alone."""
-    from bot.usage.quota_book import _OWN_CALLS
+    from bot.usage.budgeting.quota_book import _OWN_CALLS
 
     plan = await tracker.ledger._database.fetch(f"EXPLAIN QUERY PLAN {_OWN_CALLS}", "3", 0)
     assert plan[0][-1] == "SEARCH usage_records USING INDEX usage_records_user (user_id=? AND started_at>?)"

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.usage.errors import QuotaResult
-from bot.usage.quotas import (
+from bot.usage.budgeting.quotas import (
     EXEMPT,
     QuotaStatus,
     SubscriptionTier,
@@ -19,6 +18,7 @@ from bot.usage.quotas import (
     verdict,
     warnings,
 )
+from bot.usage.errors import QuotaResult
 
 FREE, PREMIUM = Tier("free", 10_000), Tier("premium", 1_000_000, premium=True)
 GUEST, GOLD, STAFF = Tier("guest", 500), Tier("gold", 5_000_000), Tier("staff", None)

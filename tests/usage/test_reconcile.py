@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bot.usage import PriceList, Status, TrackedOpenAI, UsageTracker
-from bot.usage.bills import Billed, family, read_bill
-from bot.usage.integrity import verify
-from bot.usage.reconcile import Cause, Comparison, compare, put_right
 from bot.usage.records import Price, Settlement, Usage, UsageRecord
-from bot.usage.repricing import Which, preview
-from bot.usage.retention import forget_calls
+from bot.usage.upkeep.bills import Billed, family, read_bill
+from bot.usage.upkeep.integrity import verify
+from bot.usage.upkeep.reconcile import Cause, Comparison, compare, put_right
+from bot.usage.upkeep.repricing import Which, preview
+from bot.usage.upkeep.retention import forget_calls
 from tests.usage.making import a_call, a_settlement
 from tests.usage.stub import Request, Scripted, Stub, answer
 from tests.usage.upkeep import Clock, tracker_at

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.usage.budgeting.operation_costs import UnknownOperationError
 from bot.usage.errors import (
     AiPausedError,
     BudgetExceededError,
@@ -16,7 +17,6 @@ from bot.usage.errors import (
     TriloError,
     Why,
 )
-from bot.usage.operation_costs import UnknownOperationError
 
 END = datetime(2026, 12, 1, tzinfo=UTC)
 MONEY = BudgetFigures("b", "user", "ann", "", "month", "usd", "server", 3_000_000, 2_900_000, 0, 50_000, 1_000_000)

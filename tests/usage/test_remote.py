@@ -12,15 +12,7 @@ import pytest
 from bot.api.app import create_app
 from bot.api.keys import KeyBook
 from bot.api.server import serving
-from bot.usage import (
-    BudgetExceededError,
-    Buffering,
-    PriceList,
-    UsageTracker,
-    open_tracker,
-    remote_ledger,
-    token_tracking_context,
-)
+from bot.usage import BudgetExceededError, Buffering, PriceList, UsageTracker, open_tracker, token_tracking_context
 from bot.usage.errors import (
     AiPausedError,
     BooksOutOfReachError,
@@ -28,7 +20,8 @@ from bot.usage.errors import (
     QuotaExceededError,
     RemoteBooksError,
 )
-from bot.usage.integrity import verify
+from bot.usage.remote import remote_ledger
+from bot.usage.upkeep.integrity import verify
 from tests.usage.conftest import Records
 from tests.usage.shapes import chat, chunks
 from tests.usage.stub import Stub, answer, sse

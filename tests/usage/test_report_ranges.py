@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.usage import reports as reports_module
-from bot.usage import schema
 from bot.usage.records import UsageRecord
-from bot.usage.reports import SPLITS, Days
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.reporting import reports as reports_module
+from bot.usage.reporting.reports import SPLITS, Days
+from bot.usage.storage import schema
+from bot.usage.storage.sqlite import SqliteDatabase
 from tests.usage.making import NOW, fresh_database, recount, the_books
 from tests.usage.test_reports import add_up, book, call_at, reports_at
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.usage import queued, rollups
+from bot.usage.bookkeeping import rollups
 from bot.usage.records import Kind, SpendLine, UsageRecord
-from bot.usage.reports import PERIODS, SPLITS, Days, Report, Reports, earlier_days
+from bot.usage.reporting.reports import PERIODS, SPLITS, Days, Report, Reports, earlier_days
+from bot.usage.storage import queued
 from tests.usage.making import NOW, FaultyDatabase, a_call, a_settlement, fresh_database, ledger_on
 from tests.usage.test_rollups import CALLS
 

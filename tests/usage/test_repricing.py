@@ -10,10 +10,12 @@ from typing import Any
 import openai
 import pytest
 
-from bot.usage import PriceList, TrackedOpenAI, UsageTracker, booked, repricing
-from bot.usage.integrity import verify
+from bot.usage import PriceList, TrackedOpenAI, UsageTracker
+from bot.usage.bookkeeping import booked
 from bot.usage.records import Kind, Price, Status, Usage, UsageRecord
-from bot.usage.repricing import Repriced, Which, preview, reprice
+from bot.usage.upkeep import repricing
+from bot.usage.upkeep.integrity import verify
+from bot.usage.upkeep.repricing import Repriced, Which, preview, reprice
 from tests.usage.making import a_call, a_settlement
 from tests.usage.shapes import chat
 from tests.usage.stub import Stub, answer, drop
@@ -306,7 +308,7 @@ async def test_a_budget_that_is_passed_with_that_says_so(
 
 def test_every_flag_of_a_worst_case_is_known() -> None:
     """I21: what the door books at its worst case is found by its flag."""
-    source = "".join(Path(f"bot/usage/{name}.py").read_text() for name in ("tracked_call", "calls_in_flight"))
+    source = "".join(Path(f"bot/usage/calls/{name}.py").read_text() for name in ("tracked_call", "calls_in_flight"))
     assert {"accounting failed", "never retrieved"} == repricing._AT_WORST
     assert source.count('give_up(self, flagged: str = "accounting failed")') == 1
     assert source.count('give_up("never retrieved")') == source.count('give_up("') == 1

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from bot.usage import request_tokens
-from bot.usage.request_tokens import InputEstimate, estimate_request, estimate_request_async
-from bot.usage.tokens import INLINE_CHARACTERS
+from bot.usage.calls import request_tokens
+from bot.usage.calls.request_tokens import InputEstimate, estimate_request, estimate_request_async
+from bot.usage.calls.tokens import INLINE_CHARACTERS
 
 
 def png_url(width, height):

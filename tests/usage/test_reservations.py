@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bot.usage import PriceList, UsageTracker, open_tracker
-from bot.usage.hand_tracking import id_of
-from bot.usage.integrity import verify
+from bot.usage.calls.hand_tracking import id_of
+from bot.usage.upkeep.integrity import verify
 
 BOTH_DATABASES = True
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from bot.usage import DatabaseBusyError, DatabaseUnavailableError, PriceList, UsageTracker
-from bot.usage.integrity import verify
-from bot.usage.months import make_months
+from bot.usage.bookkeeping.kept_since import kept
 from bot.usage.records import UsageRecord
-from bot.usage.reports import PERIODS, SPLITS
-from bot.usage.retention import STEP, forget_calls, give_back_space, kept
+from bot.usage.reporting.reports import PERIODS, SPLITS
+from bot.usage.storage.months import make_months
+from bot.usage.upkeep.integrity import verify
+from bot.usage.upkeep.retention import STEP, forget_calls, give_back_space
 from tests.usage.making import a_call, a_record, a_settlement
 from tests.usage.upkeep import BEGIN, END, Clock, dump, tracker_at, write_history
 

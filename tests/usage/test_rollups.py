@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.usage.calendars import Calendar, zone_named
+from bot.usage.bookkeeping.rollups import BREAKDOWNS, MEASURES, local_day, spans, upserts
+from bot.usage.budgeting.calendars import Calendar, zone_named
 from bot.usage.records import Kind, Status, Usage, UsageRecord
-from bot.usage.rollups import BREAKDOWNS, MEASURES, local_day, spans, upserts
 from tests.usage.making import NOW, a_call, a_settlement
 
 LA, KIRITIMATI, NEPAL = (ZoneInfo(name) for name in ("America/Los_Angeles", "Pacific/Kiritimati", "Asia/Kathmandu"))

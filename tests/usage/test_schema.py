@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.usage import schema
 from bot.usage.errors import DatabaseUnavailableError, SchemaTooNewError
-from bot.usage.sqlite import SqliteDatabase
+from bot.usage.storage import schema
+from bot.usage.storage.sqlite import SqliteDatabase
 from tests.usage.making import fresh_database
 
 

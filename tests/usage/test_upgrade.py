@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from bot.usage import PriceList, schema
-from bot.usage.database import Database, open_database
-from bot.usage.integrity import repair, verify
-from bot.usage.rows import microseconds
+from bot.usage import PriceList
+from bot.usage.storage import schema
+from bot.usage.storage.database import Database, open_database
+from bot.usage.storage.rows import microseconds
+from bot.usage.upkeep.integrity import repair, verify
 from tests.usage.postgres_server import PostgresServer
 from tests.usage.upkeep import Clock, tracker_at
 

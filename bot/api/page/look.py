@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
-from bot.usage.budget_book import Standing
-from bot.usage.budgets import BOT, Scope
-from bot.usage.recent_calls import RecentCall
+from bot.usage.budgeting.budget_book import Standing
+from bot.usage.budgeting.budgets import BOT, Scope
 from bot.usage.records import SpendLine
-from bot.usage.reports import Days, PeriodName, Report, Split, earlier_days
-from bot.usage.single_calls import bounds
-from bot.usage.suggestions import Suggestion
+from bot.usage.reporting.recent_calls import RecentCall
+from bot.usage.reporting.reports import Days, PeriodName, Report, Split, earlier_days
+from bot.usage.reporting.single_calls import bounds
+from bot.usage.reporting.suggestions import Suggestion
 from bot.usage.tracker import UsageTracker
 
 TOP = 20

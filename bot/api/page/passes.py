@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bot.translation import spoken
-from bot.usage.claims import Claims
+from bot.usage.bookkeeping.claims import Claims
 
 LINK_LASTS = timedelta(minutes=15)
 """As long as Discord lets the message that it stands in be edited."""

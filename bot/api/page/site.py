@@ -22,8 +22,8 @@ from bot.api.page.words import OF_ALL_SERVERS, SPLITS
 from bot.api.problems import Problem
 from bot.translation import _
 from bot.usage.errors import DatabaseUnavailableError
-from bot.usage.export import FORMATS
-from bot.usage.reports import PERIODS, PeriodName, Split
+from bot.usage.reporting.export import FORMATS
+from bot.usage.reporting.reports import PERIODS, PeriodName, Split
 
 
 def page_site(service: Service, names: Names, *, is_https: bool) -> ASGIApp:

@@ -5,9 +5,9 @@ from datetime import date, datetime, tzinfo
 
 from bot.figures import COMPARED_WITH, allowance, compared, cost_of, day_words, span_words
 from bot.translation import _, mark
-from bot.usage.budgets import Budget, Scope
+from bot.usage.budgeting.budgets import Budget, Scope
 from bot.usage.records import SpendLine
-from bot.usage.reports import PeriodName, Split
+from bot.usage.reporting.reports import PeriodName, Split
 
 SPLITS: dict[Split, str] = {
     "operation": mark("By operation"),

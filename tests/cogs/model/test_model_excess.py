@@ -10,7 +10,7 @@ import pytest
 
 from bot.client import Trilo
 from bot.errors import AnswerUnreadableError
-from bot.usage import plain_body
+from bot.usage.calls import plain_body
 from tests.cogs.model.place import INTENT, PROMPT, SETUP, Place
 from tests.usage.shapes import chat, chunk, chunks, usage_chunk
 from tests.usage.stub import Scripted, Stub, answer, hang, raw, sse, sse_bytes

@@ -9,8 +9,8 @@ import pytest
 import simcord
 
 from bot.client import Trilo
-from bot.usage.alert_book import MAIN
-from bot.usage.alert_rows import AlertKind
+from bot.usage.alerting.alert_book import MAIN
+from bot.usage.budgeting.alert_rows import AlertKind
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.health import database_bytes, version
 from bot.usage.tracker import UsageTracker

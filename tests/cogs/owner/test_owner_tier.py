@@ -3,7 +3,7 @@
 import pytest
 import simcord
 
-from bot.usage.tier_grants import Source
+from bot.usage.budgeting.tier_grants import Source
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_THE_OWNER
 from cogs.owner import NOBODY_OF_THAT_NAME, SEVERAL_SERVERS

@@ -1,0 +1,1 @@
+"""The same tracker over REST, for agents that run elsewhere."""

@@ -1,0 +1,1 @@
+"""The reader: spend by day and dimension, trends, projections, suggestions, single calls, export."""
