@@ -48,6 +48,7 @@ EXTENSIONS = (
     "cogs.alerts",
     "cogs.reports",
     "cogs.league",
+    "cogs.cut_off",
     "cogs.first_contact",
     "cogs.dead_presses",
 )
@@ -225,7 +226,6 @@ class Trilo(commands.AutoShardedBot):
         claims = self.services.tracker.claims
         owner_guild = str(self.services.settings.owner_guild_id or "")
         before = await claims.recall(_OWNER_GUILD) or ""
-        await claims.remember(_OWNER_GUILD, owner_guild)
         # The server that was the owner's before has no commands in the tree any more: syncing takes them away there.
         scopes = [None, *(discord.Object(int(guild)) for guild in {owner_guild, before} if guild)]
         for scope in scopes:
@@ -241,6 +241,7 @@ class Trilo(commands.AutoShardedBot):
                 log.error("OWNER_GUILD_ID %s: the bot isn't on that server, so /owner isn't there", scope and scope.id)  # noqa: TRY400
                 continue
             await claims.remember(name, digest)
+        await claims.remember(_OWNER_GUILD, owner_guild)  # not before: where a start fails, the next one has to know
 
 
 def _has_cap(budgets: Iterable[Budget], scope: Scope) -> bool:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,18 @@ def name_of(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
+@cache
 def tree_of(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
-def imports_of(file: Path) -> Iterator[str]:
+@cache
+def imports_of(file: Path) -> list[str]:
     """Full names of everything a file imports, functions' own imports included: module, or module.name."""
+    return list(_imports(file))
+
+
+def _imports(file: Path) -> Iterator[str]:
     package = list(file.relative_to(ROOT).with_suffix("").parts)[:-1]
     for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
@@ -33,11 +40,10 @@ def imports_of(file: Path) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def uses(file: Path) -> Iterator[str]:
+@cache
+def uses(file: Path) -> list[str]:
     """Dotted names that a file reads, as written: `openai.AsyncOpenAI`, `os.environ.get`."""
-    for node in ast.walk(tree_of(file)):
-        if isinstance(node, (ast.Attribute, ast.Name)):
-            yield ast.unparse(node)
+    return [ast.unparse(node) for node in ast.walk(tree_of(file)) if isinstance(node, (ast.Attribute, ast.Name))]
 
 
 def within(name: str, *modules: str) -> bool:
@@ -250,3 +256,24 @@ def test_time_comes_from_one_clock() -> None:
     assert wrong == []
     records = (ROOT / "bot/usage/records.py").read_text(encoding="utf-8")
     assert records.count("datetime.now(") == 1
+
+
+def test_every_error_is_drawn_in_its_place() -> None:
+    """The tree in `bot/errors.py` has each error of ours under the one it derives from, and no other."""
+    bases = {
+        node.name: node.bases[0].id
+        for file in FILES
+        for node in tree_of(file).body
+        if isinstance(node, ast.ClassDef) and node.bases and isinstance(node.bases[0], ast.Name)
+    }
+
+    def is_ours(name: str) -> bool:
+        return name == "TriloError" or (name in bases and is_ours(bases[name]))
+
+    drawn, above = {}, ["TriloError"]
+    text = (ROOT / "bot/errors.py").read_text(encoding="utf-8")
+    for indent, name in re.findall(r"^    ([│ ├└─]+)(\w+Error)", text, re.MULTILINE):
+        depth = len(indent) // 4
+        above[depth:] = [name]
+        drawn[name] = above[depth - 1]
+    assert drawn == {name: base for name, base in bases.items() if is_ours(base)}

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.league.names import key_of
 from bot.league.team_list import MAX_TEAMS, Team
+from bot.league.under_way import UnderWay
 from bot.usage.context import storable
 from bot.usage.errors import TriloError
 from bot.usage.ids import new_id
@@ -53,12 +54,14 @@ class Snapshot:
 class LeagueBook:
     """Reads and changes it. Every method raises `DatabaseUnavailableError` where the books can't be reached.
 
-    `clock` tells the time in UTC. Names of the same letters and digits mean the same team, whatever their case.
+    `clock` tells the time in UTC. What is being carried out is `under_way`. Names of the same letters and digits mean
+    the same team, whatever their case.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+        self.under_way = UnderWay(database, clock)
 
     async def teams(self, guild_id: int) -> list[Team]:
         """A server's teams by name."""
@@ -111,9 +114,10 @@ class LeagueBook:
         return _snapshot_of(rows[0]) if rows else None
 
     async def forget_old(self) -> None:
-        """Delete the snapshots whose time is over."""
+        """Delete the snapshots whose time is over, and what was cut off on servers that nobody has come back to."""
         oldest = microseconds(self._clock() - timedelta(days=SNAPSHOT_DAYS))
         await self._database.execute("DELETE FROM league_snapshots WHERE at < $1", oldest)
+        await self.under_way.forget_old()
 
     async def of_person(self, user_id: int) -> dict[str, list[dict[str, str]]]:
         """The teams that somebody plays and the snapshots they made, ready for JSON."""
@@ -136,7 +140,7 @@ class LeagueBook:
 
     async def forget_server(self, guild_id: int) -> None:
         """Delete all that is kept of a server's league."""
-        for table in ("league_teams", "league_snapshots"):
+        for table in ("league_teams", "league_snapshots", "league_under_way"):
             await self._database.execute(f"DELETE FROM {table} WHERE guild_id = $1", guild_id)
 
     async def note_action(self, guild_id: int, *, actor: object, action: str, facts: Mapping[str, Any]) -> None:
@@ -144,7 +148,7 @@ class LeagueBook:
 
         Facts, all of them optional: `week`, `title` or `titles` (of categories), the counts `channels`, `posts` and
         `players`, ids; `cost_nano_usd` (None: unknown) and `tokens` of the calls that read what was asked for; `result`
-        ("done", "rolled back"). Never the text of a message (I33).
+        ("done", "rolled back", "cut off"). Never the text of a message (I33).
         """
         if not action.startswith(_ACTION):
             raise ValueError(f"{action!r} would be missing from the history")
@@ -217,6 +221,7 @@ def _forget_person(user_id: int, guild_id: int | None) -> Script[None]:
     here = " AND guild_id = $2" if guild_id is not None else ""
     where = () if guild_id is None else (guild_id,)
     yield f"UPDATE league_teams SET user_id = NULL WHERE user_id = $1{here}", (user_id, *where)
+    yield f"DELETE FROM league_under_way WHERE user_id = $1{here}", (str(user_id), *where)
     kept = yield (
         f"SELECT id, actor, content FROM league_snapshots WHERE (actor = $1 OR content LIKE '%' || $1 || '%'){here}",
         (str(user_id), *where),

@@ -121,6 +121,8 @@ def _details(facts: Mapping[str, Any]) -> Iterator[str]:
             yield counted(facts[fact])
     if facts.get("result") == "rolled back":
         yield _("**taken back**, since a step failed")
+    if facts.get("result") == "cut off":
+        yield _("**cut off**: I went down in the middle of it")
 
 
 def _cost(facts: Mapping[str, Any], *, with_dollars: bool) -> Iterator[str]:

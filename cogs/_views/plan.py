@@ -12,6 +12,7 @@ import discord
 from bot.client import Trilo, answer_privately
 from bot.discord_failures import DISCORD_FAILED, is_over
 from bot.errors import TakenBackError
+from bot.league.under_way import Action
 from bot.translation import _, mark, speak_to, speaking
 from bot.usage import UsageError
 from bot.usage.reporting.receipts import Receipt
@@ -216,16 +217,19 @@ class PlanView(OwnedView):
         self.guild = self.asker.guild
         self.draw()
         await self.update(interaction)
-        await self.load()
-        if self.obstacles() or self._in_words() != self._drawn:
-            return False
-        planned = self.planned()  # from here on nothing waits before the doing, in which a form could come
-        try:
-            self.over, facts = await self.carry_out(interaction)
-        except (TakenBackError, asyncio.CancelledError):
-            await self._write_down(interaction, {**planned, "result": "rolled back"})
-            raise
-        await self._write_down(interaction, {**planned, **facts})
+        place = self.asker.channel.id
+        action = Action(self.guild.id, place, self.opener_id, self._command, self.action, self.planned())
+        async with self.league.under_way.doing(action):
+            await self.load()
+            if self.obstacles() or self._in_words() != self._drawn:
+                return False
+            planned = self.planned()  # from here on nothing waits before the doing, in which a form could come
+            try:
+                self.over, facts = await self.carry_out(interaction)
+            except (TakenBackError, asyncio.CancelledError):
+                await self._write_down(interaction, {**planned, "result": "rolled back"})
+                raise
+            await self._write_down(interaction, {**planned, **facts})
         return True
 
     def _in_words(self) -> list[str]:
@@ -265,7 +269,7 @@ class PlanView(OwnedView):
             log.warning("an action on server %d isn't in its league's history: %s", self.guild.id, where(error))
 
     async def _cancel(self, interaction: discord.Interaction[Trilo]) -> None:
-        if not self.working:
+        if not self.working and not self.over:
             self.over = _(_CANCELLED)
             await self.redraw(interaction)
 

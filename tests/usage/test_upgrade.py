@@ -79,6 +79,10 @@ DATA: dict[int, Rows] = {
         ("removals", {"guild_id": 2, "removed_at": AT}),
     ],
     12: [("guild_settings", {"guild_id": 1, "language": "es"})],
+    14: [("league_under_way", {
+        "id": "u", "guild_id": 1, "channel_id": 70, "user_id": "5", "command": "/league create",
+        "action": "league created", "facts": "{}", "seen_at": AT,
+    })],
 }  # fmt: skip
 """What each version's people had besides calls, by the step that made room for it."""
 KEYS = {"guild_settings": "guild_id", "budget_periods": "guild_id, budget_id, key, period_start"}

@@ -163,6 +163,11 @@ STEPS: dict[str, tuple[str, ...]] = {
         "ALTER TABLE guild_settings ADD COLUMN answer_role_ids TEXT",
         "ALTER TABLE guild_settings ADD COLUMN always_fast SMALLINT NOT NULL DEFAULT 0",
     ),
+    "014 league actions under way": (
+        """CREATE TABLE league_under_way (
+            id TEXT PRIMARY KEY, guild_id BIGINT NOT NULL, channel_id BIGINT NOT NULL, user_id TEXT NOT NULL,
+            command TEXT NOT NULL, action TEXT NOT NULL, facts TEXT NOT NULL, seen_at BIGINT NOT NULL)""",
+    ),
 }
 
 
