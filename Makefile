@@ -36,7 +36,7 @@ image: $(VENV)/dev.stamp
 	@$(BIN)/python -m trials.image $(ARGS)
 
 screenshots: $(VENV)/dev.stamp
-	@$(BIN)/python docs/screenshots.py
+	@$(BIN)/python -m docs.screenshots
 
 # Every view and state as a picture in gallery/, to be looked at.
 gallery: $(VENV)/dev.stamp

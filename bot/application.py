@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import aiohttp
 import discord
 import httpx2
 
@@ -27,11 +26,12 @@ from bot.assistant.league_commands import LeagueCommands
 from bot.assistant.operations import Models, declare
 from bot.assistant.setup_help import SetupHelp
 from bot.client import Services, Trilo
+from bot.discord_failures import DISCORD_FAILED
 from bot.errors import SettingsError, TriloError
 from bot.league.league_book import LeagueBook
 from bot.outlets import Outlet, counted, listen, open_outlets
 from bot.settings import Settings, ephemeral_host
-from bot.usage import open_tracker
+from bot.usage import UsageTracker, open_tracker
 from bot.usage.storage.database import is_postgres, sqlite_path
 
 log = logging.getLogger(__name__)
@@ -49,16 +49,8 @@ async def open_services(
     settings: Settings, *, database_url: str, base_url: str | None, api_key: str, console: bool = True
 ) -> AsyncIterator[Services]:
     """Everything the cogs work with, for as long as the block lasts."""
-    async with open_tracker(
-        database_url,
-        synchronous=settings.ledger_synchronous,
-        buffering=settings.buffering,
-        fail_open=settings.budgets_fail_open,
-        journal=journal_of(database_url),
-        console=console,
-    ) as tracker:
-        models = Models(fast=settings.fast_model, smart=settings.smart_model)
-        declare(tracker, models, max_output_tokens=settings.max_output_tokens)
+    async with configured_tracker(settings, database_url, console=console) as tracker:
+        models = models_of(settings)
         timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
         client = tracker.openai(api_key=api_key, base_url=base_url, timeout=timeout)
         yield Services(
@@ -69,6 +61,28 @@ async def open_services(
             LeagueCommands(client, models, tracker),
             SetupHelp(client, models, tracker, Guide.load()),
         )
+
+
+@asynccontextmanager
+async def configured_tracker(
+    settings: Settings, database_url: str, *, console: bool = True
+) -> AsyncIterator[UsageTracker]:
+    """The books as the settings have them, with our operations declared. Raises what `open_tracker` raises."""
+    async with open_tracker(
+        database_url,
+        synchronous=settings.ledger_synchronous,
+        buffering=settings.buffering,
+        fail_open=settings.budgets_fail_open,
+        journal=journal_of(database_url),
+        console=console,
+    ) as tracker:
+        declare(tracker, models_of(settings), max_output_tokens=settings.max_output_tokens)
+        yield tracker
+
+
+def models_of(settings: Settings) -> Models:
+    """The two models that the operator chose."""
+    return Models(fast=settings.fast_model, smart=settings.smart_model)
 
 
 async def run_bot(settings: Settings) -> None:
@@ -102,7 +116,7 @@ async def run_bot(settings: Settings) -> None:
             if error.code == _AUTHENTICATION_FAILED:
                 raise SettingsError("DISCORD_TOKEN", "Discord refused it; copy the bot's token anew") from None
             raise TriloError(f"Discord closed the connection (code {error.code}); start again") from None
-        except (discord.GatewayNotFound, discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        except (discord.GatewayNotFound, *DISCORD_FAILED) as error:
             if isinstance(error, discord.HTTPException) and error.status < _SERVER_ERROR and error.status != _TOO_MANY:
                 raise  # our own mistake, not an outage
             problem = f"Discord can't be reached ({type(error).__name__}); check the network, then start again"
@@ -150,7 +164,10 @@ def journal_of(database_url: str) -> Path | None:
         return None
     url = urlsplit(database_url)
     socket = dict(parse_qsl(url.query)).get("host")
-    place = f"{url.hostname or socket}:{url.port}{url.path}"
+    try:
+        place = f"{url.hostname or socket}:{url.port}{url.path}"
+    except ValueError:  # several hosts, or no port at all: whoever opens it says so, without quoting it (I35)
+        place = f"{url.netloc.rpartition('@')[2]}{url.path}"
     return Path("data") / f"{sha256(place.encode()).hexdigest()[:12]}.journal"
 
 

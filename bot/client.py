@@ -23,6 +23,7 @@ from bot.assistant.setup_help import SetupHelp
 from bot.command_words import CommandWords
 from bot.discord_failures import DISCORD_FAILED, is_over
 from bot.league.league_book import LeagueBook
+from bot.league.limits import MESSAGE_CHARACTERS
 from bot.settings import Settings
 from bot.translation import _, catalogs_digest, mark, speak_to, speaking
 from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope
@@ -55,8 +56,6 @@ EXTENSIONS = (
 INVITE_PERMISSIONS = 274_878_024_784
 """What the invite link asks for: view channels, send messages (also in threads), embed links, attach files, read
 history, add reactions, and manage channels, which the league commands need."""
-MESSAGE_CHARACTERS = 2000
-"""Most of what Discord takes as a message's text."""
 FINISH_PATIENCE_SECONDS = 3.5
 """How long shutting down waits for answers that are being written."""
 LAST_WORDS_SECONDS = 1.0
@@ -172,6 +171,10 @@ class Trilo(commands.AutoShardedBot):
         """Whether a server may use the operator's key."""
         allowed = self.services.settings.allowed_guilds
         return not allowed or guild_id in allowed
+
+    def has_shard_of(self, guild_id: int) -> bool:
+        """Whether a server is, or would be, on one of this process's shards."""
+        return self.shard_ids is None or (guild_id >> 22) % (self.shard_count or 1) in self.shard_ids
 
     @tasks.loop(hours=12)
     async def _keep_house(self) -> None:

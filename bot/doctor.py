@@ -7,8 +7,10 @@ import discord
 import openai
 
 from bot.application import check_disk, model_key
+from bot.assistant.structured import garbled_answers
 from bot.client import INVITE_PERMISSIONS
-from bot.errors import SettingsError, TriloError
+from bot.discord_failures import DISCORD_FAILED
+from bot.errors import AnswerGarbledError, SettingsError, TriloError
 from bot.outlets import configured
 from bot.settings import ENV_FILE, Settings
 from bot.usage import DatabaseBusyError, open_tracker
@@ -129,7 +131,7 @@ async def _discord(settings: Settings, online: bool) -> list[Finding]:
         return [
             Finding("DISCORD_TOKEN", False, "Discord refused it: copy the bot's token anew (not the client secret)")
         ]
-    except (discord.HTTPException, OSError) as error:
+    except DISCORD_FAILED as error:
         return [Finding("DISCORD_TOKEN", False, f"Discord could not be reached ({type(error).__name__}): try again")]
     link = discord.utils.oauth_url(
         application.id,
@@ -156,9 +158,14 @@ async def _model(settings: Settings, online: bool) -> Finding:
     try:
         async with open_tracker("sqlite:///:memory:", console=False) as tracker:
             client = tracker.openai(api_key=key, base_url=settings.openai_base_url, max_retries=0, timeout=15)
-            served = {model.id async for model in client.models.list()}
+            with garbled_answers():
+                served = {model.id async for model in client.models.list()}
+    except (AnswerGarbledError, openai.NotFoundError):
+        return Finding("OPENAI_BASE_URL", False, "what answers there isn't OpenAI's API: see whether /v1 is missing")
     except openai.AuthenticationError:
         return Finding("OPENAI_API_KEY", False, "the AI provider refused it: create a new key")
+    except openai.PermissionDeniedError:
+        return Finding("OPENAI_API_KEY", True, "known, but it may not list models: FAST_MODEL wasn't looked for")
     except openai.OpenAIError as error:
         return Finding(
             "OPENAI_API_KEY", False, f"the AI provider could not be asked ({type(error).__name__}): try again"

@@ -7,6 +7,8 @@
     ├── ServingError                  the API's port is taken (bot.api.server)
     ├── TakenBackError                a league action failed half-way, and what was done was taken back
     ├── PictureNotReadError           a budget saves, so the picture of a schedule isn't read
+    ├── TooManyTeamsError             a league would have more teams than it may have (bot.league.league_book)
+    ├── TeamExistsError               a team can't get a name that another one has (bot.league.league_book)
     ├── ModelAnswerError              the model gave no usable answer
     │   ├── AnswerRefusedError        it, or the provider, refused
     │   ├── AnswerGarbledError        what came isn't an answer at all
@@ -20,8 +22,8 @@
         ├── CannotMoveError           books can't be moved to another database, or haven't all arrived
         ├── NotABackupError           a file can't be a backup, or can't be restored
         ├── RepairedMeanwhileError    somebody else repaired the sums since they were counted
-        ├── PriceFileError            data/prices.toml has a mistake; names the entry
-        ├── TierFileError             data/tiers.toml has a mistake; names the entry
+        ├── DataFileError             data/prices.toml, tiers.toml or fees.toml has a mistake; names the entry
+        ├── UnknownGatewayError       no fee is known for payments through it
         ├── UnknownTierError          there is no tier of that name
         ├── UnknownOperationError     nobody declared an operation of that name, and none is on the books
         ├── InvalidBudgetError        a budget that makes no sense; names the field
@@ -62,6 +64,10 @@ __all__ = [
     "WrongChannelError",
     "WrongRoleError",
 ]
+
+
+EXIT_CONFIGURATION = 78
+"""What `sysexits.h` calls EX_CONFIG: trying again without mending the configuration is no use."""
 
 
 class SettingsError(TriloError):

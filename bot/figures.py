@@ -86,9 +86,12 @@ def limit(unit: Unit, amount: int) -> str:
     return _tokens(amount) if unit is Unit.TOKENS else _as_they_write(limit_words(unit, amount))
 
 
-def amount(unit: Unit, number: int) -> str:
-    """What was spent or is left, rounded as money is everywhere: `$4.12`, `1,200 tokens`."""
-    return _tokens(number) if unit is Unit.TOKENS else money(number)
+def amount(unit: Unit, number: int, *, of: int | None = None) -> str:
+    """What was spent or is left, rounded as money is everywhere: `$4.12`, `1,200 tokens`.
+
+    Beside the limit that it is `of`, it never reads as that unless it is: `$4.998` of $5.00.
+    """
+    return _tokens(number) if unit is Unit.TOKENS else _as_they_write(format_cost(number, of=of))
 
 
 def compact(number: int) -> str:

@@ -16,8 +16,8 @@ _TALKATIVE = {
 }
 """Libraries that at lower levels log whole requests or every statement, prompts and tokens included, or each event that
 they drop."""
-_OUTSPOKEN = ("aiohttp", "asyncio", "discord")
-"""Libraries that log what fails with all that it says: an interaction's token, in an address, too."""
+_OUTSPOKEN = ("aiohttp", "asyncio", "discord", "uvicorn")
+"""Libraries that log what fails with all that it says: an interaction's token in an address, what a request told."""
 _BESIDE_THE_POINT = ("voice will NOT be supported", "This may cause state related issues.")
 """Ends of warnings that don't concern Trilo: it doesn't speak, and has the intent that simcord's own probe lacks."""
 

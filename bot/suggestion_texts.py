@@ -6,6 +6,7 @@ The command line and REST have theirs in English (`bot.usage.reporting.suggestio
 from collections.abc import Callable
 
 from bot.figures import calls_words, money, share, tokens_words
+from bot.operation_titles import title_of
 from bot.translation import _, count_text, mark
 from bot.usage.reporting.suggestion_figures import Figures
 from bot.usage.reporting.suggestions import Advice, Suggestion
@@ -29,7 +30,7 @@ def gain(suggestion: Suggestion) -> str:
 def reason(suggestion: Suggestion, named: Callable[[str], str]) -> str:
     """What it rests on. `named` is how names of operations and models are shown."""
     figures = suggestion.figures
-    what = _("{operation} on {model}", operation=named(figures.operation), model=named(figures.model))
+    what = _("{operation} on {model}", operation=named(title_of(figures.operation)), model=named(figures.model))
     calls, whole = calls_words(figures.calls), money(figures.cost_nano_usd)
     match suggestion.advice:
         case Advice.CHEAPER_MODEL:
@@ -79,7 +80,7 @@ def _cheaper(suggestion: Suggestion, named: Callable[[str], str], calls: str, wh
     return _(
         "{purpose} on {other} was as good as on {model} by the length of its answers ({tokens} and {more}) and by what "
         "failed or was asked again ({trouble} and {usual}). {calls} cost {cost}.",
-        purpose=named(figures.purpose),
+        purpose=named(title_of(figures.purpose)),
         other=named(other.model),
         model=named(figures.model),
         tokens=tokens_words(other.median_output),

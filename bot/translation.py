@@ -12,7 +12,7 @@ Knows neither Discord nor the books. Catalogs are read when somebody first speak
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import date
 from decimal import Decimal
@@ -65,11 +65,9 @@ def accepted(header: str) -> str:
 
     wanted = []
     for part in header.split(",")[:_MOST_ACCEPTED]:
-        tag, _semicolon, weight = part.strip().partition(";q=")
-        try:
+        tag, _semicolon, weight = "".join(part.split()).partition(";q=")
+        with suppress(ValueError):
             wanted.append((-float(weight or 1), tag))
-        except ValueError:
-            continue
     for _weight, tag in sorted(wanted, key=lambda one: one[0]):
         if tag.lower().split("-")[0] == ENGLISH:
             return ENGLISH

@@ -10,7 +10,7 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.discord_failures import DISCORD_FAILED
-from bot.translation import _, mark
+from bot.translation import ENGLISH, _, mark, speak_to
 from bot.usage.errors import UsageError
 
 LOOK_SECONDS = 1.0
@@ -133,9 +133,12 @@ async def owns_the_bot(interaction: discord.Interaction[Trilo]) -> bool:
 
 
 async def is_operator(interaction: discord.Interaction[Trilo]) -> bool:
-    """Defer a command, to be answered ephemerally; whether the person runs the bot. Others have had words then."""
+    """Defer a command, to be answered ephemerally; whether the person runs the bot. They are spoken to in English from
+    here on, others have had words in their own language.
+    """
     await interaction.response.defer(ephemeral=True, thinking=True)
     if await owns_the_bot(interaction):
+        speak_to(ENGLISH)
         return True
     await answer_privately(interaction, _(NOT_THE_OWNER))
     return False

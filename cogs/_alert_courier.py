@@ -14,7 +14,7 @@ from bot.usage.alerting.alert_book import LOG, MAIN, OPERATOR, SERVER, Owed
 from bot.usage.alerting.deliveries import Delivery
 from bot.usage.budgeting.alert_rows import Alert
 from bot.usage.budgeting.budgets import BOT
-from cogs._alert_channel import NoChannelError, Writable, alert_channel, everyone_reads
+from cogs._channels import NoChannelError, Writable, alert_channel, everyone_reads
 from cogs._language import server_language
 from cogs._views.alert import AlertView
 from cogs._views.alert_text import heading, plain_text

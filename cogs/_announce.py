@@ -7,22 +7,15 @@ import discord
 from bot.league.advance_plan import AdvancePlan, announcement
 from bot.league.tagging import Tag
 from bot.translation import _
+from cogs._channels import Writable
 from cogs._layouts import Progress
 from cogs._making import posted_once
 from cogs._undo import all_or_nothing
 from cogs._week import pings
 
-Postable = discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.StageChannel
-
-
-def may_write(channel: Postable, member: discord.Member) -> bool:
-    """Whether a member may write in the channel: nobody may where they can't see it."""
-    may = channel.permissions_for(member)
-    return may.send_messages_in_threads if isinstance(channel, discord.Thread) else may.send_messages
-
 
 async def announce(
-    channels: Iterable[Postable], plan: AdvancePlan, mentionable: Collection[int], progress: Progress
+    channels: Iterable[Writable], plan: AdvancePlan, mentionable: Collection[int], progress: Progress
 ) -> list[discord.Message]:
     """Post it in each channel, mentioning those of its roles that may be. Raises `TakenBackError`."""
     tag = Tag(announcement(plan), role_ids=plan.role_ids)
@@ -30,7 +23,7 @@ async def announce(
 
 
 async def post(
-    tags: Collection[tuple[Postable, Tag]], mentionable: Collection[int], progress: Progress
+    tags: Collection[tuple[Writable, Tag]], mentionable: Collection[int], progress: Progress
 ) -> list[discord.Message]:
     """Post each text in its channel. Raises `TakenBackError`; who was pinged by then has been pinged."""
     posted: list[discord.Message] = []

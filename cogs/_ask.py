@@ -24,6 +24,7 @@ from bot.usage.errors import QuotaExceededError
 from bot.words import OPTED_OUT, RESTARTING, where, words_for
 from cogs._answers import remember
 from cogs._asker import Asker
+from cogs._channels import lets_write
 from cogs._front_desk import help_set_up, placed, quota_line, talk
 from cogs._language import hear, public_language
 from cogs._messages import StreamedReply
@@ -88,9 +89,9 @@ class AskCog(commands.Cog):
             return _(OPTED_OUT)
         if self._has_opted_out(message.author.id):
             return _(THEY_OPTED_OUT)
-        if not _may_write(interaction, interaction.permissions):
+        if not lets_write(interaction.permissions, interaction.channel):
             return _(YOU_CANT_WRITE)
-        if not _may_write(interaction, interaction.app_permissions):
+        if not lets_write(interaction.app_permissions, interaction.channel):
             return _(I_CANT_WRITE)
         guild_id, now = interaction.guild_id or 0, self.bot.services.tracker.clock()
         too_fast = self._pace.check(guild_id, interaction.user.id, now)
@@ -192,8 +193,3 @@ def _heading(asker: discord.abc.User, asked: str) -> str:
 
 def _has_picture(message: discord.Message) -> bool:
     return any(attachment.content_type in PICTURE_TYPES for attachment in message.attachments)
-
-
-def _may_write(interaction: discord.Interaction[Trilo], permissions: discord.Permissions) -> bool:
-    in_thread = isinstance(interaction.channel, discord.Thread)
-    return permissions.send_messages_in_threads if in_thread else permissions.send_messages

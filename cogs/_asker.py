@@ -1,4 +1,4 @@
-"""Who asks for a league action, and where: by a slash command or by a message; both lead to the same plans."""
+"""Who asks a question or for a league action, and where: by a command or by a message, which lead to the same."""
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace

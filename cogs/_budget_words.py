@@ -9,6 +9,7 @@ from datetime import datetime
 from discord.utils import format_dt
 
 from bot.figures import allowance, amount, at_limit, percent
+from bot.operation_titles import title_of
 from bot.translation import _, mark, n_
 from bot.usage.budgeting.budget_book import Standing
 from bot.usage.budgeting.budgets import FULL, Budget, Level, Owner, Scope, Unknown
@@ -52,7 +53,7 @@ def whom(budget: Budget) -> str:
     """Whom a budget is for, with mentions: `this server`, `<#1>`, `each member of <@&2>`."""
     if budget.scope is Scope.USER and budget.scope_id == ERASED:
         return _(_UNNAMED[Scope.USER])
-    return _(_FOR[budget.scope], name=shorten(plain(budget.scope_id), _NAME_COLUMNS))
+    return _(_FOR[budget.scope], name=_name(budget))
 
 
 def title(budget: Budget) -> str:
@@ -62,7 +63,7 @@ def title(budget: Budget) -> str:
 
 def unnamed_title(budget: Budget) -> str:
     """The title where not everybody may know of whom it is: `$5.00 a month for a member`."""
-    return _title(budget, _(_UNNAMED[budget.scope], name=shorten(plain(budget.scope_id), _NAME_COLUMNS)))
+    return _title(budget, _(_UNNAMED[budget.scope], name=_name(budget)))
 
 
 def label(budget: Budget, name: str) -> str:
@@ -135,6 +136,12 @@ def pause_ends(until: datetime | None) -> str:
     return _("until {at} ({soon})", at=format_dt(until, "f"), soon=format_dt(until, "R"))
 
 
+def _name(budget: Budget) -> str:
+    """An id for a mention, or the name of what is for no id."""
+    name = title_of(budget.scope_id) if budget.scope is Scope.OPERATION else budget.scope_id
+    return shorten(plain(name), _NAME_COLUMNS)
+
+
 def _title(budget: Budget, whom: str) -> str:
     return _("{allowance} for {whom}", allowance=allowance(budget), whom=whom)
 
@@ -159,13 +166,14 @@ def _amounts(standing: Standing) -> str:
     if level.doubtful:
         doubtful = amount(unit, level.doubtful)
         parts.append(_("{amount} doubtful (the provider may have billed it)", amount=doubtful))
-    parts.append(_("{amount} reserved", amount=amount(unit, level.reserved)))
+    if level.reserved:
+        parts.append(_("{amount} reserved", amount=amount(unit, level.reserved)))
     parts.append(_("**{amount} left**", amount=amount(unit, standing.left)))
     return " · ".join(parts)
 
 
 def _spent(budget: Budget, number: int) -> str:
-    return _("{amount} spent", amount=amount(budget.unit, number))
+    return _("{amount} spent", amount=amount(budget.unit, number, of=budget.limit))
 
 
 def _pace(standing: Standing) -> str:

@@ -1,16 +1,16 @@
 """Deleting categories with all that is in them: what may be touched, and the deleting, all of it or nothing (I32)."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import discord
 
+from bot.discord_failures import DISCORD_FAILED, may_be_done
 from bot.league.layout import ChannelCopy
 from bot.translation import _, mark
 from bot.usage.budgeting.server_settings import ServerSettings
 from cogs._layouts import Progress, channel_copy, copy_of, make_category, make_channel
-from cogs._undo import all_or_nothing
+from cogs._undo import all_or_nothing, whole
 from cogs._views.plan_words import safe
 
 _MESSAGES_LOST = mark("The messages in the channels that had been deleted are gone, though.")
@@ -54,10 +54,11 @@ async def delete_categories(
             home = _Home(category, reason)
             for channel in channels:
                 copy = channel_copy(channel)
-                await _delete(channel, reason)
-                undo.add(_("#{name}, which is gone", name=copy.name), partial(home.make_channel, copy))
+                again = partial(home.make_channel, copy)
+                await _delete(channel, reason, again)
+                undo.add(_("#{name}, which is gone", name=copy.name), again)
                 await progress(done := done + 1, total)
-            await _delete(category, reason)
+            await _delete(category, reason, home.make_category)
             undo.add(_("the category {name}, which is gone", name=category.name), home.make_category)
             await progress(done := done + 1, total)
 
@@ -77,10 +78,23 @@ class _Home:
         self._category = await make_category(self._category.guild, self._copy.categories[0], reason=self._reason)
 
 
-async def _delete(channel: discord.abc.GuildChannel, reason: str) -> None:
-    """It is gone then, whoever did it: also where Discord did it, said that it failed and was asked again."""
-    with suppress(discord.NotFound):
-        await channel.delete(reason=reason)
+async def _delete(channel: discord.abc.GuildChannel, reason: str, again: Callable[[], Awaitable[None]]) -> None:
+    """It is gone then, whoever did it: also where Discord did it and didn't say so. `again` makes it anew."""
+    try:
+        await whole(channel.delete(reason=reason), lambda _gone: again())
+    except discord.NotFound:  # Discord did it, said that it failed, and discord.py asked again
+        return
+    except DISCORD_FAILED as error:
+        if not may_be_done(error) or await _is_there(channel):
+            raise
+
+
+async def _is_there(channel: discord.abc.GuildChannel) -> bool:
+    try:
+        await channel.guild.fetch_channel(channel.id)
+    except discord.NotFound:
+        return False
+    return True
 
 
 def _kept(guild: discord.Guild, settings: ServerSettings) -> dict[int, str]:

@@ -26,7 +26,7 @@ from cogs._views.server_look import FixesView
 
 log = logging.getLogger(__name__)
 
-_KEPT_SHORT = mark("I kept this short: what is left of the AI budget here allows no more.")
+_ENDS_HERE = mark("I stopped here: what is left of the AI budget here allows no more.")
 
 _STEM = 5
 """Letters by which a question's words are known to be about what is missing: announce, announcement."""
@@ -138,7 +138,7 @@ def _ended(ending: Ending, reply: StreamedReply) -> str:
     if ending.without_pictures:
         return _("I answered without looking at the picture: the AI budget here is nearly used up.")
     if ending.shortened:
-        return _(_KEPT_SHORT)
+        return _(_ENDS_HERE)
     if ending.cut_off:
         return _("I stopped here: answers have a length limit. Ask me to go on.")
     if reply.is_silent:
@@ -153,5 +153,5 @@ def _note(answer: SetupAnswer) -> str:
             "Asked here {when} already: this answer is from memory and cost {amount}.", when=when, amount=short_usd(0)
         )
     if answer.shortened:
-        return _(_KEPT_SHORT)
+        return _(_ENDS_HERE)
     return _("I stopped here: answers have a length limit. Ask me about one step.") if answer.cut_off else ""

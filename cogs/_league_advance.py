@@ -9,8 +9,8 @@ from bot.league.limits import ANNOUNCEMENT_ROLES
 from bot.league.when import understand_when
 from bot.usage.budgeting.server_settings import ServerSettings
 from bot.usage.reporting.receipts import Receipt, receipt
-from cogs._announce import may_write
 from cogs._asker import Asker
+from cogs._channels import may_write
 from cogs._language import server_language
 from cogs._league_planning import channels_named, roles_named
 from cogs._views.advance_form import not_understood

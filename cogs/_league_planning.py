@@ -13,7 +13,7 @@ from bot.assistant.league_commands import WeekRead
 from bot.league.games import Game, parse_games
 from bot.league.limits import ANNOUNCEMENT_CHANNELS
 from bot.league.names import find_categories, parse_weeks, week_of
-from bot.league.team_list import TeamList
+from bot.league.team_list import Team, TeamList
 from bot.league.week_plan import WeekPlan, title_of
 from bot.translation import _
 from bot.usage.reporting.receipts import Receipt, receipt
@@ -38,10 +38,7 @@ async def plan_week(
     typed, unread = parse_games(games)
     read, paper = WeekRead(week=None, title=None, games=[], question=None), Receipt()
     if pictures or text or (unread and not typed):
-        names = [team.name for team in listed]
-        with receipt() as paper:
-            async with asker.tracking():
-                read = await services.league_commands.read_week(text or "\n".join(unread), pictures, names)
+        read, paper = await _read_week(asker, text or "\n".join(unread), pictures, listed)
     if read.games:
         unread = []
     week = read.week if week is None else week
@@ -59,13 +56,22 @@ async def plan_week(
         games=[*typed, *(Game(game.away, game.home, game.confidence) for game in read.games)],
         unread=unread,
         teams=TeamList(listed),
-        commissioner_role_id=settings.commissioner_role_id,
         receipt=paper,
         shows_money=await asker.sees_money(),
         picture=pictures[0] if pictures else "",
     )
     view.question = read.question or ""
     return view
+
+
+async def _read_week(
+    asker: Asker, text: str, pictures: Sequence[str], teams: Sequence[Team]
+) -> tuple[WeekRead, Receipt]:
+    """What a model makes of it, and what that cost."""
+    with receipt() as paper:
+        async with asker.tracking():
+            names = [team.name for team in teams]
+            return await asker.client.services.league_commands.read_week(text, pictures, names), paper
 
 
 async def plan_deletion(asker: Asker, text: str, *, in_plain_language: bool) -> DeletionPlanView:

@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 import discord
 
 from bot.discord_failures import DISCORD_FAILED, may_be_done
+from cogs._undo import whole
 
 Made = TypeVar("Made", bound=discord.abc.GuildChannel)
 
@@ -26,16 +27,16 @@ async def made_once(
         return channel.id not in known and channel.name == name and channel.category_id == category_id
 
     try:
-        made = await making
+        made, others = await whole(making, lambda made: made.delete()), guild.channels
     except DISCORD_FAILED as error:
         if not may_be_done(error):
             raise
         found = list(filter(is_it, await guild.fetch_channels()))
-        if len(found) != 1:  # of two, nobody can tell which is ours
+        if not found or (category is None and len(found) > 1):  # of two, nobody can tell which is ours
             raise
-        return cast("Made", found[0])
+        made, others = cast("Made", found[0]), found
     if category is not None:
-        for twin in filter(is_it, guild.channels):
+        for twin in filter(is_it, others):
             if twin.id != made.id:
                 await twin.delete()
     return made
@@ -49,9 +50,14 @@ async def posted_once(
     Raises as `channel.send` does.
     """
     nonce = secrets.randbits(64)
+
+    async def send() -> discord.Message:
+        sending = channel.send(text, nonce=nonce, allowed_mentions=allowed_mentions)
+        return await whole(sending, lambda message: message.delete())
+
     try:
-        return await channel.send(text, nonce=nonce, allowed_mentions=allowed_mentions)
+        return await send()
     except DISCORD_FAILED as error:
         if not may_be_done(error):
             raise
-    return await channel.send(text, nonce=nonce, allowed_mentions=allowed_mentions)
+    return await send()

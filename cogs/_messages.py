@@ -25,6 +25,8 @@ _ROOM = 40
 _NO_HISTORY = 160002
 """Discord's code where a reply needs Read Message History: without it, an answer is a plain message."""
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n`]*)$", re.MULTILINE)
+_LIST_ITEM = re.compile(r"\s*(?:[-*]|\d+\.) ")
+"""The line after one is taken as more of it."""
 
 
 class StreamedReply:
@@ -92,7 +94,8 @@ class StreamedReply:
             self._tail = note
         else:
             self._tail = _closed(self._tail)
-            await self.add(f"\n-# {note}" if note else "")
+            gap = "\n\n" if _LIST_ITEM.match(self._tail.rpartition("\n")[2]) else "\n"
+            await self.add(f"{gap}-# {note}" if note else "")
         if not self._tail.strip():
             return
         try:

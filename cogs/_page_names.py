@@ -16,8 +16,8 @@ def page_names(bot: discord.Client) -> Names:
     """Looks names up for a server's page; without one, for the operator's, what the bot happens to know."""
 
     @lru_cache(maxsize=_SERVERS)
-    def of_guild(guild: discord.Guild) -> names.Names:
-        return names.Names(guild)
+    def members_of(_guild_id: int) -> dict[str, str]:
+        return {}
 
     async def look_up(guild_id: int | None, kind: Named, ids: Collection[str]) -> Mapping[str, str]:
         known = [text for text in ids if text.isascii() and text.isdecimal()]
@@ -25,9 +25,9 @@ def page_names(bot: discord.Client) -> Names:
         if guild is None or kind == "guild":
             return {text: name for text in known if (name := _name(bot, kind, int(text)))}
         if kind == "user":
-            return await of_guild(guild).members(known)
+            return await names.Names(guild, members_of(guild.id)).members(known)
         if kind == "channel":
-            return of_guild(guild).channels(known, guild.default_role)
+            return names.Names(guild).channels(known, guild.default_role)
         return {text: f"@{role.name}" for text in known if (role := guild.get_role(int(text)))}
 
     return look_up

@@ -34,9 +34,7 @@ def text_of(message: discord.Message, our_id: int) -> str:
     return storable(content).strip()
 
 
-async def turns_before(
-    message: discord.Message, our_id: int, has_opted_out: Callable[[int], bool] = lambda user_id: False
-) -> list[Turn]:
+async def turns_before(message: discord.Message, our_id: int, has_opted_out: Callable[[int], bool]) -> list[Turn]:
     """The thread so far, else the chain of replies; as far as Discord gives it and its text. Oldest first.
 
     Without the messages of people who have opted out of AI.

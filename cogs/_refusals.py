@@ -28,6 +28,12 @@ _MEMBER_TOO_FAST = mark("You're asking faster than I may answer: {n} a minute. T
 _SERVER_TOO_FAST = mark("This server is asking faster than I may answer: {n} a minute. Try again in {seconds} s.")
 
 
+def with_sign(words: str) -> str:
+    """A refusal, and what stands for it from now on."""
+    sign = _("If I only put {sign} on your next questions, it means the same.", sign=REACTION)
+    return f"{words}\n-# {sign}"
+
+
 class Refusals:
     """Who was told which refusal within the hour, on which server."""
 

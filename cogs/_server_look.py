@@ -10,7 +10,7 @@ from bot.client import Trilo
 from bot.league.limits import CHANNELS_PER_SERVER
 from bot.translation import _, mark
 from bot.usage.budgeting.server_settings import ServerSettings
-from cogs._alert_channel import NoChannelError, Writable, alert_channel, writable
+from cogs._channels import NoChannelError, Writable, alert_channel, writable
 from cogs._views.tables import plain
 
 ROOM = 40

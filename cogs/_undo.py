@@ -3,14 +3,20 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 import discord
 
+from bot.discord_failures import DISCORD_FAILED
 from bot.errors import TakenBackError
 from bot.words import where
 
 log = logging.getLogger(__name__)
+
+LAST_SECONDS = 0.5
+"""When we are cancelled, how long a request that is under way is waited for."""
+Done = TypeVar("Done")
 
 
 class Undo:
@@ -52,8 +58,34 @@ async def all_or_nothing(*, lost: str = "") -> AsyncIterator[Undo]:
     try:
         yield undo
     except asyncio.CancelledError:
-        await asyncio.shield(undo.take_back())
+        await _to_its_end(undo.take_back())
         raise
     except Exception as error:
         lost = lost if undo else ""
-        raise TakenBackError(error, await undo.take_back(), lost) from error
+        raise TakenBackError(error, await _to_its_end(undo.take_back()), lost) from error
+
+
+async def whole(asking: Awaitable[Done], take_back: Callable[[Done], Awaitable[object]]) -> Done:
+    """What a request to Discord brings. Where we are cancelled meanwhile, what it did is taken back all the same:
+    Discord has it already, and doesn't care whether anybody waits for the answer.
+    """
+    task = asyncio.ensure_future(asking)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=LAST_SECONDS)
+        if task.done() and not task.cancelled() and task.exception() is None:
+            with suppress(*DISCORD_FAILED):
+                await take_back(task.result())
+        task.cancel()
+        raise
+
+
+async def _to_its_end(work: Awaitable[Done]) -> Done:
+    """What it brings. Being cancelled meanwhile ends us, but not before it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

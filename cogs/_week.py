@@ -5,7 +5,7 @@ from typing import Any
 
 import discord
 
-from bot.league.tagging import Guests, Tag, players_of, tag_for, team_name
+from bot.league.tagging import Guests, Tag, players_of, tag_for
 from bot.league.team_list import Row
 from bot.league.week_plan import WeekPlan
 from bot.translation import _, speaking
@@ -86,4 +86,4 @@ def _private(
 
 
 def _topic(plan: WeekPlan, row: Row) -> str:
-    return f"{plan.title}: {team_name(row.away)} vs {team_name(row.home)}"
+    return f"{plan.title}: {row.away.name} vs {row.home.name}"

@@ -18,8 +18,8 @@ from bot.usage.budgeting.budgets import FULL, Budget
 from bot.usage.errors import UsageError
 from bot.words import where, words_for
 from cogs._access import NOT_A_MANAGER, may_manage
-from cogs._alert_channel import NoChannelError, alert_channel, everyone_reads
 from cogs._alert_courier import Courier
+from cogs._channels import NoChannelError, alert_channel, everyone_reads
 from cogs._language import server_language
 from cogs._views.alert import AlertButton, AlertView
 from cogs._views.alert_raise import NO_SUCH_BUDGET
@@ -123,11 +123,8 @@ class AlertsCog(commands.Cog):
 
     def _is_ours(self, owed: Owed) -> bool:
         """Whether this process has the server's shard; what goes to the operator is anybody's."""
-        shards, count = self.bot.shard_ids, self.bot.shard_count
         to_operator = owed.target == OPERATOR or owed.target in self.bot.outside.operator_targets
-        if to_operator or shards is None or not count:
-            return True
-        return (owed.alert.guild_id >> 22) % count in shards
+        return to_operator or self.bot.has_shard_of(owed.alert.guild_id)
 
     async def _deliver(self, owed: Owed) -> None:
         try:

@@ -5,6 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
+from bot.operation_titles import title_of
 from bot.translation import _, mark
 from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope
 from bot.usage.budgeting.calendars import Period
@@ -17,7 +18,7 @@ from cogs._views.budget_form import AT_LIMIT
 from cogs._views.budget_list import BudgetsView
 from cogs._views.budget_names import labels_of
 from cogs._views.names import Names
-from cogs._views.tables import LABEL_CHARACTERS
+from cogs._views.tables import LABEL_CHARACTERS, cut
 
 NOT_A_BUDGET = mark("I don't know that budget. Pick one from the list that appears while you type.")
 NOT_A_BOT = mark("Bots never ask me anything, so there is nothing to limit. Name a member who isn't one.")
@@ -121,9 +122,13 @@ class BudgetsCog(commands.GroupCog, group_name="budget", group_description=mark(
     @set_budget.autocomplete("operation")
     async def _operations(self, _interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
         wanted = typed.strip().casefold()
-        names = sorted(name for name in self.bot.services.tracker.operations if wanted in name.casefold())
-        fitting = [name for name in names if len(name) <= LABEL_CHARACTERS]  # a longer one can only be typed whole
-        return [app_commands.Choice(name=name, value=name) for name in fitting[:_MOST_CHOICES]]
+        labels = {name: _label(name) for name in sorted(self.bot.services.tracker.operations)}
+        found = [
+            app_commands.Choice(name=cut(label, LABEL_CHARACTERS), value=name)
+            for name, label in labels.items()
+            if wanted in label.casefold() and len(name) <= LABEL_CHARACTERS  # a longer one can only be typed whole
+        ]
+        return found[:_MOST_CHOICES]
 
     @remove.autocomplete("budget")
     async def _budgets(self, interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:
@@ -140,6 +145,12 @@ class BudgetsCog(commands.GroupCog, group_name="budget", group_description=mark(
     async def _own(self, guild_id: int) -> list[Budget]:
         budgets = await self.bot.services.tracker.budgets.of(guild_id)
         return [budget for budget in budgets if budget.owner is Owner.SERVER]
+
+
+def _label(operation: str) -> str:
+    """An operation's title, and the name that may be typed as well."""
+    title = title_of(operation)
+    return operation if title == operation else f"{title} · {operation}"
 
 
 def _id(named: discord.abc.Snowflake | None) -> int | None:

@@ -21,14 +21,15 @@ from bot.words import RESTARTING, where, words_for
 from cogs._answers import remember
 from cogs._ask import AskCog
 from cogs._asker import Asker
+from cogs._channels import lets_write
 from cogs._front_desk import help_set_up, placed, quota_line, show_plan, talk
+from cogs._help_topics import ONE_LINE_HELP
 from cogs._language import public_language
 from cogs._messages import StreamedReply
 from cogs._reading import PICTURE_BYTES, pictures_of, replies_to, text_of, turns_before
-from cogs._refusals import Pace, Refusals, TooFast
+from cogs._refusals import Pace, Refusals, TooFast, with_sign
 from cogs._views.upgrade import offer
 from cogs._where import settings_for
-from cogs.help import ONE_LINE_HELP
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class ConversationCog(commands.Cog):
         try:
             # In direct messages nobody says which.
             speak_to(await public_language(self.bot, message.guild) if message.guild else None)
-            note = (too_fast and too_fast.words) or await self._answer(message, reply)
+            note = with_sign(too_fast.words) if too_fast and too_fast.words else await self._answer(message, reply)
         except asyncio.CancelledError:
             with suppress(*DISCORD_FAILED):
                 await reply.finish(_(RESTARTING))
@@ -116,6 +117,7 @@ class ConversationCog(commands.Cog):
             if isinstance(error, QuotaExceededError):
                 words, button = await offer(self.bot.services, error, GENERAL_CONVERSATION.name)
                 note = f"{note} {words}".rstrip()
+            note = with_sign(note)
         except Exception as error:  # noqa: BLE001 - see above
             log.warning("answering message %d failed: %s", message.id, where(error))
             note = words_for(error)
@@ -189,9 +191,7 @@ def _may_answer(message: discord.Message) -> bool:
     """Whether we may write where it stands: an answer that nobody can read would be paid for all the same."""
     if message.guild is None:
         return True
-    permissions = message.channel.permissions_for(message.guild.me)
-    in_thread = isinstance(message.channel, discord.Thread)
-    return permissions.send_messages_in_threads if in_thread else permissions.send_messages
+    return lets_write(message.channel.permissions_for(message.guild.me), message.channel)
 
 
 def _unseen(message: discord.Message, pictures: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from discord.ext import commands
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
 from cogs._language import hear
-from cogs._views import my_usage, stats_controls
+from cogs._views import my_usage, plan, stats_controls
 from cogs._views.alert import AlertButton
 from cogs._views.first_contact import LimitButton
 from cogs._views.form import is_known
@@ -20,8 +20,6 @@ _STANDING = (AlertButton, FixButton, LimitButton)
 """Buttons that work on any message, whenever it was sent."""
 _TAKEN_UP = (stats_controls.PREFIX, my_usage.PREFIX)
 """How the ids of controls begin that go on after a restart."""
-_PLAN = "plan:"
-"""Of a plan the league says so in its own words."""
 
 
 class DeadPressesCog(commands.Cog):
@@ -30,18 +28,16 @@ class DeadPressesCog(commands.Cog):
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[Trilo]) -> None:
         """Answer, where nobody else does."""
-        if _is_dead(interaction):
+        custom_id = str(cast("dict[str, Any]", interaction.data or {}).get("custom_id", ""))
+        if _is_dead(interaction, custom_id):
             hear(interaction)
-            await answer_privately(interaction, _(GONE))
+            await answer_privately(interaction, _(plan.GONE if custom_id.startswith(plan.PREFIX) else GONE))
 
 
-def _is_dead(interaction: discord.Interaction[Trilo]) -> bool:
-    custom_id = cast("dict[str, Any]", interaction.data or {}).get("custom_id", "")
+def _is_dead(interaction: discord.Interaction[Trilo], custom_id: str) -> bool:
     if interaction.type is discord.InteractionType.modal_submit:
         return not is_known(custom_id) and not interaction.response.is_done()
     if interaction.type is not discord.InteractionType.component or interaction.message is None:
-        return False
-    if custom_id.startswith(_PLAN):
         return False
     if not is_offered(interaction):
         return True

@@ -16,10 +16,8 @@ from bot.assistant.conversation import MAX_PICTURES
 from bot.client import Trilo
 from bot.translation import _, mark
 from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER, NOT_THE_OWNER, May, rights
-from cogs._help_topics import COMMANDS, ONE_LINE_HELP, READS_MENTIONS, READS_MESSAGES, START, TOPICS, Topic
-from cogs._views.look import COLOUR, NOBODY
-
-__all__ = ["ONE_LINE_HELP", "HelpCog", "command_list", "page", "setup", "usable_names"]
+from cogs._help_topics import COMMANDS, READS_MENTIONS, READS_MESSAGES, START, TOPICS, Topic
+from cogs._views.look import NOBODY, text_view
 
 _Command = app_commands.Command[Any, ..., Any]
 _MENUS = (
@@ -53,14 +51,7 @@ class HelpCog(commands.Cog):
     @app_commands.describe(topic=mark("What you want to know about"))
     async def show(self, interaction: discord.Interaction[Trilo], topic: str = START) -> None:
         """Show one topic, to the person alone."""
-        may = await rights(interaction)
-        view = discord.ui.LayoutView(timeout=None)
-        container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=COLOUR)
-        for number, text in enumerate(page(self.bot, topic, interaction.guild, may)):
-            if number:
-                container.add_item(discord.ui.Separator())
-            container.add_item(discord.ui.TextDisplay(text))
-        view.add_item(container)
+        view = text_view(page(self.bot, topic, interaction.guild, await rights(interaction)))
         await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=NOBODY)
 
     @show.autocomplete("topic")

@@ -12,13 +12,11 @@ from bot.league.names import MAX_WEEK
 from bot.translation import _, mark
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._asker import Asker
-from cogs._language import hear
 from cogs._league_advance import Wanted, plan_advance
 from cogs._league_planning import channels_named, plan_deletion, plan_tags, plan_week, roles_named
 from cogs._reading import PICTURE_BYTES, picture_of
 from cogs._views.league_history import HistoryView
 from cogs._views.league_teams import TeamsView
-from cogs._views.plan import GONE, is_dead_press
 from cogs._views.restore_plan import RestorePlanView
 from cogs._views.server_look import FixButton
 from cogs._views.tables import LABEL_CHARACTERS, cut
@@ -47,13 +45,6 @@ class LeagueCog(
     async def cog_load(self) -> None:
         """The buttons below answers about setting up work across restarts."""
         self.bot.add_dynamic_items(FixButton)
-
-    @commands.Cog.listener()
-    async def on_interaction(self, interaction: discord.Interaction[Trilo]) -> None:
-        """A press on a plan that is gone gets words, not Discord's "interaction failed"."""
-        if is_dead_press(interaction):
-            hear(interaction)
-            await answer_privately(interaction, _(GONE))
 
     @app_commands.command(name="create", description=mark("A category for a week, with a channel for each game"))
     @app_commands.describe(
@@ -173,7 +164,7 @@ class LeagueCog(
             return []
         categories, wanted = interaction.guild.categories, typed.strip().casefold()
         seen = [one.name for one in categories if one.permissions_for(interaction.user).view_channel]
-        found = [name for name in seen if wanted in name.casefold()]
+        found = [name for name in dict.fromkeys(seen) if wanted in name.casefold()]
         return [
             app_commands.Choice(name=cut(name, LABEL_CHARACTERS), value=name[:LABEL_CHARACTERS])
             for name in found[:_MOST_CHOICES]

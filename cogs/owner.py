@@ -14,7 +14,7 @@ from bot.usage.budgeting.quotas import EXEMPT, SubscriptionTier
 from bot.usage.budgeting.tier_grants import Source, UnknownTierError
 from bot.usage.reporting.reports import PeriodName
 from cogs._access import is_operator, owns_the_bot
-from cogs._views.look import COLOUR, NOBODY
+from cogs._views.look import NOBODY, text_view
 from cogs._views.names import SNOWFLAKE
 from cogs._views.owner_health import HealthView
 from cogs._views.owner_prices import list_words, price_words
@@ -69,10 +69,7 @@ class OwnerCog(commands.GroupCog, group_name="owner", group_description="For the
         else:
             used = next((row for row in report.rows if row.key == model.strip()), None)
             words = price_words(tracker, model.strip(), used)
-        view = discord.ui.LayoutView(timeout=None)
-        text = discord.ui.TextDisplay[discord.ui.LayoutView](words)
-        view.add_item(discord.ui.Container(text, accent_colour=COLOUR))
-        await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)
+        await interaction.followup.send(view=text_view([words]), ephemeral=True, allowed_mentions=NOBODY)
 
     @prices.autocomplete("model")
     async def _models(self, interaction: discord.Interaction[Trilo], typed: str) -> list[app_commands.Choice[str]]:

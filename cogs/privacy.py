@@ -71,16 +71,12 @@ class PrivacyCog(commands.Cog):
 
     async def forget(self) -> None:
         """Servers whose time is over, and people who asked for it. Raises `DatabaseUnavailableError`."""
-        await self._removals.notice({guild.id for guild in self.bot.guilds}, self._is_ours)
+        await self._removals.notice({guild.id for guild in self.bot.guilds}, self.bot.has_shard_of)
         for guild_id in await self._removals.due():
             await self.bot.services.league_book.forget_server(guild_id)
             calls = await self._removals.erase(guild_id)
             log.info("server %d left long ago and is erased, with %d calls", guild_id, calls)
         await self.bot.services.tracker.privacy.finish_erasures()
-
-    def _is_ours(self, guild_id: int) -> bool:
-        """Whether a server would be on one of this process's shards."""
-        return (guild_id >> 22) % (self.bot.shard_count or 1) in self.bot.shards
 
 
 async def setup(bot: Trilo) -> None:

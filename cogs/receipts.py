@@ -7,7 +7,7 @@ from discord.ext import commands
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
 from cogs._access import may_see_usage
-from cogs._views.look import COLOUR, NOBODY
+from cogs._views.look import NOBODY, text_view
 from cogs._views.receipt_text import FREE, NOT_AN_ANSWER, NOT_MINE, sections
 
 NAME = mark("What did this cost?")
@@ -38,13 +38,7 @@ class ReceiptsCog(commands.Cog):
         if not calls:
             await answer_privately(interaction, _(NOT_AN_ANSWER if calls is None else FREE))
             return
-        view = discord.ui.LayoutView(timeout=None)
-        container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=COLOUR)
-        for number, text in enumerate(sections(calls, shows_money=await may_see_usage(interaction))):
-            if number:
-                container.add_item(discord.ui.Separator())
-            container.add_item(discord.ui.TextDisplay(text))
-        view.add_item(container)
+        view = text_view(sections(calls, shows_money=await may_see_usage(interaction)))
         await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)
 
 

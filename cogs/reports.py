@@ -10,17 +10,18 @@ from discord.ext import commands, tasks
 from bot.alerts.turns import Turns
 from bot.client import Trilo
 from bot.discord_failures import DISCORD_FAILED
+from bot.operation_titles import title_of
 from bot.translation import speaking
 from bot.usage.alerting.deliveries import Delivery
 from bot.usage.alerting.scheduled_reports import DueReport
 from bot.usage.budgeting.budgets import Budget, Scope
 from bot.usage.errors import UsageError
 from bot.words import where
-from cogs._alert_channel import NoChannelError, everyone_reads, writable
+from cogs._channels import NoChannelError, everyone_reads, writable
 from cogs._language import server_language
 from cogs._views.look import NOBODY
 from cogs._views.names import Names, Reader, can_view
-from cogs._views.report import ReportFacts, ReportView, read_report
+from cogs._views.report import ReportFacts, read_report, report_view
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ class ReportsCog(commands.Cog):
         facts = await read_report(self.bot.services.tracker, due, with_members=reader is None)
         hidden = {one.budget.id for one in facts.standings if _is_hidden(guild, one.budget, reader)}
         with speaking(await server_language(self.bot, guild)):
-            view = ReportView(facts, await _names(guild, facts, reader), hidden)
+            names = await _names(guild, facts, reader)
+            view = report_view(facts, names, hidden)
         await channel.send(view=view, nonce=_nonce(due), allowed_mentions=NOBODY)
 
 
@@ -113,7 +115,8 @@ async def _names(guild: discord.Guild, facts: ReportFacts, reader: Reader | None
     no channel that not everybody can view.
     """
     names = Names(guild)
-    found = names.channels([row.key for row in facts.channels.rows], reader)
+    found = {row.key: title_of(row.key) for row in facts.operations.rows}
+    found |= names.channels([row.key for row in facts.channels.rows], reader)
     return found | await names.members([row.key for row in facts.members.rows] if facts.members else [])
 
 

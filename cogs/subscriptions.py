@@ -4,6 +4,7 @@ An event only says that something changed: what holds now is then read from Disc
 events were missed, came twice or in another order. At each start, and every few hours, everything is read anew.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import discord
 from discord.ext import commands, tasks
 
 from bot.client import Trilo
+from bot.discord_failures import DISCORD_FAILED
 from bot.usage.budgeting.quotas import SubscriptionTier
 from bot.usage.budgeting.tier_grants import Source
 from bot.usage.errors import UsageError
@@ -31,6 +33,8 @@ class SubscriptionsCog(commands.Cog):
         self._sku = discord.Object(sku_id)
         self._tracker = bot.services.tracker
         self._grants = bot.services.tracker.quotas.grants
+        self._reading = asyncio.Lock()
+        """From asking Discord until it is on the books: else what was true a moment ago might be written last."""
 
     async def cog_load(self) -> None:
         """Called by discord.py once the bot is logged in."""
@@ -59,24 +63,30 @@ class SubscriptionsCog(commands.Cog):
         if entitlement.sku_id != self._sku.id:
             return
         try:
-            if entitlement.guild_id is not None:
-                found = self.bot.entitlements(
-                    skus=[self._sku], guild=discord.Object(entitlement.guild_id), exclude_ended=True
-                )
-                await self._settle_server(entitlement.guild_id, [each async for each in found])
-            elif entitlement.user_id is not None:
-                found = self.bot.entitlements(
-                    skus=[self._sku], user=discord.Object(entitlement.user_id), exclude_ended=True
-                )
-                await self._settle_person(str(entitlement.user_id), [each async for each in found])
-        except (discord.HTTPException, UsageError) as error:
+            async with self._reading:
+                await self._read_one(entitlement.guild_id, entitlement.user_id)
+        except (*DISCORD_FAILED, UsageError) as error:
             log.error("a subscription isn't on the books before the next reading: %s", where(error))  # noqa: TRY400 - I33
 
-    async def read_anew(self) -> None:
-        """Make the books agree with Discord. Raises `discord.HTTPException` and `UsageError`.
+    async def _read_one(self, guild_id: int | None, user_id: int | None) -> None:
+        """What a server has, or a person."""
+        if guild_id is not None:
+            found = self.bot.entitlements(skus=[self._sku], guild=discord.Object(guild_id), exclude_ended=True)
+            await self._settle_server(guild_id, [each async for each in found])
+        elif user_id is not None:
+            found = self.bot.entitlements(skus=[self._sku], user=discord.Object(user_id), exclude_ended=True)
+            await self._settle_person(str(user_id), [each async for each in found])
 
-        What was given while the list was being read stays: its event has come, or its turn is the next time.
+    async def read_anew(self) -> None:
+        """Make the books agree with Discord. Raises `DISCORD_FAILED` and `UsageError`.
+
+        What another process gave while the list was being read stays: its event has come there, or its turn is the next
+        time.
         """
+        async with self._reading:
+            await self._read_all()
+
+    async def _read_all(self) -> None:
         began = self._tracker.clock()
         people: dict[str, list[discord.Entitlement]] = {}
         servers: dict[int, list[discord.Entitlement]] = {}
@@ -96,7 +106,7 @@ class SubscriptionsCog(commands.Cog):
     async def _read_anew(self) -> None:
         try:
             await self.read_anew()
-        except (discord.HTTPException, UsageError) as error:
+        except (*DISCORD_FAILED, UsageError) as error:
             log.error("subscriptions can't be read just now: %s", where(error))  # noqa: TRY400 - I33
 
     async def _settle_person(self, user_id: str, entitlements: Iterable[discord.Entitlement]) -> None:

@@ -1,12 +1,11 @@
 """Every view and state as pictures in `gallery/`, to be looked at: `make gallery`; `ARGS="league_teams owner"` takes
 those scenes alone.
 
-Starts the sandbox in English and in Spanish and works its page in headless Chromium (CHROMIUM names it where it isn't
-/usr/bin/chromium). What can't be shown is named at the end, and the others are taken all the same.
+Starts the sandbox in English and in Spanish and works its page in headless Chromium. What can't be shown is named at
+the end, and the others are taken all the same.
 """
 
 import asyncio
-import os
 import socket
 import sqlite3
 import sys
@@ -14,11 +13,9 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from playwright.async_api import async_playwright
-
 from docs import gallery_budgets, gallery_league, gallery_views
 from docs.gallery_stage import DESKTOP, Stage
-from docs.screenshots import CHROMIUM, FLAGS
+from docs.sandbox_page import opened, running_sandbox
 
 GALLERY = Path(__file__).parent.parent / "gallery"
 Scene = Callable[[Stage], Awaitable[None]]
@@ -85,47 +82,22 @@ def _forget(books: Path) -> None:
 
 
 async def _play(folder: str, tag: str, books: Path, scenes: Sequence[Scene]) -> list[str]:
-    port = _free_port()
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"sqlite:///{books}",
-        "API_PORT": str(port),
+    port = str(_free_port())
+    settings = {
+        "API_PORT": port,
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "OWNER_GUILD_ID": str(SERVER),
         "CALLS_PER_MINUTE_MEMBER": "0",
         "CALLS_PER_MINUTE_SERVER": "0",
     }
-    command = (sys.executable, "-m", "bot", "sandbox", "--language", tag)
     with (GALLERY / folder / "sandbox.log").open("a") as log:
-        sandbox = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment
-        )
-        assert sandbox.stdout is not None
-        reading = None
-        try:
-            url = (await sandbox.stdout.readline()).decode().removeprefix("Sandbox: ").strip()
-            reading = asyncio.create_task(sandbox.stdout.read())  # its cost lines, or it would wait for a reader
-            return await _work(url, folder, tag, scenes)
-        finally:
-            sandbox.terminate()
-            await sandbox.wait()
-            if reading is not None:
-                await reading
-
-
-async def _work(url: str, folder: str, tag: str, scenes: Sequence[Scene]) -> list[str]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page(viewport=DESKTOP, bypass_csp=True)  # for a style of ours
-        page.set_default_timeout(30_000)  # of milliseconds: both languages work at once
-        await page.goto(url)
-        stage = Stage(page, GALLERY / folder, tag)
-        await stage.box.wait_for()
-        await stage.settle()
-        for scene in scenes:
-            await stage.act(scene.__name__, scene)
-        await browser.close()
-        return stage.failed
+        async with (
+            running_sandbox(books, tag, log=log, **settings) as url,
+            opened(url, GALLERY / folder, tag, DESKTOP) as stage,
+        ):
+            for scene in scenes:
+                await stage.act(scene.__name__, scene)
+            return stage.failed
 
 
 def _free_port() -> int:

@@ -8,14 +8,10 @@ SMALL = "0.00017"
 
 async def budget_set(stage: Stage) -> None:
     """None yet, one that can't be read, the question, and what follows."""
-    await stage.command("/budget show")
-    await stage.shoot("budget-show-none")
-    await stage.command("/budget set", "a lot")
-    await stage.shoot("budget-set-misread")
-    await stage.command("/budget set", "$5")
-    await stage.shoot("budget-set-question")
-    await stage.press("Confirm")
-    await stage.shoot("budget-set-done")
+    await stage.shoot("budget-show-none", stage.command("/budget show"))
+    await stage.shoot("budget-set-misread", stage.command("/budget set", "a lot"))
+    await stage.shoot("budget-set-question", stage.command("/budget set", "$5"))
+    await stage.shoot("budget-set-done", stage.press("Confirm"))
 
 
 async def budget_show(stage: Stage) -> None:
@@ -23,27 +19,21 @@ async def budget_show(stage: Stage) -> None:
     await stage.command("/budget set", "0.8")
     await stage.press("Confirm")
     await stage.say("@Trilo tell me a joke")
-    await stage.command("/budget show")
-    await stage.shoot("budget-show")
+    await stage.shoot("budget-show", stage.command("/budget show"))
     await stage.press("Edit")
     await stage.shoot_form("budget-edit-form")
-    await stage.press("History")
-    await stage.shoot("budget-history")
-    await stage.press("Test alert")
-    await stage.shoot("budget-test-alert", 2)
+    await stage.shoot("budget-history", stage.press("History"))
+    await stage.shoot("budget-test-alert", stage.press("Test alert"), messages=2)
     await stage.command("/budget show")
-    await stage.press("Remove")
-    await stage.shoot("budget-remove-question")
-    await stage.press("Keep")
-    await stage.shoot("budget-remove-kept")
+    await stage.shoot("budget-remove-question", stage.press("Remove"))
+    await stage.shoot("budget-remove-kept", stage.press("Keep"))
 
 
 async def alerts(stage: Stage) -> None:
     """An alert with its buttons and the form behind one, and a question that the budget refuses."""
     await stage.command("/budget set", SMALL, per="day")
     await stage.press("Confirm")
-    await stage.choose("#general")
-    await stage.shoot("budget-set-channel")
+    await stage.shoot("budget-set-channel", stage.choose("#general"))
     for question in ("hello", "tell me a joke", "give me a long answer"):
         await stage.say(f"@Trilo {question}")
     await stage.appears("See the stats")
@@ -53,9 +43,7 @@ async def alerts(stage: Stage) -> None:
     for _again in range(2):
         await stage.say("@Trilo give me a long answer")
     await stage.page.wait_for_timeout(4_000)
-    await stage.shoot("budget-used-up", 4)
-    await stage.command("/budget show")
-    await stage.shoot("budget-show-used-up")
+    await stage.shoot("budget-used-up", messages=4)
+    await stage.shoot("budget-show-used-up", stage.command("/budget show"))
     await stage.press("Remove")
-    await stage.press("Remove")
-    await stage.shoot("budget-removed")
+    await stage.shoot("budget-removed", stage.press("Remove"))

@@ -121,13 +121,10 @@ class Stage:
         await self.page.get_by_role("button", name="Send", exact=True).click()
         await self._answered(before)
 
-    async def press(self, label: str, *, exact: bool = True) -> None:
+    async def press(self, label: str) -> None:
         """A button of the newest message that has it."""
-        await (
-            self.page.locator("#channel-message-list")
-            .get_by_role("button", name=self.words(label), exact=exact)
-            .last.click()
-        )
+        buttons = self.page.locator("#channel-message-list").get_by_role("button", name=self.words(label), exact=True)
+        await buttons.last.click()
         await self.page.wait_for_timeout(_STILL)
         await self.settle()
 
@@ -163,8 +160,10 @@ class Stage:
         offered = self.last.locator(".preview-select").nth(select).locator(".select-option")
         return [await option.get_attribute("data-value") or "" for option in await offered.all()]
 
-    async def shoot(self, name: str, messages: int = 1) -> None:
-        """The newest messages, on a desktop and on a phone, there in Discord's light theme too."""
+    async def shoot(self, name: str, doing: Awaitable[None] | None = None, *, messages: int = 1) -> None:
+        """After `doing` something the newest messages, on a desktop and on a phone, there in the light theme too."""
+        if doing is not None:
+            await doing
         for device, size in (("desktop", DESKTOP), ("phone", PHONE), ("phone-light", PHONE)):
             await self.resize(size)
             await self._light(device.endswith("light"))

@@ -13,7 +13,7 @@ import discord
 import pytest
 from aiohttp import web
 
-from bot.application import journal_of, open_services, run_bot
+from bot.application import configured_tracker, journal_of, open_services, run_bot
 from bot.client import Trilo
 from bot.errors import SettingsError, TriloError
 from bot.sandbox.history import DAYS
@@ -115,6 +115,14 @@ async def test_a_call_that_does_not_end_is_given_up_and_still_booked(tmp_path, m
     [(status, operation, estimated, cost)] = rows(tmp_path / "b.db")
     assert (status in ("aborted", "error", "interrupted"), operation, estimated) == (True, "slow", 1)
     assert cost > 0
+
+
+async def test_the_books_are_opened_as_they_are_set(tmp_path):
+    """Also where the API is served alone: as durable, as strict under budgets, and with the same operations."""
+    wanted = settings(ledger_synchronous="FULL", budgets_fail_open=True, max_output_tokens=200)
+    async with configured_tracker(wanted, f"sqlite:///{tmp_path}/b.db", console=False) as tracker:
+        assert await tracker.database.execute("PRAGMA synchronous") == [(2,)]
+        assert tracker.operations["general_conversation"].max_output_tokens == 200
 
 
 async def test_the_order_of_closing(tmp_path, model, monkeypatch):
@@ -409,8 +417,10 @@ def test_each_postgres_has_a_journal_of_its_own():
         "postgresql://bot:secret@db.example:5432/other",
         "postgresql:///trilo?host=/run/postgresql",
         "postgresql:///trilo?host=/elsewhere",
+        "postgresql://bot:secret@one.example:5432,two.example:5432/trilo",
+        "postgresql://bot:half#secret@db.example/trilo",  # which isn't read, and is refused in words elsewhere
     ]
     names = [str(journal_of(url)) for url in urls]
     assert names[0] == names[1] == "data/c4696b23a77f.journal"
-    assert len(set(names)) == 4
+    assert len(set(names)) == 6
     assert journal_of("sqlite:///data/trilo.db") is None

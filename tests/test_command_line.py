@@ -10,7 +10,11 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from bot.doctor import _model
+from bot.settings import Settings
 from bot.usage import Attribution, Kind, Price, Status, Usage, open_tracker
 from bot.usage.ids import new_id
 from bot.usage.records import OpenCall, Settlement
@@ -407,7 +411,7 @@ SECRET = "sk-very-secret"
 )
 def test_a_wrong_setting_is_named_and_its_value_is_not_shown(tmp_path, settings, words):
     """I35: the variable's name, never what it holds."""
-    done = run(tmp_path, "stats", **settings)
+    done = run(tmp_path, "run", **{"DISCORD_TOKEN": "t", "OPENAI_API_KEY": "k", **settings})
     assert (done.returncode, done.stdout) == (78, "")
     assert words in done.stderr
     assert SECRET not in done.stderr
@@ -535,6 +539,34 @@ async def test_doctor_beside_a_running_bot(tmp_path):
     async with open_tracker(f"sqlite:///{tmp_path}/data/trilo.db", console=False):
         done = await asyncio.to_thread(run, tmp_path, "doctor", "--offline", "--json")
     assert findings(done)["DATABASE_URL"] == (True, "in use by a running bot")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "ok", "words"),
+    [
+        (200, "<html>Welcome</html>", False, "what answers there isn't OpenAI's API"),
+        (200, "[1]", False, "what answers there isn't OpenAI's API"),
+        (200, "{nope", False, "what answers there isn't OpenAI's API"),
+        (404, "", False, "what answers there isn't OpenAI's API"),
+        (401, "{}", False, "the AI provider refused it"),
+        (403, "{}", True, "known, but it may not list models"),
+        (200, '{"data": [{"id": "other"}]}', False, "not offered to this key: gpt-4o, gpt-4o-mini"),
+        (200, '{"data": []}', True, "works"),
+    ],
+)
+async def test_doctor_asks_whatever_is_behind_the_address(status, body, ok, words):
+    """I30: the page of a web site, where /v1 was left out, is a finding."""
+    app = web.Application()
+
+    async def answered(_request: web.Request) -> web.Response:
+        kind = "text/html" if body.startswith("<") else "application/json"
+        return web.Response(status=status, text=body, content_type=kind)
+
+    app.router.add_get("/models", answered)
+    async with TestServer(app) as server:
+        settings = Settings(_env_file=None, openai_api_key=SECRET, openai_base_url=str(server.make_url("")))
+        found = await _model(settings, online=True)
+    assert (found.ok, found.words[: len(words)]) == (ok, words)
 
 
 # --- logs -------------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ thread-1: 3 calls, by agent {'librarian': 1}
 [Token Usage] chat | gpt-4o-mini | In: 15 Out: 56 | Cost: $0.00004 | …ms
 [Token Usage] chat | gpt-4o-mini | In: 15 Out: 56 | Cost: $0.00004 | …ms
 [Token Usage] chat | gpt-4o-mini | In: 15 Out: 56 | Cost: $0.00004 | …ms
-after 5 answers: used_up, $0.00018 of $0.00020
+after 5 answers: used_up, $0.00018 of $0.0002
 
 == 5. Cost analysis
 $2.24671 in 371 calls; payments' fees $0.59
@@ -44,7 +44,7 @@ $2.24671 in 371 calls; payments' fees $0.59
   translate           240 x         $0.62   27.4%
   summary               2 x       $0.0051    0.2%
   chat                  7 x      $0.00022    0.0%
-  search                1 x  $0.000000060    0.0%
+  search                1 x   $0.00000006    0.0%
   unattributed          1 x         $0.00    0.0%
 one more answer_from_guide: about $0.01355, nine of ten stay within $0.01374
 
@@ -58,7 +58,7 @@ one more answer_from_guide: about $0.01355, nine of ten stay within $0.01374
 - summary: 1 of 1 calls to mystery have no known price, so they are in no sum, and budgets that stop
   refuse such calls. Add it to data/prices.toml, then `reprice`.
 - answer_from_guide on gpt-4o: 99 of 100 answers have at most 112 tokens, and the cap is 4,000. 224
-  would do: the rest is reserved in every budget while a call runs, $0.04 a call.
+  would do: the rest is reserved in every budget while a call runs, $0.038 a call.
 """
 
 

@@ -53,3 +53,16 @@ def test_nor_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = capsys.readouterr().err.removesuffix("\n").split("\n")
     assert line.isprintable()
     assert '"level": "WARNING"' in line
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("library", ["uvicorn.error", "asyncio", "discord.client", "aiohttp.server"])
+def test_of_what_failed_in_a_library_its_kind_and_line(capsys: pytest.CaptureFixture[str], library: str) -> None:
+    """I33, I35: what an error says may quote a question, or an address with a token in it."""
+    configure_logs("INFO", "text")
+    try:
+        failing()
+    except ValueError:
+        logging.getLogger(library).exception("it failed\n")
+    (line,) = capsys.readouterr().err.removesuffix("\n").split("\n")
+    assert re.search(rf"ERROR   {library}: it failed: ValueError at .*test_logs.py:\d+$", line)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.price_command import read_at, run_lines, run_single
+from bot.commands.arguments import read_at
+from bot.commands.price import run_lines, run_single
 from bot.usage.pricing.prices import PriceList
 from bot.usage.records import Usage
 
@@ -108,4 +109,3 @@ def test_times():
     """Naive is UTC, a bare date is its midnight."""
     assert read_at("2026-01-05") == datetime(2026, 1, 5, tzinfo=UTC)
     assert read_at("2026-01-05T12:00:00Z") == datetime(2026, 1, 5, 12, tzinfo=UTC)
-    assert read_at(None) is None

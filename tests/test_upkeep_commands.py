@@ -67,9 +67,10 @@ def books(folder: Path, *records: UsageRecord) -> None:
 
 def test_every_command_has_help_and_refuses_nonsense(tmp_path: Path) -> None:
     wrong = [
-        (["prune", "--days", "31"], "isn't a number of days from 32 on"),
+        (["prune", "--days", "31"], "isn't a number of days from 32 to 36500"),
         (["prune", "--days", "soon"], "isn't a number of days"),
         (["reprice", "--since", "yesterday"], "must be an ISO 8601 date"),
+        (["keys", "create", "x", "--guild", "99999999999999999999"], "is no server's id"),
         (["reconcile", "--days", "0"], "isn't a number of days from 1 to 180"),
         (["restore"], "PATH"),
         (["export", "--format", "xml"], "xml"),
@@ -208,7 +209,7 @@ def test_reprice_shows_first_and_books_when_told(tmp_path: Path) -> None:
     assert json.loads(shown_json[1]) == {
         "applied": False, **sums, "rows": [{"model": "gpt-4o-2024-08-06", **sums}],
     }  # fmt: skip
-    assert part[1] == "gpt-4o-2024-08-06: 2 calls (1 had no price), $0.000000007 becomes $0.0070\n"
+    assert part[1] == "gpt-4o-2024-08-06: 2 calls (1 had no price), $0.000000007 becomes $0.007\n"
     assert rest[1] == "gpt-4o-2024-08-06: 1 call, $0.000000007 becomes $0.0035\n"
     assert json.loads(nothing[1]) == {
         "applied": True, "calls": 0, "priced_calls": 0, "before_nano_usd": 0, "after_nano_usd": 0, "rows": [],
@@ -280,9 +281,9 @@ async def test_reconcile_against_the_bill(tmp_path: Path, stub: Stub) -> None:
         shown, applied, after = await asyncio.to_thread(try_all, tmp_path, *commands, **settings)
         day = f"{TODAY - timedelta(days=2):%Y-%m-%d}"
         assert shown[1].splitlines() == [
-            "$0.01 on the books, $0.0039 on the bill",
+            "$0.012 on the books, $0.0039 on the bill",
             (
-                f"  {day} gpt-4o: $0.01 on the books, $0.0039 billed (-207.7 %): "
+                f"  {day} gpt-4o: $0.012 on the books, $0.0039 billed (-207.7 %): "
                 "interrupted or estimated calls booked too high"
             ),
             "1 calls can be put right: add --apply",

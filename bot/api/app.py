@@ -26,6 +26,16 @@ from bot.api.problems import RESPONSES, add_problem_handlers
 from bot.usage.health import version
 from bot.usage.tracker import UsageTracker
 
+ROUTES = (
+    usage_routes,
+    cost_routes,
+    suggestion_routes,
+    quota_routes,
+    check_routes,
+    budget_routes,
+    event_routes,
+    export_routes,
+)
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus' text format."""
 
@@ -53,18 +63,14 @@ def create_app(
     service = Service(tracker, KeyBook(tracker.database, tracker.clock), Pace(), open_on_loopback)
     app.state.service = service
     add_problem_handlers(app)
-    for routes in (
-        usage_routes,
-        cost_routes,
-        suggestion_routes,
-        quota_routes,
-        check_routes,
-        budget_routes,
-        event_routes,
-        export_routes,
-    ):
+    for routes in ROUTES:
         app.include_router(routes.router)
+    _add_operation_routes(app, tracker, metrics)
+    app.mount("/page", page_site(service, names, is_https=(public_url or "").startswith("https://")))
+    return app
 
+
+def _add_operation_routes(app: FastAPI, tracker: UsageTracker, metrics: Callable[[], bytes] | None) -> None:
     @app.get("/health", tags=["operation"])
     async def health() -> Health:
         """Whether the service is up and reaches its books. Needs no key."""
@@ -77,6 +83,3 @@ def create_app(
         async def prometheus(_: Annotated[ApiKey, Depends(for_all)]) -> PlainTextResponse:
             """What Prometheus scrapes: sums since this process started. Needs a key for all servers."""
             return PlainTextResponse(await asyncio.to_thread(metrics), media_type=METRICS_TYPE)
-
-    app.mount("/page", page_site(service, names, is_https=(public_url or "").startswith("https://")))
-    return app

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.api.access import server_for, writer
 from bot.api.keys import ApiKey
-from bot.api.parameters import Books, Reader
+from bot.api.parameters import Books, Reader, Snowflake, Text
 from bot.api.problems import Problem
-from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope, Unit, Unknown
+from bot.usage.budgeting.budgets import BOT, Budget, Mode, Owner, Scope, Unit, Unknown
 from bot.usage.budgeting.calendars import Period
 from bot.usage.money import usd
 
@@ -70,9 +70,9 @@ class NewBudget(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"guild_id": 42, "scope": "guild", "period": "month", "limit_usd": "5"}]}
     )
-    guild_id: int = Field(default=0, ge=0, le=2**63 - 1)
+    guild_id: Snowflake | None = Field(default=None, description="Without it the key's own server, or the whole bot.")
     scope: Scope
-    scope_id: str = ""
+    scope_id: Text = ""
     period: Period = Period.MONTH
     limit_usd: Decimal | None = Field(default=None, ge=0)
     limit_tokens: int | None = Field(default=None, ge=0, strict=True)
@@ -102,7 +102,7 @@ async def standings(service: Books, key: Reader, guild_id: GuildId = None) -> li
 @router.put("")
 async def set_budget(service: Books, key: Writer, wanted: NewBudget) -> BudgetAnswer:
     """Set a budget, or change the one of the same server, scope, period and unit."""
-    server = _one_server(key, wanted.guild_id)
+    server = server_for(key, wanted.guild_id) or BOT
     stored = await service.tracker.set_budget(
         wanted.scope,
         wanted.scope_id or (str(server) if wanted.scope is Scope.GUILD else ""),
@@ -119,7 +119,7 @@ async def set_budget(service: Books, key: Writer, wanted: NewBudget) -> BudgetAn
 
 
 @router.delete("/{budget_id}", status_code=204)
-async def remove(service: Books, key: Writer, budget_id: str, guild_id: GuildId = None) -> None:
+async def remove(service: Books, key: Writer, budget_id: Text, guild_id: GuildId = None) -> None:
     """Remove a budget with its counters."""
     server = _one_server(key, guild_id)
     if not await service.tracker.budgets.remove(budget_id, guild_id=server, actor=f"api key {key.id}"):

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bot.api.access import for_all, server_for, writer
 from bot.api.budget_routes import BudgetAnswer
 from bot.api.keys import ApiKey
-from bot.api.parameters import WHO, Books, Instant, Reader, Snowflake
+from bot.api.parameters import WHO, Books, Instant, Reader, Snowflake, Text
 from bot.usage.budgeting.budgets import BOT, Level
 from bot.usage.budgeting.rules import Counted
-from bot.usage.calls.hand_tracking import utc
 from bot.usage.calls.reservations import Verdict
+from bot.usage.calls.told import utc
 from bot.usage.errors import (
     AiPausedError,
     BudgetExceededError,
@@ -33,11 +33,11 @@ _CLOCKS_DIFFER = timedelta(hours=1)
 class Asked(BaseModel):
     """A person's quota, or with a `model` one call: by pauses, budgets, and quotas where its server has them on."""
 
-    user_id: str | None = Field(default=None, max_length=200)
-    operation: str | None = Field(default=None, max_length=200)
+    user_id: Text | None = Field(default=None, max_length=200)
+    operation: Text | None = Field(default=None, max_length=200)
     estimated_tokens: int | None = Field(default=None, ge=0, le=10**12, description="In all.")
-    model: str | None = Field(default=None, min_length=1, max_length=200)
-    provider: str | None = Field(default=None, max_length=100)
+    model: Text | None = Field(default=None, min_length=1, max_length=200)
+    provider: Text | None = Field(default=None, max_length=100)
     guild_id: Snowflake | None = None
     channel_id: Snowflake | None = None
 
@@ -74,15 +74,15 @@ class Question(Asked):
     )
     choices: int = Field(default=1, ge=1, le=1_000)
     opaque: bool = Field(default=False, description="Part of what it will use can't be told before.")
-    service_tier: str | None = Field(default=None, max_length=50)
-    session_id: str | None = Field(default=None, max_length=200)
-    workflow_id: str | None = Field(default=None, max_length=200)
-    execution_id: str | None = Field(default=None, max_length=200)
-    agent_name: str | None = Field(default=None, max_length=200)
+    service_tier: Text | None = Field(default=None, max_length=50)
+    session_id: Text | None = Field(default=None, max_length=200)
+    workflow_id: Text | None = Field(default=None, max_length=200)
+    execution_id: Text | None = Field(default=None, max_length=200)
+    agent_name: Text | None = Field(default=None, max_length=200)
     role_ids: list[Snowflake] = Field(default_factory=list, max_length=250)
     metadata: dict[str, Any] | None = None
     reserve: bool = False
-    id: str | None = Field(
+    id: Text | None = Field(
         default=None, min_length=1, max_length=200, description="Yours; asked again, it is the same."
     )
     at: Instant | None = Field(default=None, description="When it is made: about now. Needed with an `id`.")

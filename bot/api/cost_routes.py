@@ -9,16 +9,16 @@ from pydantic import BaseModel
 from bot.api.access import for_all
 from bot.api.answers import Lines, Summary
 from bot.api.keys import ApiKey
-from bot.api.parameters import DAYS, LIMIT, Books, Server, last_days, span_of
+from bot.api.parameters import DAYS, LIMIT, Books, Server, Text, last_days, span_of
 from bot.api.problems import Problem
 from bot.usage.money import usd
 from bot.usage.pricing.costs import nano_usd_of
-from bot.usage.reporting.reports import Days, Split
+from bot.usage.reporting.reports import Split
 
 router = APIRouter(tags=["cost"])
 ForAll = Annotated[ApiKey, Depends(for_all)]
-Start = Annotated[date | None, Query(description="First day (UTC).")]
-End = Annotated[date | None, Query(description="Last day (UTC), included.")]
+Start = Annotated[date | None, Query(description="First day; of a server, by its calendar, else in UTC.")]
+End = Annotated[date | None, Query(description="Last day, included.")]
 
 
 class Day(BaseModel):
@@ -77,10 +77,10 @@ class Platform(BaseModel):
 
 @router.get("/summary")
 async def summary(
-    service: Books, _: ForAll, user_id: str | None = None, start: Start = None, end: End = None
+    service: Books, _: ForAll, user_id: Text | None = None, start: Start = None, end: End = None
 ) -> Summary:
     """What everybody, or one person, cost from one day to another; without days all of it."""
-    span_of(service, start, end)
+    span_of(service, None, start, end)
     return Summary.of(await service.tracker.get_cost_summary(user_id, start, end))
 
 
@@ -92,7 +92,7 @@ async def breakdown(service: Books, guild_id: Server, by: Split = "operation", d
 
 
 @router.get("/daily")
-async def daily(service: Books, guild_id: Server, days: DAYS = 30, user_id: str | None = None) -> list[Day]:
+async def daily(service: Books, guild_id: Server, days: DAYS = 30, user_id: Text | None = None) -> list[Day]:
     """Each of the last days, today included; days without a call too. Of a server, or of a person on all of them."""
     if user_id is not None:
         if guild_id is not None:
@@ -112,8 +112,8 @@ async def top_users(
     service: Books, guild_id: Server, limit: LIMIT = 10, start: Start = None, end: End = None
 ) -> list[TopUser]:
     """Those who cost the most, dearest first."""
-    first, last = span_of(service, start, end)
-    report = await service.tracker.reports.spend_between(guild_id, Days(first, last), "user", limit=limit)
+    days = span_of(service, guild_id, start, end)
+    report = await service.tracker.reports.spend_between(guild_id, days, "user", limit=limit)
     return [
         TopUser(
             user_id=line.key,
@@ -127,7 +127,7 @@ async def top_users(
 
 
 @router.get("/projection")
-async def projection(service: Books, _: ForAll, user_id: str | None = None) -> Projection:
+async def projection(service: Books, _: ForAll, user_id: Text | None = None) -> Projection:
     """What the running month costs in the end: one person's, or everybody's."""
     found = await service.tracker.get_cost_projection(user_id)
     projected = found["projected_cost"]
@@ -142,13 +142,13 @@ async def projection(service: Books, _: ForAll, user_id: str | None = None) -> P
 @router.get("/platform")
 async def platform(service: Books, _: ForAll, start: Start = None, end: End = None) -> Platform:
     """Everybody together, from one day to another; without days of all time."""
-    span_of(service, start, end)
+    span_of(service, None, start, end)
     stats = await service.tracker.get_platform_usage_stats(start, end)
     cost = stats["total_cost"]
     return Platform(**{**stats, "total_cost": float(cost)}, cost_nano_usd=nano_usd_of(cost))
 
 
 @router.get("/estimate")
-async def estimate(service: Books, _: ForAll, operation: str, model: str | None = None) -> Estimate:
+async def estimate(service: Books, _: ForAll, operation: Text, model: Text | None = None) -> Estimate:
     """What an operation usually takes and costs, learnt from its newest calls."""
     return Estimate(**await service.tracker.estimate_operation_cost(operation, model))

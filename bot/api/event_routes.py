@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.api.access import server_for, writer
 from bot.api.keys import ApiKey
-from bot.api.parameters import WHO, Books, Instant, Snowflake
+from bot.api.parameters import WHO, Books, Instant, Snowflake, Text
 from bot.api.problems import Problem
+from bot.usage.budgeting.budgets import BOT
 from bot.usage.tracker import UsageTracker
 
 router = APIRouter(tags=["events"])
@@ -40,32 +41,32 @@ class Event(BaseModel):
             ]
         }
     )
-    id: str = Field(min_length=1, max_length=200)
+    id: Text = Field(min_length=1, max_length=200)
     kind: Literal["llm", "embedding", "image", "payment"] = "llm"
-    model: str = Field(default="", max_length=200, description="Of a payment: the gateway.")
+    model: Text = Field(default="", max_length=200, description="Of a payment: the gateway.")
     usage: dict[str, Any] = Field(
         default_factory=dict, examples=[{"input_tokens": 100, "output_tokens": 20}], max_length=20
     )
     amount: Decimal | None = Field(default=None, ge=0, description="Of a payment, in USD.")
     cost: Decimal | None = Field(default=None, ge=0, description="USD, where it is known better than by a price list.")
-    provider: str | None = Field(default=None, max_length=100)
+    provider: Text | None = Field(default=None, max_length=100)
     at: Instant = Field(description="When it was made. Told again, it must be the same; without a zone it is UTC.")
-    duration_ms: float = Field(default=0, ge=0)
+    duration_ms: float = Field(default=0, ge=0, le=10**12)
     failed: bool = False
-    error_type: str | None = Field(default=None, max_length=100)
+    error_type: Text | None = Field(default=None, max_length=100)
     estimated: bool = Field(default=False, description="The counts are a guess.")
-    response_id: str | None = Field(default=None, max_length=200)
-    service_tier: str | None = Field(default=None, max_length=50, description="The provider's, where it isn't usual.")
+    response_id: Text | None = Field(default=None, max_length=200)
+    service_tier: Text | None = Field(default=None, max_length=50, description="The provider's, where it isn't usual.")
     doubtful_cost: Decimal = Field(default=Decimal(0), ge=0, le=10**6, description="USD that may be billed besides.")
     doubtful_tokens: int = Field(default=0, ge=0, le=10**12)
-    operation: str | None = Field(default=None, max_length=200)
+    operation: Text | None = Field(default=None, max_length=200)
     guild_id: Snowflake | None = None
     channel_id: Snowflake | None = None
-    user_id: str | None = Field(default=None, max_length=200)
-    session_id: str | None = Field(default=None, max_length=200)
-    workflow_id: str | None = Field(default=None, max_length=200)
-    execution_id: str | None = Field(default=None, max_length=200)
-    agent_name: str | None = Field(default=None, max_length=200)
+    user_id: Text | None = Field(default=None, max_length=200)
+    session_id: Text | None = Field(default=None, max_length=200)
+    workflow_id: Text | None = Field(default=None, max_length=200)
+    execution_id: Text | None = Field(default=None, max_length=200)
+    agent_name: Text | None = Field(default=None, max_length=200)
     role_ids: list[Snowflake] = Field(default_factory=list, max_length=250)
     metadata: dict[str, Any] | None = None
 
@@ -94,8 +95,8 @@ class Booked(BaseModel):
 async def book(service: Books, key: Annotated[ApiKey, Depends(writer)], told: Events) -> Booked:
     """Book calls. When this answers, they are durable."""
     rejected = []
-    for event in told.events:
-        guild_id = server_for(key, event.guild_id) or 0
+    servers = [server_for(key, event.guild_id) or BOT for event in told.events]  # all of them, before any is booked
+    for event, guild_id in zip(told.events, servers, strict=True):
         try:
             await _book(service.tracker, event, guild_id, key.id)
         except (ArithmeticError, TypeError, ValueError) as error:

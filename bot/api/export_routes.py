@@ -35,7 +35,7 @@ async def export_calls(
     """Every finished call of a server, or of all, as far back as single calls are kept. There is never a text in it."""
     if period is not None and (start or end):
         raise Problem(422, "invalid_request", "Give `period`, or `start` and `end`, but not both.")
-    days = await service.tracker.reports.days(guild_id, period) if period else Days(*span_of(service, start, end))
+    days = await service.tracker.reports.days(guild_id, period) if period else span_of(service, guild_id, start, end)
     return await export_answer(service, guild_id, days, form)
 
 

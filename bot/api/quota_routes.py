@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from bot.api.access import for_all
 from bot.api.keys import ApiKey
-from bot.api.parameters import Books
+from bot.api.parameters import Books, Text
 
 router = APIRouter(tags=["quotas"])
 ForAll = Annotated[ApiKey, Depends(for_all)]
@@ -34,7 +34,7 @@ class MyQuota(BaseModel):
 
 
 @router.get("/my-quota")
-async def my_quota(service: Books, _: ForAll, user_id: str) -> MyQuota:
+async def my_quota(service: Books, _: ForAll, user_id: Text) -> MyQuota:
     """How somebody's running month stands."""
     summary = await service.tracker.get_quota_summary(user_id)
     return MyQuota(

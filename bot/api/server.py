@@ -27,7 +27,7 @@ class ServingError(TriloError):
 
 
 class _Server(uvicorn.Server):
-    """One that leaves signals to whoever runs the loop, and says when it listens."""
+    """One that leaves signals to whoever runs the loop, and says when it listens, or never will."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -36,6 +36,12 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().serve(sockets)
+        finally:
+            self.ready.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -53,6 +59,8 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
     task = asyncio.create_task(server.serve([listening]), name="api")
     try:
         await server.ready.wait()
+        if task.done():
+            await task
         bound: int = listening.getsockname()[1]
         log.info("the API is served at http://%s:%d", host, bound)
         yield bound

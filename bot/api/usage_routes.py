@@ -8,20 +8,20 @@ from fastapi import APIRouter, Depends, Query
 from bot.api.access import for_all
 from bot.api.answers import Call, Calls, Lines, UsageAnswer
 from bot.api.keys import ApiKey
-from bot.api.parameters import DAYS, LIMIT, Books, Server, cursor_of, last_days, read_cursor
+from bot.api.parameters import DAYS, LIMIT, Books, Server, Text, cursor_of, last_days, read_cursor
 
 router = APIRouter(prefix="/token-usage", tags=["usage"])
 ForAll = Annotated[ApiKey, Depends(for_all)]
 
 
 @router.get("/user/{user_id}")
-async def user(service: Books, _: ForAll, user_id: str, days: DAYS = 30) -> UsageAnswer:
+async def user(service: Books, _: ForAll, user_id: Text, days: DAYS = 30) -> UsageAnswer:
     """What one person used on all servers in the last so many times 24 hours."""
     return UsageAnswer.of(await service.tracker.get_user_usage(user_id, days))
 
 
 @router.get("/thread/{thread_id}")
-async def thread(service: Books, _: ForAll, thread_id: str) -> UsageAnswer:
+async def thread(service: Books, _: ForAll, thread_id: Text) -> UsageAnswer:
     """What one conversation used, from its beginning."""
     return UsageAnswer.of(await service.tracker.get_thread_usage(thread_id))
 

@@ -19,7 +19,7 @@ from openai.types.chat import (
 from pydantic import BaseModel
 
 from bot.assistant.conversation import MAX_PICTURES
-from bot.assistant.operations import READ_ADVANCE, READ_DELETION, READ_WEEK, Models, Operation
+from bot.assistant.operations import READ_ADVANCE, READ_DELETION, READ_WEEK, Models
 from bot.assistant.plain_text import cleaned, one_line
 from bot.assistant.structured import Answer, ask_structured
 from bot.errors import PictureNotReadError
@@ -31,6 +31,7 @@ from bot.league.team_list import MAX_TEAMS
 from bot.usage.budgeting.budgets import Saving
 from bot.usage.budgeting.calendars import zone_named
 from bot.usage.context import storable, token_tracking_context
+from bot.usage.operations import Operation
 from bot.usage.tracker import UsageTracker
 
 TEXT_CHARACTERS = 6_000

@@ -9,7 +9,7 @@ INTENT = (
     "You sort messages to a Discord bot that helps to run sports video game leagues. Fill in the form.\n"
     "route:\n"
     "- setup: how to set up, use, configure, invite or troubleshoot this bot, its commands, settings, budgets, "
-    "permissions, channels, what it costs or what it stores\n"
+    "permissions, channels, what it costs or what it stores; also a wish to pause or resume it\n"
     "- create_week: an order to create a week's category and channels now\n"
     "- delete_categories: an order to delete weeks, categories or channels now\n"
     "- announce_advance: an order to announce the league's advance now\n"

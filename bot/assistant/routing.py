@@ -22,13 +22,14 @@ def first_guess(text: str, *, has_pictures: bool) -> Route | None:
     """Where a message goes. None: it may be about setting up or about the league, but the rules can't tell.
 
     An order to do something to the league's channels is an action; a question on how to do such a thing, or where a
-    setting is, is SETUP; what names nothing of ours is CONVERSATION. SETUP and None are worth one cheap call that
-    looks closer, the others none. A league action is only ever a plan to be confirmed, so a wrong guess harms nobody.
+    setting is, is SETUP, and so is a wish to pause the AI, which only a command does; what names nothing of ours is
+    CONVERSATION. SETUP and None are worth one cheap call that looks closer, the others none. A league action is only
+    ever a plan to be confirmed, so a wrong guess harms nobody.
     """
     said = " ".join(text.casefold().translate(_PLAIN_MARKS).split())[:LOOKED_AT]
     said = _POLITE.sub("", said)
     asks = _ASKS_HOW.search(said) is not None
-    if asks and (re.search(_OURS, said) or asks_for_everything(text)):
+    if (asks and (re.search(_OURS, said) or asks_for_everything(text))) or re.match(_SWITCH, said):
         return Route.SETUP
     if not asks:
         for route, order in _ORDERS:
@@ -81,7 +82,7 @@ _ASKS_HOW = re.compile(
     r"|is\s+there\s+a\s+(?:way|command|setting)|what\s+does\s+`?/|who\s+(?:can|may)|(?:can|may)\s+(?:i|we)\b"
     r"|why\s+(?:can't|don't|doesn't|won't|isn't|didn't)|walk\s+me\s+through|help\s+me\s+(?:set|configure)"
     r"|c[oó]mo\s+(?:se\s+)?(?:puedo|hago|configur|cre|cambi|borr|elimin|anunci|etiquet|invit|pong|us|funcion)\w*"
-    r"|d[oó]nde\s+(?:se\s+)?(?:puedo|cambi|configur|est[aá]|veo|encuentro)\w*|qu[eé]\s+comando)"
+    r"|d[oó]nde\s+(?:se\s+)?(?:puedo|cambi|configur|est[aá]|veo|encuentro)\w*|qu[eé]\s+(?:comandos?|permisos?|ajustes)\b)"
 )
 _OURS = _words(
     r"""(?<!\S)`?/[a-z]
@@ -97,6 +98,10 @@ _OURS = _words(
     | my\s+(?:usage|tokens))"""
 )
 """What only makes sense about this bot, or nearly so. A question on how, with one of these, is about setting up."""
+_SWITCH = _words(
+    r"(?:un)?(?:pause|stop|resume|switch\s+o(?:n|ff)|turn\s+o(?:n|ff)|pausar?|det[eé]n|reanudar?|apagar?)\s+"
+    r"(?:the\s+|all\s+|your\s+|la\s+|al\s+)?(?:ai|ia|bot|answers|respuestas|answering)\b"
+)
 _NEW_CHANNELS = _words(r"\b{any_week}\b.*\b{channels}\b | \b{channels}\b.*\b{any_week}\b")
 _SCHEDULE = _words(r"\b(?:{channels}|schedule|calendario|{any_week})\b")
 _ORDERS = (

@@ -176,9 +176,16 @@ class SetupHelp:
         return SetupAnswer(text, tuple(sections), cut_off=cut_off, shortened=shortened)
 
     def _own_text(self, sections: Sequence[Section], commands: Collection[str]) -> str:
-        """The guide's own words, of the first page where it is the whole path; without commands that aren't there."""
+        """The guide's own words, of the first page where it is the whole path; without commands that aren't there.
+
+        A page's name stands above the first of its sections alone.
+        """
         shown = [section for section in sections if len(sections) <= SECTIONS or section.page == sections[0].page]
-        return only_existing("\n\n".join(map(str, shown)), commands) or _(NOTHING_FOUND)
+        told, page = [], ""
+        for section in shown:
+            told.append(str(section) if section.page != page else f"## {section.title}\n{section.text}")
+            page = section.page
+        return only_existing("\n\n".join(told), commands) or _(NOTHING_FOUND)
 
     def _key(self, question: Question, guild_id: int) -> Hashable:
         """Who asks doesn't matter, nor do case, blanks and punctuation. A digest: the cache keeps no question."""

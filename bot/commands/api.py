@@ -24,29 +24,26 @@ def add(commands: Commands) -> None:
 def _api(options: argparse.Namespace, settings: Settings) -> int:
     from bot.application import run_until_signal
 
-    port = options.port if options.port is not None else settings.api_port or DEFAULT_PORT
-    run_until_signal(_serve(settings, options.host or settings.api_host, port))
+    port = settings.api_port if options.port is None else options.port
+    run_until_signal(_serve(settings, options.host or settings.api_host, DEFAULT_PORT if port is None else port))
     return 0
 
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
     from bot.api.app import create_app
     from bot.api.server import serving
-    from bot.assistant.operations import Models, declare
+    from bot.application import configured_tracker
     from bot.outlets import counted, listen, open_outlets
-    from bot.usage import open_tracker
 
     is_open = settings.app_env == "development"
     app = partial(create_app, open_on_loopback=is_open, public_url=settings.public_url)
     async with (
         open_outlets(settings) as outlets,
-        open_tracker(settings.database_url, buffering=settings.buffering, console=False) as tracker,
+        configured_tracker(settings, settings.database_url, console=False) as tracker,
         counted(outlets, tracker) as metrics,
         serving(app(tracker, metrics=metrics), host, port) as bound,
     ):
         await listen(outlets, tracker)
-        models = Models(fast=settings.fast_model, smart=settings.smart_model)
-        declare(tracker, models, max_output_tokens=settings.max_output_tokens)
         print(f"API: http://{host}:{bound}/docs", flush=True)
         reads = "reads from this machine need no key" if is_open else "every request needs a key"
         words = f"APP_ENV={settings.app_env}: {reads}. `python -m bot keys create LABEL` makes one."

@@ -7,6 +7,7 @@ import sys
 
 from bot.api.keys import ApiKey, KeyBook
 from bot.commands import Commands
+from bot.commands.arguments import a_guild
 from bot.commands.books import open_books
 from bot.settings import Settings
 from bot.usage.records import utc_now
@@ -19,7 +20,7 @@ def add(commands: Commands) -> None:
     create = actions.add_parser("create", help="make a key, and show it this once")
     create.add_argument("label", help="what it is for")
     create.add_argument("--write", action="store_true", help="it may change budgets and book events too")
-    create.add_argument("--guild", type=int, metavar="ID", help="for one server alone; without it, for all of them")
+    create.add_argument("--guild", type=a_guild, metavar="ID", help="for one server alone; without it, for all of them")
     create.set_defaults(command=_create)
     listing = actions.add_parser("list", help="every key, without its text")
     listing.add_argument("--json", action="store_true", help="a JSON list")

@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 
 from bot.commands import Commands
+from bot.commands.arguments import number_of_days
 from bot.commands.books import open_books
 from bot.errors import SettingsError
 from bot.settings import Settings
@@ -18,7 +19,8 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "prune", help="delete single calls older than RETENTION_DAYS, also while the bot runs; all sums stay"
     )
-    parser.add_argument("--days", type=_days, metavar="N", help=f"keep so many days, {SHORTEST_DAYS} at least")
+    days = number_of_days(SHORTEST_DAYS, 36_500)
+    parser.add_argument("--days", type=days, metavar="N", help=f"keep so many days, {SHORTEST_DAYS} at least")
     parser.add_argument(
         "--vacuum", action="store_true", help="give the space back to the disk; on SQLite the bot must be stopped"
     )
@@ -47,9 +49,3 @@ async def _forget(database_url: str, now: datetime, days: int, *, vacuum: bool) 
     if vacuum:
         await give_back_space(database_url)
     return deleted, by_servers
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal() or not SHORTEST_DAYS <= int(text[:6]) <= 36_500:
-        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of days from {SHORTEST_DAYS} on")
-    return int(text)

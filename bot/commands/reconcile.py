@@ -9,11 +9,13 @@ from typing import Any
 import openai
 
 from bot.commands import Commands
-from bot.commands.books import COMMAND_LINE, declared, open_books
+from bot.commands.arguments import number_of_days
+from bot.commands.books import COMMAND_LINE, open_books, our_operations
 from bot.errors import SettingsError, TriloError
 from bot.settings import Settings
 from bot.usage import PriceList, open_tracker
 from bot.usage.calls.providers import provider_of
+from bot.usage.console import printable
 from bot.usage.money import format_cost
 from bot.usage.records import utc_now
 from bot.usage.upkeep.bills import Billed, DayAndModel, read_bill
@@ -30,7 +32,8 @@ def add(commands: Commands) -> None:
         description="Whole days (UTC) up to yesterday. Interrupted calls, and what is held in doubt, are lowered to "
         "the most that the bill leaves for them.",
     )
-    parser.add_argument("--days", type=_days, default=30, metavar="N", help="how many days back (default: 30)")
+    days = number_of_days(1, _LONGEST_DAYS)
+    parser.add_argument("--days", type=days, default=30, metavar="N", help="how many days back (default: 30)")
     parser.add_argument("--apply", action="store_true", help="book what can be put right; the audit log says so")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=_reconcile)
@@ -52,7 +55,7 @@ async def _compare(settings: Settings, first: date, last: date, *, apply: bool) 
         found = await compare(database, bill, first, last, provider=provider, prices=prices, now=utc_now())
         if not apply:
             return found, None
-        return found, await put_right(database, found.corrections, declared(settings), utc_now, COMMAND_LINE)
+        return found, await put_right(database, found.corrections, our_operations(settings), utc_now, COMMAND_LINE)
 
 
 async def _ask(settings: Settings, prices: PriceList, first: date, last: date) -> tuple[dict[DayAndModel, Billed], str]:
@@ -122,13 +125,7 @@ def _as_text(found: Comparison, done: int | None) -> str:
 
 
 def _words(drift: Drift) -> str:
-    model = "".join(c if c.isprintable() else "?" for c in drift.model) or "no model"
+    model = printable(drift.model) or "no model"
     percent = f" ({drift.percent:+.1f} %)" if drift.percent is not None else ""
     sums = f"{format_cost(drift.ours.cost_nano_usd)} on the books, {format_cost(drift.theirs.cost_nano_usd)} billed"
     return f"  {drift.day} {model}: {sums}{percent}: {drift.cause.value}"
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:6]) <= _LONGEST_DAYS:
-        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of days from 1 to {_LONGEST_DAYS}")
-    return int(text)

@@ -9,6 +9,7 @@ from bot.commands import Commands
 from bot.commands.arguments import a_date
 from bot.commands.books import COMMAND_LINE, open_books
 from bot.settings import Settings
+from bot.usage.console import printable
 from bot.usage.money import format_cost
 from bot.usage.pricing.prices import PriceList
 from bot.usage.records import utc_now
@@ -59,7 +60,7 @@ async def _changes(database_url: str, which: Which, *, apply: bool) -> list[Repr
 
 
 def _words(line: Repriced) -> str:
-    name = "".join(c if c.isprintable() else "?" for c in line.model) or "all models"
+    name = printable(line.model) or "all models"
     priced = f" ({line.priced_calls:,} had no price)" if line.priced_calls else ""
     sums = f"{format_cost(line.before_nano_usd)} becomes {format_cost(line.after_nano_usd)}"
     return f"{name}: {line.calls:,} {'call' if line.calls == 1 else 'calls'}{priced}, {sums}"

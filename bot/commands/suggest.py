@@ -6,10 +6,11 @@ import json
 from textwrap import fill
 
 from bot.commands import Commands
-from bot.commands.arguments import a_guild
-from bot.commands.books import declared, open_books
+from bot.commands.arguments import a_guild, number_of_days
+from bot.commands.books import open_books, our_operations
 from bot.settings import Settings
 from bot.usage import PriceList, Suggestion, suggestion_words
+from bot.usage.console import printable
 from bot.usage.money import format_cost
 from bot.usage.records import utc_now
 from bot.usage.reporting.suggestion_words import suggestion_facts
@@ -26,7 +27,8 @@ def add(commands: Commands) -> None:
         description="Judged by the newest calls that are kept. Where an operation has too few calls, nothing is said.",
     )
     parser.add_argument("--guild", type=a_guild, metavar="ID", help="one server (default: the whole bot)")
-    parser.add_argument("--days", type=_days, default=30, metavar="N", help="how many days back (default: 30)")
+    days = number_of_days(1, _LONGEST_DAYS)
+    parser.add_argument("--days", type=days, default=30, metavar="N", help="how many days back (default: 30)")
     parser.add_argument("--json", action="store_true", help="a JSON list")
     parser.set_defaults(command=_suggest)
 
@@ -42,7 +44,7 @@ def _suggest(options: argparse.Namespace, settings: Settings) -> int:
 
 async def _read(settings: Settings, guild_id: int | None, days: int) -> list[Suggestion]:
     async with open_books(settings.database_url, read_only=True) as database:
-        return await Suggestions(database, PriceList.load(), declared(settings), utc_now).of(guild_id, days)
+        return await Suggestions(database, PriceList.load(), our_operations(settings), utc_now).of(guild_id, days)
 
 
 def _as_text(found: list[Suggestion], days: int) -> str:
@@ -51,12 +53,6 @@ def _as_text(found: list[Suggestion], days: int) -> str:
     lines = []
     for one in found:
         gain = format_cost(one.saves_nano_usd) if one.saves_nano_usd else "–"
-        words = "".join(c if c.isprintable() else "?" for c in suggestion_words(one))
+        words = printable(suggestion_words(one))
         lines.append(fill(words, 100, initial_indent=f"{gain:>8}  ", subsequent_indent=" " * 10))
     return "\n".join(lines)
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:6]) <= _LONGEST_DAYS:
-        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of days from 1 to {_LONGEST_DAYS}")
-    return int(text)

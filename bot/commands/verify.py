@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from bot.commands import Commands
-from bot.commands.books import COMMAND_LINE, declared, open_books
+from bot.commands.books import COMMAND_LINE, open_books, our_operations
 from bot.settings import Settings
+from bot.usage.console import printable
 from bot.usage.records import utc_now
 from bot.usage.upkeep.integrity import Difference, Findings, repair, verify
 
@@ -32,7 +33,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 
 async def _look(settings: Settings, *, mend: bool) -> Findings:
     async with open_books(settings.database_url, read_only=not mend) as database:
-        findings = await verify(database, declared(settings), utc_now())
+        findings = await verify(database, our_operations(settings), utc_now())
         if mend:
             await repair(database, findings, utc_now(), COMMAND_LINE)
         return findings
@@ -64,7 +65,7 @@ def _as_text(findings: Findings, *, repaired: bool) -> str:
     for difference in findings.differences[:_SHOWN]:
         what = ", ".join(f"{name} {stored:,}, counted {counted:,}" for name, (stored, counted) in _columns(difference))
         key = " ".join(str(part) or "-" for part in difference.key)
-        lines.append(f"  {difference.table} {''.join(c if c.isprintable() else '?' for c in key)}: {what}")
+        lines.append(f"  {difference.table} {printable(key)}: {what}")
     if len(findings.differences) > _SHOWN:
         lines.append(f"  and {len(findings.differences) - _SHOWN:,} more: --json shows them all")
     return "\n".join(lines if repaired else [*lines, "mend them with: python -m bot verify --repair"])

@@ -18,6 +18,7 @@ from bot.usage.storage.rows import from_microseconds, microseconds
 
 SNAPSHOT_DAYS = 90
 """How long what was deleted can be rebuilt."""
+MOST_SNAPSHOTS = 25
 MOST_HISTORY = 500
 """Lines of history that are read at once."""
 _ACTION = "league "
@@ -103,10 +104,10 @@ class LeagueBook:
         )
         return snapshot_id
 
-    async def snapshots(self, guild_id: int, limit: int = 25) -> list[Snapshot]:
-        """A server's newest snapshots, newest first."""
-        sql = f"{_SELECT_SNAPSHOT} ORDER BY at DESC, id DESC LIMIT $2"
-        return [_snapshot_of(row) for row in await self._database.fetch(sql, guild_id, limit)]
+    async def snapshots(self, guild_id: int) -> list[Snapshot]:
+        """A server's newest snapshots, newest first: as many as Discord offers in a list."""
+        sql = f"{_SELECT_SNAPSHOT} ORDER BY at DESC, id DESC LIMIT {MOST_SNAPSHOTS}"
+        return [_snapshot_of(row) for row in await self._database.fetch(sql, guild_id)]
 
     async def snapshot(self, guild_id: int, snapshot_id: str) -> Snapshot | None:
         """One of a server's own snapshots; None where it has none of that id (I26)."""

@@ -5,6 +5,7 @@ CHANNELS_PER_SERVER = 500
 """Categories count."""
 NAME_CHARACTERS = 100
 MESSAGE_CHARACTERS = 2_000
+"""Of a message's text."""
 ANNOUNCEMENT_CHANNELS = 5
 """Our own limit: to how many channels one announcement goes."""
 ANNOUNCEMENT_ROLES = 10

@@ -1,6 +1,6 @@
 """What is said in a game's channel so that its players are mentioned, and who they are."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bot.league.team_list import Match, Row
 from bot.translation import _
@@ -27,7 +27,7 @@ class Tag:
 
     text: str
     user_ids: tuple[int, ...] = ()
-    role_ids: tuple[int, ...] = field(default=())
+    role_ids: tuple[int, ...] = ()
 
 
 def players_of(row: Row) -> tuple[int, ...]:
@@ -53,12 +53,7 @@ def tag_for(row: Row, guests: Guests = Guests()) -> Tag | None:
     return Tag("\n".join(lines), (*players, *guests.members), guests.roles)
 
 
-def team_name(match: Match) -> str:
-    """The team by its name on the list, else as it was read."""
-    return match.team.name if match.team is not None else match.read
-
-
 def _side(match: Match) -> str:
-    name = f"**{team_name(match)}**"
+    name = f"**{match.name}**"
     user_id = match.team.user_id if match.team is not None else None
     return f"{name} (<@{user_id}>)" if user_id is not None else name

@@ -68,12 +68,8 @@ def obstacles(plan: WeekPlan, *, channels_now: int) -> list[str]:
                 most=CHANNELS_PER_SERVER,
             )
         )
-    repeated = [(name, count) for name, count in _repeated(plan) if count > 1]
-    found += [_("**{name}** is there {count} times.", name=name, count=count) for name, count in repeated]
+    times = Counter(row.channel for row in plan.rows if row.channel)
+    found += [_("**{name}** is there {count} times.", name=name, count=n) for name, n in times.items() if n > 1]
     if any(not row.channel for row in plan.rows):
         found.append(_("A game has no name that Discord could make a channel of."))
     return found
-
-
-def _repeated(plan: WeekPlan) -> list[tuple[str, int]]:
-    return list(Counter(row.channel for row in plan.rows if row.channel).items())

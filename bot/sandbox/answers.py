@@ -5,7 +5,7 @@ It answers in the language of the question, else in that of its server. What it 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 from bot.sandbox.canned import Canned
@@ -36,6 +36,8 @@ _SPANISH_WORDS = re.compile(
     r"[¿¡ñ]|\b(ayuda|buen[oa]s|c[oó]mo|cu[aá]l|cu[aá]ndo|cu[aá]nto|cu[eé]ntame|dame|dime|d[oó]nde|el|es|est[aá]|favor|"
     r"gracias|haz|hola|la|las|los|mi|nuestr[ao]|para|por|puedes?|qu[eé]|qui[eé]n|una?|y)\b"
 )
+_AUTHOR = re.compile(r"^[^:\n¿?]{1,100}: ")
+"""Whose question it is, as our conversation says above its text."""
 _EXCERPT = 80
 _GUIDE = re.compile(r"<guide>\n(.+)\n</guide>", re.DOTALL)
 _WHOLE_GUIDE = 6
@@ -51,6 +53,8 @@ def is_spanish(question: Question) -> bool:
 
 def answer(question: Question, variant: int = 0) -> str:
     """The answer to a question. Another `variant` may be worded otherwise."""
+    if question.rules:
+        question = replace(question, text=_AUTHOR.sub("", question.text))
     say = SPANISH if is_spanish(question) else ENGLISH
     if guide := _GUIDE.search(question.rules):
         return _from_guide(say, guide[1], fooled=FOOL_IT in question.text.lower())

@@ -27,7 +27,7 @@ _ROUTES = (
     ("announce_advance", r"\b(?:announce|anuncia|advance)"),
     ("tag_players", r"\b(?:tag|ping|mention|etiqueta)"),
     ("create_week", r"\b(?:create|make|open|crea)\b.*\b(?:week|channels?|semana|canales)"),
-    ("setup", r"\b(?:set ?up|start(?:ed)?|configur|settings?|permissions?|budgets?|league)"),
+    ("setup", r"\b(?:set ?up|start(?:ed)?|pause|resume|pausa|reanuda|configur|settings?|permissions?|budgets?|league)"),
 )
 _WHOLE = re.compile(r"set ?up (?:my|our|a|the|this) (?:\w+ )?league|whole|everything|mi liga")
 _SMALL_WORDS = re.compile(
@@ -37,8 +37,8 @@ _IN_ENGLISH = {
     "alertas": "alerts", "avance": "advance", "avisos": "alerts", "borrar": "deleting", "canal": "channel",
     "canales": "channels", "comandos": "commands", "costo": "costs", "cuesta": "costs", "equipos": "teams",
     "idioma": "language", "invitar": "inviting", "jugadores": "players", "límite": "limit", "partidos": "games",
-    "pausar": "pausing", "permisos": "permissions", "presupuesto": "budget", "privacidad": "privacy", "rol": "role",
-    "semana": "week", "zona": "zone",
+    "pausa": "pausing", "pausar": "pausing", "permisos": "permissions", "presupuesto": "budget",
+    "privacidad": "privacy", "rol": "role", "semana": "week", "zona": "zone",
 }  # fmt: skip
 """The guide is searched in English."""
 _WHICH_GAMES = "Which games are they? A screenshot of the schedule will do, or lines like “Texans vs Colts”."

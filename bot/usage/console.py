@@ -30,7 +30,12 @@ def console_line(record: UsageRecord) -> str:
         line += f" | guild {attribution.guild_id}"
     if settled.estimated:
         line += " | estimated"
-    return line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
+    return printable(line)
+
+
+def printable(text: str) -> str:
+    """A line as a terminal may have it: callers choose names, and some characters command a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 class Console:

@@ -56,14 +56,14 @@ async def token_tracking_context(
         merged["world_id"] = str(world_id)
     outer = _current.get()
     named: dict[str, Any] = {
-        "operation": _text(_one("operation", operation, "operation_type", operation_type)),
+        "operation": text_of(_one("operation", operation, "operation_type", operation_type)),
         "guild_id": checked_id("guild_id", guild_id),
         "channel_id": checked_id("channel_id", channel_id),
-        "user_id": _text(user_id),
-        "session_id": _text(_one("session_id", session_id, "thread_id", thread_id)),
-        "workflow_id": _text(workflow_id),
-        "execution_id": _text(execution_id),
-        "agent_name": _text(agent_name),
+        "user_id": text_of(user_id),
+        "session_id": text_of(_one("session_id", session_id, "thread_id", thread_id)),
+        "workflow_id": text_of(workflow_id),
+        "execution_id": text_of(execution_id),
+        "agent_name": text_of(agent_name),
         "role_ids": _role_ids(role_ids),
         "metadata": checked_metadata({**outer.metadata, **merged}) if merged else None,
     }
@@ -84,7 +84,7 @@ def checked_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
         raise ValueError(f"metadata must be JSON: {error}") from None
     if len(text) > METADATA_LIMIT_BYTES:
         raise ValueError(f"metadata takes {len(text)} bytes as JSON; at most {METADATA_LIMIT_BYTES} are stored")
-    copy: dict[str, Any] = json.loads(text)
+    copy: dict[str, Any] = json.loads(storable_json(text))
     return copy
 
 
@@ -94,14 +94,22 @@ def storable(value: object) -> str:
     return text if text.isprintable() else text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
+def text_of(value: object) -> str | None:
+    """The same of what may be missing."""
+    return None if value is None else storable(value)
+
+
+def storable_json(text: str) -> str:
+    """JSON text of which the same holds: lone surrogates hide in its escapes until somebody reads it."""
+    if "\\ud" not in text:
+        return text
+    return json.dumps(json.loads(storable(json.dumps(json.loads(text), ensure_ascii=False))))
+
+
 def _one(name: str, value: Any, other_name: str, other: Any) -> Any:
     if value is not None and other is not None:
         raise TypeError(f"give {name} or {other_name}, not both: they are one thing")
     return value if value is not None else other
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else storable(value)
 
 
 def _role_ids(role_ids: Iterable[int] | None) -> tuple[int, ...] | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from bot.usage.money import usd_text
@@ -45,7 +46,8 @@ class DatabaseUrlError(UsageError):
     def __init__(self, scheme: str) -> None:
         super().__init__(
             f"DATABASE_URL starts with {scheme or 'nothing'!r}; use sqlite:///data/trilo.db (relative), "
-            "sqlite:////absolute/path.db or postgresql://user:password@host/name"
+            "sqlite:////absolute/path.db or postgresql://user:password@host/name, with %23 for a # in the password, "
+            "%2F for a / and %3F for a ?"
         )
         self.scheme = scheme
 
@@ -98,6 +100,16 @@ class RepairedMeanwhileError(UsageError):
     def __init__(self, repaired: int) -> None:
         super().__init__(f"somebody else repaired sums meanwhile; {repaired} were mended here: look again")
         self.repaired = repaired
+
+
+class DataFileError(UsageError):
+    """A file of data/ has a mistake. `path` is the file, `entry` where in it, `problem` what is wrong."""
+
+    def __init__(self, path: Path, entry: str, problem: str) -> None:
+        super().__init__(f"{path}: {entry}: {problem}")
+        self.path = path
+        self.entry = entry
+        self.problem = problem
 
 
 class UntrackableCallError(UsageError):

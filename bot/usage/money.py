@@ -33,15 +33,23 @@ def format_console_cost(nano_usd: int | None) -> str:
     return f"${units // 100_000}.{units % 100_000:05d}"
 
 
-def format_cost(nano_usd: int | None) -> str:
+def format_cost(nano_usd: int | None, *, of: int | None = None) -> str:
     """For people: two decimals, or as many more as show two figures, with no zero after the second decimal at the end.
 
-    `$4.12`, `$0.33`, `$0.037`, `$0.04`, `$0.005`, `$0.00012`, `$0.00`; `unknown` without a price.
+    `$4.12`, `$0.33`, `$0.037`, `$0.04`, `$0.005`, `$0.00012`, `$0.00`; `unknown` without a price. Beside the limit that
+    it is `of`, it has as many more as it takes to read as less than that, or as more: `$4.998` of $5.00.
     """
     if nano_usd is None:
         return "unknown"
-    amount = usd(nano_usd)
+    amount, most = usd(nano_usd), None if of is None else usd(of)
     places = max(2, min(9, 1 - amount.adjusted()))
-    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    rounded = _rounded(amount, places)
+    while most is not None and rounded.compare(most) != amount.compare(most):
+        places += 1
+        rounded = _rounded(amount, places)
     whole, _point, fraction = f"{rounded:,f}".partition(".")
     return f"${whole}.{fraction.rstrip('0'):0<2}"
+
+
+def _rounded(amount: Decimal, places: int) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)

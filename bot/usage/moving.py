@@ -144,7 +144,8 @@ async def _compare(tables: Sequence[_Table], source: Database, target: Database,
     different = [table.name for table in tables if await source.fetch(table.sums) != await _asked(target, table.sums)]
     found = await _asked(target, "SELECT CAST(coalesce(sum(cost_nano_usd), 0) AS BIGINT) FROM usage_records")
     if different or found != [(cost,)]:
-        raise CannotMoveError(f"what arrived differs in {', '.join(different)}: move again, into an empty database")
+        where = ", ".join(different) or "cost"
+        raise CannotMoveError(f"what arrived differs in {where}: move again, into an empty database")
 
 
 def _finish(state: Sequence[Row]) -> Script[None]:

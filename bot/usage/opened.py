@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from bot.usage.console import Console
@@ -19,17 +19,15 @@ _warned = False
 @asynccontextmanager
 async def at_work(tracker: "UsageTracker", *, console: bool) -> AsyncIterator[None]:
     """Have a tracker found and its console lines printed while it is open, and close it afterwards."""
-    printer = Console() if console else None
-    if printer is not None:
-        tracker.subscribe(printer.show)
-    _open.append(tracker)
-    try:
+    async with AsyncExitStack() as stack:
+        if console:
+            printer = Console()
+            stack.callback(printer.close)
+            tracker.subscribe(printer.show)
+        stack.push_async_callback(tracker.close)
+        _open.append(tracker)
+        stack.callback(_open.remove, tracker)
         yield
-    finally:
-        _open.remove(tracker)
-        await tracker.close()
-        if printer is not None:
-            printer.close()
 
 
 def get_tracker() -> "UsageTracker":

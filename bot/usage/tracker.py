@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -80,6 +80,8 @@ class UsageTracker:
         privacy                       what is on a person; erasing, opting out    (PrivacyBook)
         removals                      servers that have removed the bot           (Removals)
         alerts, alert_targets         thresholds passed, and who is told          (AlertBook, AlertTargets)
+        scheduled_reports             which servers are owed a report             (ScheduledReports)
+        claims                        which process answers a message             (Claims)
         database                      the open database, for rooms that keep tables of their own
     """
 
@@ -97,47 +99,37 @@ class UsageTracker:
         self._loop = asyncio.get_running_loop()
         self.database = database
         self.operations: dict[str, Operation] = {}
-        rules = Rules(tiers, self.operations)
         self.ledger = Ledger(
             database,
             clock,
             self._booked,
-            rules=rules,
+            rules=Rules(tiers, self.operations),
             on_quota_moves=self._quotas_moved,
             fail_open=fail_open,
             journal=journal,
         )
         self._open_door(self.ledger, prices, clock, buffering)
-        self.reports = Reports(database, clock=clock, before_reading=self.force_flush)
+        self._open_rules(tiers)
+        self._open_reports()
         self.claims = Claims(database, clock)
-        self.budgets = BudgetBook(database, self.ledger.rules, clock, self.ledger.rules_changed, self.force_flush)
-        self.set_budget = self.budgets.set
-        self.settings = SettingsBook(database, clock, self.ledger.rules_changed)
-        self.privacy = PrivacyBook(database, rules, clock, self.ledger.rules_changed, self.force_flush)
-        self.removals = Removals(database, clock, self.ledger.rules_changed)
-        self.recent_calls = RecentCalls(database, self.force_flush)
-        self.shown_answers = ShownAnswers(database, clock, self.recent_calls)
-        self.single_calls = SingleCalls(database, clock, self.force_flush)
-        analytics = Analytics(database, clock, self.force_flush)
-        self.get_user_usage = analytics.get_user_usage
-        self.get_thread_usage = analytics.get_thread_usage
-        self.get_cost_summary = analytics.get_cost_summary
-        self.get_daily_costs = analytics.get_daily_costs
-        self.get_top_users = analytics.get_top_users
-        self.get_top_users_by_usage = analytics.get_top_users_by_usage
-        self.get_platform_usage_stats = analytics.get_platform_usage_stats
-        self.get_cost_projection = analytics.get_cost_projection
         self.alerts = AlertBook(database, clock)
         self.alert_targets = AlertTargets(database, clock)
-        self.scheduled_reports = ScheduledReports(database, clock, self.ledger.rules)
         self.reservations = Reservations(database, self.ledger, prices, clock, self.calls)
-        costs = OperationCosts(database, prices, self.operations, clock)
+
+    def _open_rules(self, tiers: Tiers) -> None:
+        """Who may do what, and who is remembered: whatever is changed there, `rules_changed` takes in."""
+        database, clock, rules, changed = self.database, self.clock, self.ledger.rules, self.ledger.rules_changed
+        self.budgets = BudgetBook(database, rules, clock, changed, self.force_flush)
+        self.set_budget = self.budgets.set
+        self.settings = SettingsBook(database, clock, changed)
+        self.privacy = PrivacyBook(database, rules, clock, changed, self.force_flush)
+        self.removals = Removals(database, clock, changed)
+        costs = OperationCosts(database, self.prices, self.operations, clock)
         self.estimate_operation_cost = costs.estimate
-        self.suggestions = Suggestions(database, prices, self.operations, clock, self.force_flush).of
         self.quotas = QuotaBook(
             database,
-            rules=self.ledger.rules,
-            grants=TierGrants(database, tiers, clock, self.ledger.rules_changed),
+            rules=rules,
+            grants=TierGrants(database, tiers, clock, changed),
             operations=self.operations,
             costs=costs,
             events=self.events,
@@ -149,6 +141,25 @@ class UsageTracker:
         self.can_use_tokens = self.quotas.can_use_tokens
         self.get_quota_summary = self.quotas.get_quota_summary
         self.update_user_subscription = self.quotas.update_user_subscription
+
+    def _open_reports(self) -> None:
+        """What was spent, as whoever asks wants it."""
+        database, clock = self.database, self.clock
+        self.reports = Reports(database, clock=clock, before_reading=self.force_flush)
+        self.scheduled_reports = ScheduledReports(database, clock, self.ledger.rules)
+        self.recent_calls = RecentCalls(database, self.force_flush)
+        self.shown_answers = ShownAnswers(database, clock, self.recent_calls)
+        self.single_calls = SingleCalls(database, clock, self.force_flush)
+        self.suggestions = Suggestions(database, self.prices, self.operations, clock, self.force_flush).of
+        analytics = Analytics(database, clock, self.force_flush)
+        self.get_user_usage = analytics.get_user_usage
+        self.get_thread_usage = analytics.get_thread_usage
+        self.get_cost_summary = analytics.get_cost_summary
+        self.get_daily_costs = analytics.get_daily_costs
+        self.get_top_users = analytics.get_top_users
+        self.get_top_users_by_usage = analytics.get_top_users_by_usage
+        self.get_platform_usage_stats = analytics.get_platform_usage_stats
+        self.get_cost_projection = analytics.get_cost_projection
 
     def _open_door(
         self, keeper: Keeper, prices: PriceList, clock: Callable[[], datetime], buffering: Buffering
@@ -253,12 +264,14 @@ class UsageTracker:
 
     async def close(self) -> None:
         """Wait a while for calls in flight, close the clients, write everything down."""
-        await self.calls.landed(CLOSE_PATIENCE_SECONDS)
-        for client in self._clients:
-            await client.close()
-        await self.calls.settled(CLOSE_PATIENCE_SECONDS)
-        self._by_hand.hand_over()
-        await self.calls.ledger.close()
+        async with AsyncExitStack() as then:  # in turn, last one first, whatever goes wrong with those before
+            then.push_async_callback(self.calls.ledger.close)
+            then.callback(self._by_hand.hand_over)
+            then.callback(self.calls.close)
+            then.push_async_callback(self.calls.settled, CLOSE_PATIENCE_SECONDS)
+            for client in self._clients:
+                then.push_async_callback(client.close)
+            await self.calls.landed(CLOSE_PATIENCE_SECONDS)
 
     def _tell_premium_uses(self, records: Sequence[UsageRecord]) -> None:
         premium = {name for name, operation in self.operations.items() if operation.premium}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import discord
 
@@ -10,14 +11,17 @@ from bot.client import Trilo
 from bot.league.advance_plan import AdvancePlan, announcement, obstacles
 from bot.league.league_book import ADVANCE
 from bot.league.limits import ANNOUNCEMENT_CHANNELS, ANNOUNCEMENT_ROLES
+from bot.league.names import MAX_WEEK
+from bot.league.when import understand_when
 from bot.translation import _
 from bot.usage.reporting.receipts import Receipt
-from cogs._access import acknowledge
-from cogs._announce import Postable, announce, may_write
+from cogs._announce import announce
 from cogs._asker import Asker
-from cogs._views.advance_form import AdvanceForm
-from cogs._views.owned import Press
+from cogs._channels import Writable, may_write
+from cogs._views.advance_form import AdvanceForm, not_understood
+from cogs._views.controls import PickChannel, PickRole, Press
 from cogs._views.plan import PlanView
+from cogs._views.plan_words import safe
 from cogs._week import roles_to_mention
 
 
@@ -32,10 +36,10 @@ class AdvancePlanView(PlanView):
         plan: AdvancePlan,
         *,
         zone: str,
-        when: str = "",
-        questions: Sequence[str] = (),
-        receipt: Receipt | None = None,
-        shows_money: bool = False,
+        when: str,
+        questions: Sequence[str],
+        receipt: Receipt,
+        shows_money: bool,
     ) -> None:
         super().__init__(asker, "/league advance", receipt, shows_money=shows_money)
         self.plan = plan
@@ -79,7 +83,7 @@ class AdvancePlanView(PlanView):
             found.append(_("The time of the next advance is over. Give another under **Edit**."))
         for channel_id in self.plan.channel_ids:
             channel = self.guild.get_channel_or_thread(channel_id)
-            if not isinstance(channel, Postable):
+            if not isinstance(channel, Writable):
                 found.append(_("One of the channels is gone, or takes no messages. Choose another."))
             elif not may_write(channel, self.asker.user):
                 found.append(_("You can't write in {channel} yourself, so I don't for you.", channel=channel.mention))
@@ -101,8 +105,24 @@ class AdvancePlanView(PlanView):
             discord.ui.ActionRow(
                 Press(_("Edit"), self._edit, custom_id="plan:edit", opens_form=True, style=discord.ButtonStyle.primary)
             ),
-            discord.ui.ActionRow(PickChannels(self)),
-            discord.ui.ActionRow(PickRoles(self)),
+            discord.ui.ActionRow(
+                PickChannel(
+                    self._pick_channels,
+                    custom_id="plan:channels",
+                    placeholder=_("Up to {most} channels", most=ANNOUNCEMENT_CHANNELS),
+                    chosen=self.plan.channel_ids[:ANNOUNCEMENT_CHANNELS],
+                    most=ANNOUNCEMENT_CHANNELS,
+                )
+            ),
+            discord.ui.ActionRow(
+                PickRole(
+                    self._pick_roles,
+                    custom_id="plan:roles",
+                    placeholder=_("Roles to mention"),
+                    chosen=self.plan.role_ids[:ANNOUNCEMENT_ROLES],
+                    most=ANNOUNCEMENT_ROLES,
+                )
+            ),
         ]
 
     def planned(self) -> dict[str, Any]:
@@ -116,12 +136,36 @@ class AdvancePlanView(PlanView):
         links = " ".join(message.jump_url for message in posted)
         return _("✅ Posted: {links}", links=links), {"posts": len(posted)}
 
-    async def _edit(self, interaction: discord.Interaction[Trilo]) -> None:
-        await interaction.response.send_modal(AdvanceForm(self, self.tracker.clock()))
+    def change(self, week: str, when: str, message: str) -> None:
+        """Take over what was typed under Edit, as far as it is understood, and ask about the rest."""
+        at = understand_when(when, zone=self.zone, now=self.tracker.clock()) if when else None
+        number = int(week) if week.isdecimal() and int(week) <= MAX_WEEK else None
+        self.plan = replace(self.plan, week=number, at=at, message=message)
+        self.when, self.question = when if at is None else "", ""
+        self.questions = [not_understood(when)] if when and at is None else []
+        if week and number is None:
+            no_week = _("“{text}” is no week: give a number from 0 to {last}.", text=safe(week), last=MAX_WEEK)
+            self.questions.append(no_week)
 
-    def _channels(self) -> list[Postable]:
+    async def _edit(self, interaction: discord.Interaction[Trilo]) -> None:
+        plan = self.plan
+        when = self.when or (f"{plan.at.astimezone(ZoneInfo(self.zone)):%Y-%m-%d %H:%M}" if plan.at else "")
+        week = str(plan.week) if plan.week is not None else ""
+        form = AdvanceForm(self, week=week, when=when, message=plan.message, typed=self.change)
+        await interaction.response.send_modal(form)
+
+    async def _pick_channels(self, interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
+        self.plan = replace(self.plan, channel_ids=tuple(channel.id for channel in chosen))
+        await self.redraw(interaction)
+
+    async def _pick_roles(self, interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
+        """Never everyone's."""
+        self.plan = replace(self.plan, role_ids=tuple(role.id for role in chosen if not role.is_default()))
+        await self.redraw(interaction)
+
+    def _channels(self) -> list[Writable]:
         found = [self.guild.get_channel_or_thread(channel_id) for channel_id in self.plan.channel_ids]
-        return [channel for channel in found if isinstance(channel, Postable)]
+        return [channel for channel in found if isinstance(channel, Writable)]
 
     def _loud(self) -> list[int]:
         """Those of its roles that are pinged: in each channel the person may mention them, and so may the bot."""
@@ -129,50 +173,3 @@ class AdvancePlanView(PlanView):
         held = [channel.permissions_for(one) for channel in self._channels() for one in both]
         may = roles_to_mention(self.guild, self.guild.me.guild_permissions, *held)
         return [role for role in self.plan.role_ids if role in may]
-
-
-class PickChannels(discord.ui.ChannelSelect[Any]):
-    """The channels it goes to."""
-
-    def __init__(self, view: AdvancePlanView) -> None:
-        chosen = view.plan.channel_ids[:ANNOUNCEMENT_CHANNELS]
-        kind = discord.SelectDefaultValueType.channel
-        super().__init__(
-            channel_types=[discord.ChannelType.text, discord.ChannelType.news],
-            custom_id="plan:channels",
-            placeholder=_("Up to {most} channels", most=ANNOUNCEMENT_CHANNELS),
-            min_values=0,
-            max_values=ANNOUNCEMENT_CHANNELS,
-            default_values=[discord.SelectDefaultValue(id=channel_id, type=kind) for channel_id in chosen],
-        )
-        self._plan = view
-
-    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
-        """Take them over."""
-        await acknowledge(interaction)
-        self._plan.plan = replace(self._plan.plan, channel_ids=tuple(channel.id for channel in self.values))
-        await self._plan.redraw(interaction)
-
-
-class PickRoles(discord.ui.RoleSelect[Any]):
-    """The roles it mentions; never everyone's."""
-
-    def __init__(self, view: AdvancePlanView) -> None:
-        kind = discord.SelectDefaultValueType.role
-        super().__init__(
-            custom_id="plan:roles",
-            placeholder=_("Roles to mention"),
-            min_values=0,
-            max_values=ANNOUNCEMENT_ROLES,
-            default_values=[
-                discord.SelectDefaultValue(id=role, type=kind) for role in view.plan.role_ids[:ANNOUNCEMENT_ROLES]
-            ],
-        )
-        self._plan = view
-
-    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
-        """Take them over."""
-        await acknowledge(interaction)
-        roles = tuple(role.id for role in self.values if not role.is_default())
-        self._plan.plan = replace(self._plan.plan, role_ids=roles)
-        await self._plan.redraw(interaction)

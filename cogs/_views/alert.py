@@ -13,7 +13,7 @@ from bot.usage.budgeting.budgets import BOT, Budget, Owner
 from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU, in_time, may_manage, may_see_usage
 from cogs._budget_words import paused_words
 from cogs._language import hear
-from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS, RaiseModal
+from cogs._views.alert_raise import RaiseModal, raisable
 from cogs._views.alert_text import discord_text, is_grave
 from cogs._views.look import NOBODY
 from cogs._views.spend import Choice
@@ -71,7 +71,7 @@ class AlertButton(
             if interaction.guild is None:
                 await answer_privately(interaction, _(_ON_SERVERS))
             elif self._action == "raise":
-                await self._raise(interaction, interaction.guild)
+                await self._raise(interaction)
             elif self._action == "pause":
                 await _pause(interaction, interaction.guild)
             else:
@@ -79,22 +79,12 @@ class AlertButton(
         except Exception as error:  # noqa: BLE001 - discord.py would log it with its message and tell nobody
             await answer_failure(interaction, f"the button {self._action} of an alert", error)
 
-    async def _raise(self, interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:
-        found = await in_time(interaction, self._to_raise(interaction, guild))
+    async def _raise(self, interaction: discord.Interaction[Trilo]) -> None:
+        found = await in_time(interaction, raisable(interaction, self._budget_id))
         if isinstance(found, str):
             await answer_privately(interaction, found)
         else:
             await interaction.response.send_modal(RaiseModal(found))
-
-    async def _to_raise(self, interaction: discord.Interaction[Trilo], guild: discord.Guild) -> Budget | str:
-        """The budget whose limit the person may raise, or words on why they can't."""
-        if not await may_manage(interaction):
-            return _(NOT_A_MANAGER)
-        budgets = await interaction.client.services.tracker.budgets.of(guild.id)
-        budget = next((found for found in budgets if found.id == self._budget_id), None)
-        if budget is None or budget.owner is Owner.OPERATOR:
-            return _(OPERATORS if budget else NO_SUCH_BUDGET)
-        return budget
 
 
 async def _pause(interaction: discord.Interaction[Trilo], guild: discord.Guild) -> None:

@@ -47,23 +47,16 @@ class RaiseModal(Form):
         """Check everything again, then set it."""
         hear(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        if interaction.guild is None or not await may_manage(interaction):
-            await answer_privately(interaction, _(NOT_A_MANAGER))
-            return
-        tracker = interaction.client.services.tracker
-        budgets = await tracker.budgets.of(interaction.guild.id)
-        budget = next((found for found in budgets if found.id == self._budget_id), None)
-        if budget is None or budget.owner is Owner.OPERATOR:
-            await answer_privately(interaction, _(OPERATORS if budget else NO_SUCH_BUDGET))
-            return
-        wanted = _wanted(budget, self.limit.value, budgets)
+        tracker, wanted = interaction.client.services.tracker, await raisable(interaction, self._budget_id)
+        if isinstance(wanted, Budget):
+            wanted = _raised(wanted, self.limit.value, await tracker.budgets.of(wanted.guild_id))
         if isinstance(wanted, str):
             await answer_privately(interaction, wanted)
             return
         stored = await store(tracker, wanted, interaction.user.id)
         words = _("The limit is now **{budget}**.", budget=title(stored))
         await interaction.followup.send(words, ephemeral=True, allowed_mentions=NOBODY)
-        if interaction.message is not None:
+        if interaction.guild is not None and interaction.message is not None:
             await self._tell_everybody(interaction, interaction.guild, interaction.message, stored)
 
     async def _tell_everybody(
@@ -84,7 +77,18 @@ class RaiseModal(Form):
         await answer_failure(interaction, "raising a limit", error)
 
 
-def _wanted(budget: Budget, typed: str, budgets: list[Budget]) -> Budget | str:
+async def raisable(interaction: discord.Interaction[Trilo], budget_id: str) -> Budget | str:
+    """The budget whose limit the person may raise, or words on why they can't. Raises `DatabaseUnavailableError`."""
+    if interaction.guild is None or not await may_manage(interaction):
+        return _(NOT_A_MANAGER)
+    budgets = await interaction.client.services.tracker.budgets.of(interaction.guild.id)
+    budget = next((found for found in budgets if found.id == budget_id), None)
+    if budget is None or budget.owner is Owner.OPERATOR:
+        return _(OPERATORS if budget else NO_SUCH_BUDGET)
+    return budget
+
+
+def _raised(budget: Budget, typed: str, budgets: list[Budget]) -> Budget | str:
     """The budget with the limit that was typed, or words on why that can't be."""
     try:
         wanted = parse_limit(typed)

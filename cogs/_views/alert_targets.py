@@ -1,6 +1,5 @@
 """The view "E-mail and webhooks": the addresses outside Discord that a server's alerts go to, shown masked (I35)."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +12,9 @@ from bot.translation import _, mark, speaking
 from bot.usage.alerting.alert_targets import MOST, AlertTarget, TooManyTargetsError
 from cogs._access import NOT_A_MANAGER, acknowledge, may_manage
 from cogs._language import server_language
+from cogs._views.controls import Pick, Press
 from cogs._views.names import who_words
-from cogs._views.owned import OwnedModal, OwnedView, Pick, Press
-
-log = logging.getLogger(__name__)
+from cogs._views.owned import OwnedModal, OwnedView
 
 TITLE = mark("E-mail and webhooks")
 _INTRODUCTION = mark(
@@ -39,14 +37,14 @@ async def open_alert_targets(interaction: discord.Interaction[Trilo]) -> None:
     if interaction.guild is None or not await may_manage(interaction):
         await answer_privately(interaction, _(NOT_A_MANAGER))
         return
-    await AlertTargetsView(interaction, "/settings").open(interaction)
+    await AlertTargetsView(interaction).open(interaction)
 
 
 class AlertTargetsView(OwnedView):
     """The list, with a form to add one; whichever is picked can be tried or removed."""
 
-    def __init__(self, interaction: discord.Interaction[Trilo], command: str) -> None:
-        super().__init__(interaction, command)
+    def __init__(self, interaction: discord.Interaction[Trilo]) -> None:
+        super().__init__(interaction, "/settings")
         self._targets: Sequence[AlertTarget] = ()
         self._picked: str | None = None
 

@@ -8,9 +8,11 @@ from discord.utils import escape_markdown, format_dt
 from bot.alerts.cause import Cause
 from bot.alerts.facts import AlertFacts
 from bot.figures import allowance, amount, day_words, limit, percent
+from bot.operation_titles import title_of
 from bot.translation import _, count_text, mark, n_
 from bot.usage.budgeting.alert_rows import Alert, AlertKind
 from bot.usage.budgeting.budgets import FULL, Budget, Mode, Scope
+from bot.usage.budgeting.calendars import Period
 from cogs._budget_words import EACH, TOO_LITTLE, title
 from cogs._views.tables import plain
 
@@ -101,7 +103,7 @@ def _lines(facts: AlertFacts, dated: Dated, caused: Callable[[Cause, Budget], st
     if standing is None:
         return [_("The budget was removed since.")]
     budget = standing.budget
-    lines = [_used(alert, budget), caused(facts.cause, budget) if facts.cause else ""]
+    lines = [_used(facts, alert, budget), caused(facts.cause, budget) if facts.cause else ""]
     if facts.is_over:
         return [*lines, _("This comes late: the period it is about is over.")]
     if facts.is_raised:
@@ -124,27 +126,36 @@ def _title(budget: Budget, key: str, *, with_members: bool) -> str:
 
 
 def _unnamed_title(budget: Budget) -> str:
-    whom = _(_UNNAMED[budget.scope], name=plain(budget.scope_id))
+    name = title_of(budget.scope_id) if budget.scope is Scope.OPERATION else budget.scope_id
+    whom = _(_UNNAMED[budget.scope], name=plain(name))
     return _("{allowance} for {whom}", allowance=allowance(budget), whom=whom)
 
 
-def _used(alert: Alert, budget: Budget) -> str:
+def _used(facts: AlertFacts, alert: Alert, budget: Budget) -> str:
     """The figures at the moment it fired."""
-    used, most = amount(budget.unit, alert.used), limit(budget.unit, alert.limit)
+    used, most = amount(budget.unit, alert.used, of=alert.limit), limit(budget.unit, alert.limit)
     if alert.limit:
         most = f"{most} ({percent(alert.used, alert.limit)}\u00a0%)"
     if not alert.period_start:
         return _("{amount} of {limit} used.", amount=used, limit=most)
+    if budget.period is Period.DAY and not facts.is_over:
+        return _("{amount} of {limit} used today.", amount=used, limit=most)
     day = day_words(date.fromisoformat(alert.period_start), this_year=alert.fired_at.year)
+    if budget.period is Period.DAY:
+        return _("{amount} of {limit} used on {day}.", amount=used, limit=most, day=day)
     return _("{amount} of {limit} used since {day}.", amount=used, limit=most, day=day)
 
 
 def _cause_with_marks(cause: Cause, budget: Budget) -> str:
-    return _grew(cause, budget, _(_GREW_WITH_MARKS[cause.split], name=plain(cause.key)))
+    return _grew(cause, budget, _(_GREW_WITH_MARKS[cause.split], name=_named(cause)))
 
 
 def _cause_in_plain(cause: Cause, budget: Budget) -> str:
-    return _grew(cause, budget, _(_GREW_IN_PLAIN[cause.split], name=plain(cause.key)))
+    return _grew(cause, budget, _(_GREW_IN_PLAIN[cause.split], name=_named(cause)))
+
+
+def _named(cause: Cause) -> str:
+    return plain(title_of(cause.key) if cause.split == "operation" else cause.key)
 
 
 def _grew(cause: Cause, budget: Budget, what: str) -> str:

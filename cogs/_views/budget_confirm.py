@@ -9,7 +9,8 @@ from bot.translation import _, mark
 from bot.usage.budgeting.budgets import Budget
 from cogs._budget_words import section
 from cogs._views.budget_plan import Plan, plan_words, read_plan, store
-from cogs._views.owned import OwnedView, PickChannel, Press
+from cogs._views.controls import PickChannel, Press
+from cogs._views.owned import OwnedView
 from cogs._views.settings_channels import choose_channel
 
 CANCELLED = mark("Nothing was changed.")
@@ -73,17 +74,23 @@ class ConfirmBudgetView(OwnedView):
 
     async def _confirm(self, interaction: discord.Interaction[Trilo]) -> None:
         """Set it by what the books say now: somebody may have changed them since the question was asked."""
-        plan = await read_plan(self.tracker, self._wanted)
-        stored = await store(self.tracker, plan.budget, interaction.user.id)
-        standings = await self.tracker.budgets.standing(self.guild.id)
-        settings = await self.tracker.settings.of(self.guild.id)
-        shown = section([standing for standing in standings if standing.budget.id == stored.id])
-        self._done = _("✅ **Set**") + f"\n{shown}"
-        self._asks_for_channel = settings.alert_channel_id is None
+        async with self._lock:  # of two buttons pressed at once the first one counts
+            if self._done:
+                return
+            plan = await read_plan(self.tracker, self._wanted)
+            stored = await store(self.tracker, plan.budget, interaction.user.id)
+            standings = await self.tracker.budgets.standing(self.guild.id)
+            settings = await self.tracker.settings.of(self.guild.id)
+            shown = section([standing for standing in standings if standing.budget.id == stored.id])
+            self._done = _("✅ **Set**") + f"\n{shown}"
+            self._asks_for_channel = settings.alert_channel_id is None
         await self.redraw(interaction)
 
     async def _cancel(self, interaction: discord.Interaction[Trilo]) -> None:
-        self._done = _(CANCELLED)
+        async with self._lock:
+            if self._done:
+                return
+            self._done = _(CANCELLED)
         await self.redraw(interaction)
 
     async def _channel(self, interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:

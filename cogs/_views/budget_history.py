@@ -1,6 +1,7 @@
 """What happened to a server's budgets: who changed them and the settings, and which alerts went out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from discord.utils import format_dt
@@ -17,7 +18,9 @@ from cogs._views.names import who_words
 
 CHANGES = 15
 ALERTS = 10
-"""Lines shown of each."""
+"""Lines shown of each, at most: long ones may be fewer."""
+_CHANGES_ROOM, _ALERTS_ROOM = 2_400, 1_400
+"""Characters of each: Discord allows 4,000 in a message."""
 
 _SETTINGS = {
     "alert_channel_id": mark("the channel for alerts"),
@@ -66,6 +69,7 @@ async def history_words(tracker: UsageTracker, guild_id: int) -> tuple[str, str]
     budgets = {budget.id: budget for budget in await tracker.budgets.of(guild_id)}
     changed = [change_words(change) for change in changes] or [_("Nobody has changed anything yet.")]
     alerted = [alert_words(alert, budgets.get(alert.budget_id)) for alert in alerts] or [_("There has been none yet.")]
+    changed, alerted = _fitting(changed, _CHANGES_ROOM), _fitting(alerted, _ALERTS_ROOM)
     return "\n".join([_("## History"), _("**Changes**"), *changed]), "\n".join([_("**Alerts**"), *alerted])
 
 
@@ -81,13 +85,19 @@ def alert_words(alert: Alert, budget: Budget | None) -> str:
     return line if alert.delivered_at is not None else _("{alert} · not delivered yet", alert=line)
 
 
+def _fitting(lines: Sequence[str], room: int) -> list[str]:
+    """The first lines, as many as there is room for."""
+    ends = accumulate(len(line) + 1 for line in lines)
+    return [line for line, end in zip(lines, ends, strict=True) if end <= room]
+
+
 def _reached(alert: Alert, budget: Budget | None) -> str:
     if alert.kind is not AlertKind.BUDGET:
         return _(_ALERTS[alert.kind]) if alert.kind in _ALERTS else alert.kind.value
     share = f"{alert.threshold}\u00a0%"
     if budget is None:
         return _("{share} of a budget that has been removed since", share=share)
-    used = amount(budget.unit, alert.used)
+    used = amount(budget.unit, alert.used, of=budget.limit)
     return _("{share} of {budget}: {amount} used", share=share, budget=title(budget), amount=used)
 
 

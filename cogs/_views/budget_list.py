@@ -14,9 +14,10 @@ from cogs._views.budget_form import GONE, BudgetForm
 from cogs._views.budget_history import history_words
 from cogs._views.budget_names import labels_of
 from cogs._views.budget_plan import own_budget
-from cogs._views.look import COLOUR, NOBODY
+from cogs._views.controls import Pick, Press, turning
+from cogs._views.look import NOBODY, separated, text_view
 from cogs._views.names import Names
-from cogs._views.owned import OwnedView, Pick, Press
+from cogs._views.owned import OwnedView
 
 PAGE = 6
 """Budgets shown at once: Discord allows 4,000 characters and 40 components in a message."""
@@ -43,7 +44,7 @@ class BudgetsView(OwnedView):
         standings = await self.tracker.budgets.standing(self.guild.id)
         self._settings = await self.tracker.settings.of(self.guild.id)
         self._by_budget = grouped(standings)
-        self._page = max(0, min(self._page, (len(self._by_budget) - 1) // PAGE))
+        self._page = max(0, min(self._page, self._last_page))
         listed = [*self._shown_budgets(), *filter(None, [self.budget])]
         self._labels = await labels_of(listed, self.guild, self._names)
 
@@ -65,11 +66,7 @@ class BudgetsView(OwnedView):
         texts = [self._heading(), *(section(standings) for standings in self._shown())]
         if all(standings[0].budget.owner is Owner.OPERATOR for standings in self._by_budget):
             texts.append(_(NONE_YET))
-        items: list[discord.ui.Item[Any]] = []
-        for text in filter(None, [*texts, self.note]):
-            items += [discord.ui.Separator()] if items else []
-            items.append(discord.ui.TextDisplay(text))
-        self.frame(*items)
+        self.frame(*separated([*texts, self.note]))
         for row in self._controls(budget):
             self.add_item(row)
 
@@ -78,10 +75,9 @@ class BudgetsView(OwnedView):
         lines = [_("## Budgets of this server")]
         if settings.paused:
             lines.append(paused_words(settings.paused_until))
-        pages = (len(self._by_budget) - 1) // PAGE + 1
         parts = [_("Days, weeks and months in {zone}", zone=settings.time_zone)]
-        if pages > 1:
-            parts.append(_("page {page} of {pages}", page=self._page + 1, pages=pages))
+        if self._last_page:
+            parts.append(_("page {page} of {pages}", page=self._page + 1, pages=self._last_page + 1))
         return "\n".join([*lines, f"-# {' · '.join(parts)}"])
 
     def _shown(self) -> list[list[Standing]]:
@@ -92,9 +88,9 @@ class BudgetsView(OwnedView):
 
     def _controls(self, budget: Budget | None) -> list[discord.ui.ActionRow[Any]]:
         history = Press(_("History"), self._history, custom_id="budgets:history")
-        turning = self._turning()
+        pages = turning(self._page, self._last_page, self._turn, prefix="budgets")
         if budget is None:
-            return [discord.ui.ActionRow(history, *turning)]
+            return [discord.ui.ActionRow(history, *pages)]
         danger = discord.ButtonStyle.danger
         options = self._options(budget)
         pick = Pick(options, self._choose, custom_id="budgets:choose")
@@ -106,7 +102,7 @@ class BudgetsView(OwnedView):
                 history,
                 Press(_("Remove"), self._ask_to_remove, custom_id="budgets:remove", style=danger),
             ),
-            *([discord.ui.ActionRow(*turning)] if turning else []),
+            *([discord.ui.ActionRow(*pages)] if pages else []),
         ]
 
     def _options(self, budget: Budget) -> list[discord.SelectOption]:
@@ -117,14 +113,9 @@ class BudgetsView(OwnedView):
             discord.SelectOption(label=self._labels[one.id], value=one.id, default=one.id == budget.id) for one in own
         ]
 
-    def _turning(self) -> list[Press]:
-        last = (len(self._by_budget) - 1) // PAGE
-        if last < 1:
-            return []
-        return [
-            Press("◀", self._back, custom_id="budgets:back", disabled=self._page == 0),
-            Press("▶", self._forth, custom_id="budgets:forth", disabled=self._page == last),
-        ]
+    @property
+    def _last_page(self) -> int:
+        return max(0, len(self._by_budget) - 1) // PAGE
 
     def _draw_question(self, budget: Budget) -> None:
         self.frame(
@@ -145,12 +136,6 @@ class BudgetsView(OwnedView):
         self._chosen = values[0]
         await self.redraw(interaction)
 
-    async def _back(self, interaction: discord.Interaction[Trilo]) -> None:
-        await self._turn(interaction, -1)
-
-    async def _forth(self, interaction: discord.Interaction[Trilo]) -> None:
-        await self._turn(interaction, 1)
-
     async def _turn(self, interaction: discord.Interaction[Trilo], by: int) -> None:
         self._page, self._chosen = self._page + by, None
         await self.redraw(interaction)
@@ -165,11 +150,14 @@ class BudgetsView(OwnedView):
         await self.redraw(interaction)
 
     async def _keep(self, interaction: discord.Interaction[Trilo]) -> None:
-        self._removing = False
-        await self.redraw(interaction, _("Nothing was changed."))
+        if self._removing:
+            self._removing = False
+            await self.redraw(interaction, _("Nothing was changed."))
 
     async def _remove(self, interaction: discord.Interaction[Trilo]) -> None:
-        """Only the very budget that was asked about."""
+        """Only the very budget that was asked about, also where somebody presses twice."""
+        if not self._removing:
+            return
         budget, self._removing, self._chosen = self.budget, False, None
         own = await own_budget(self.tracker, self.guild.id, budget.id) if budget is not None else None
         if own is None or not await self.tracker.budgets.remove(
@@ -185,8 +173,5 @@ class BudgetsView(OwnedView):
             interaction.client.dispatch("trilo_test_alert", interaction, budget)
 
     async def _history(self, interaction: discord.Interaction[Trilo]) -> None:
-        view = discord.ui.LayoutView(timeout=None)
-        changes, alerts = await history_words(self.tracker, self.guild.id)
-        texts = discord.ui.TextDisplay[Any](changes), discord.ui.TextDisplay[Any](alerts)
-        view.add_item(discord.ui.Container(texts[0], discord.ui.Separator(), texts[1], accent_colour=COLOUR))
+        view = text_view(await history_words(self.tracker, self.guild.id))
         await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import discord
 
+from bot.operation_titles import title_of
 from bot.usage.budgeting.budgets import Budget, Scope
 from cogs._budget_words import label
 from cogs._views.names import Names
@@ -15,7 +16,8 @@ async def labels_of(budgets: Sequence[Budget], guild: discord.Guild, names: Name
     members = await names.members([budget.scope_id for budget in budgets if budget.scope is Scope.USER])
     channels = names.channels([budget.scope_id for budget in budgets if budget.scope is Scope.CHANNEL])
     roles = {str(role.id): f"@{role.name.removeprefix('@')}" for role in guild.roles}
-    known = {**roles, **channels, **members}
+    operations = {one.scope_id: title_of(one.scope_id) for one in budgets if one.scope is Scope.OPERATION}
+    known = {**operations, **roles, **channels, **members}
     return {
         budget.id: cut(label(budget, known.get(budget.scope_id, budget.scope_id)), LABEL_CHARACTERS)
         for budget in budgets

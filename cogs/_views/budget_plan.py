@@ -1,11 +1,12 @@
 """What setting a budget would do: what it replaces, what its running period has spent already, what stands above it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from bot.figures import allowance, amount, at_limit
+from bot.figures import NBSP, allowance, amount, at_limit, share
 from bot.translation import _, mark
-from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope, Unit
+from bot.usage.budgeting.budgets import Budget, Level, Mode, Owner, Scope, Unit, newly_passed
 from bot.usage.budgeting.calendars import Period
 from bot.usage.money import usd
 from bot.usage.records import SpendLine
@@ -37,12 +38,14 @@ _SPENT_BY_ONE = {
 class Plan:
     """A budget that somebody wants. `used` is what its running period has used, of members the highest, in its unit.
 
-    It is None where that isn't on record (roles). `before` is the budget it replaces, `cap` the operator's.
+    It is None where that isn't on record (roles). `fires` is the highest threshold that setting it announces at once, 0
+    where none. `before` is the budget it replaces, `cap` the operator's.
     """
 
     budget: Budget
     before: Budget | None
     used: int | None
+    fires: int
     cap: Budget | None
 
 
@@ -58,13 +61,16 @@ async def read_plan(tracker: UsageTracker, wanted: Budget) -> Plan:
         for standing in standings
         if standing.budget.owner is Owner.OPERATOR and standing.budget.unit is Unit.USD
     ]
+    cap = min(caps, key=_limit, default=None)
     if not same:
-        return Plan(wanted, None, await _spent(tracker, wanted), min(caps, key=_limit, default=None))
+        used = await _spent(tracker, wanted)
+        return Plan(wanted, None, used, _fires(wanted, [Level(used or 0)]), cap)
     before = same[0].budget
     kept = replace(
         wanted, thresholds=before.thresholds, cheaper_at=before.cheaper_at, unknown=before.unknown, id=before.id
     )
-    return Plan(kept, before, max(standing.level.used for standing in same), min(caps, key=_limit, default=None))
+    levels = [standing.level for standing in same]
+    return Plan(kept, before, max(level.used for level in levels), _fires(kept, levels), cap)
 
 
 async def store(tracker: UsageTracker, budget: Budget, actor: int) -> Budget:
@@ -117,14 +123,22 @@ def _already(plan: Plan) -> str:
     if used is None:
         return _("It counts from now on: what roles have spent before isn't on record.")
     spent = _SPENT_BY_ONE if budget.scope in EACH else _SPENT
-    told = _(spent[budget.period], amount=amount(budget.unit, used))
-    if used < budget.limit:
-        return told
-    if budget.mode is Mode.SOFT:
-        then = _("⚠️ **That reaches the new limit already**: a warning goes out at once.")
-    else:
-        then = _("⚠️ **That reaches the new limit already**: further questions are refused at once.")
-    return f"{told}\n{then}"
+    told = _(spent[budget.period], amount=amount(budget.unit, used, of=budget.limit))
+    if used and budget.limit:
+        told += " " + _("That is {share} of it.", share=share(used, budget.limit))
+    return "\n".join(filter(None, [told, _at_once(plan, used)]))
+
+
+def _at_once(plan: Plan, used: int) -> str:
+    """What happens as soon as it is set, by what its period has used already."""
+    if used < plan.budget.limit:
+        passed = f"{plan.fires}{NBSP}%"
+        return _("⚠️ **{share} are passed already**: an alert goes out at once.", share=passed) if plan.fires else ""
+    if plan.budget.mode is not Mode.SOFT:
+        return _("⚠️ **That reaches the new limit already**: further questions are refused at once.")
+    if plan.fires:
+        return _("⚠️ **That reaches the new limit already**: a warning goes out at once.")
+    return _("⚠️ **That reaches the new limit already**, as was announced before.")
 
 
 def _under_cap(plan: Plan) -> str:
@@ -132,6 +146,10 @@ def _under_cap(plan: Plan) -> str:
     if cap is None or budget.unit is not Unit.USD or budget.limit <= cap.limit:
         return ""
     return _("⚠️ The operator's cap of {allowance} for this server stands above it.", allowance=allowance(cap))
+
+
+def _fires(budget: Budget, levels: Iterable[Level]) -> int:
+    return max((threshold for level in levels for threshold in newly_passed(budget, level)), default=0)
 
 
 def _limit(budget: Budget) -> int:

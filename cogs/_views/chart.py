@@ -12,12 +12,13 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+from bot.colours import COLOURS
 from bot.translation import ENGLISH, money_text, speaking
 from bot.usage.money import usd
 from bot.usage.records import NANO_USD_PER_USD
 
-MOST_SERIES = 6
-"""So many colours there are: five keys and all others."""
+OTHERS = COLOURS
+"""The number of the colour of all others."""
 
 _WIDTH, _HEIGHT = 800, 560
 _LEFT, _RIGHT, _TOP, _FOOT = 20, 20, 24, 48
@@ -26,7 +27,7 @@ _LEGEND_LINE = 44
 _SWATCH = 24
 _BACKGROUND, _GRID, _INK, _FAINT = "#2b2d31", "#43464d", "#f2f3f5", "#c4c9ce"
 _COLOURS = ("#4db6ff", "#ffb648", "#3ddc97", "#ff7a90", "#b79bff", "#98a1ab")
-"""Told apart also by those who see few colours: they differ in lightness too. The last is for all others."""
+"""Told apart also by those who see few colours: they differ in lightness too. The last is for `OTHERS`."""
 _STEPS = (1, 2, 5)
 _DRAWN = (range(0x20, 0x7F), range(0xA1, 0x180), range(0x388, 0x3CF), range(0x400, 0x460), range(0x1EA0, 0x1EFA))
 """What the font has: Latin letters with their accents, Greek, Cyrillic, Vietnamese."""
@@ -39,14 +40,14 @@ _LEFT_OUT = frozenset({"Mn", "So", "Sk", "Cn", "Cf"})
 class Chart:
     """Bars from left to right; each has a value for each series, from the bottom up, in nano-USD.
 
-    `labels` stand below the bars, as many as fit. `series` are the names beside the colours, the last one's being that
-    of all others where there are `MOST_SERIES`; a single one is drawn without its name. `tag` is the language that
-    amounts are written in.
+    `labels` stand below the bars, as many as fit. `series` are the names, `colours` the numbers of the colours beside
+    them; a single name is left out. `tag` is the language that amounts are written in.
     """
 
     bars: tuple[tuple[int, ...], ...]
     labels: tuple[str, ...]
     series: tuple[str, ...]
+    colours: tuple[int, ...]
     tag: str = ENGLISH
 
 
@@ -80,7 +81,7 @@ def draw(chart: Chart) -> bytes:
     pen = ImageDraw.Draw(image)
     file = str(resources.files("fontpkg_roboto") / "files" / "Roboto[wdth,wght].ttf")
     text, small = (ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC) for size in (_TEXT, _SMALL))
-    top = _TOP + (_legend(pen, text, chart.series) if len(chart.series) > 1 else 0)
+    top = _TOP + (_legend(pen, text, chart) if len(chart.series) > 1 else 0)
     highest = max(map(sum, chart.bars), default=0)
     step = nice_step(highest)
     ticks = [step * n for n in range(1, -(-highest // step) + 1)]
@@ -114,15 +115,15 @@ def _tick_name(nano_usd: int, step: int) -> str:
     return money_text(usd(nano_usd), max(2, 10 - len(str(step))) if step < NANO_USD_PER_USD else 0)
 
 
-def _legend(pen: Any, font: Any, series: tuple[str, ...]) -> int:
+def _legend(pen: Any, font: Any, chart: Chart) -> int:
     """The names with their colours, on as many lines as they take; how high they are."""
     x, y = float(_LEFT), _TOP
-    for number, name in enumerate(series):
+    for name, colour in zip(chart.series, chart.colours, strict=True):
         short = _fitting(pen, font, name, _WIDTH // 2 - _LEFT - _SWATCH - 34)
         width = _SWATCH + 12 + pen.textlength(short, font) + 30
         if x + width - 30 > _WIDTH - _RIGHT and x > _LEFT:
             x, y = float(_LEFT), y + _LEGEND_LINE
-        pen.rectangle([x, y, x + _SWATCH, y + _SWATCH], fill=_colour(number, series))
+        pen.rectangle([x, y, x + _SWATCH, y + _SWATCH], fill=_COLOURS[colour])
         pen.text((x + _SWATCH + 12, y + _SWATCH // 2), short, fill=_INK, font=font, anchor="lm")
         x += width
     return y + _LEGEND_LINE + 6 - _TOP
@@ -145,7 +146,7 @@ def _bars(pen: Any, font: Any, chart: Chart, *, left: float, floor: float, scale
     for number, (values, label) in enumerate(zip(chart.bars, chart.labels, strict=True)):
         middle = left + room * (number + 0.5)
         below = 0
-        for series, value in enumerate(values):
+        for value, colour in zip(values, chart.colours, strict=True):
             if value <= 0:
                 continue
             high, low = floor - (below + value) * scale, floor - below * scale
@@ -156,13 +157,9 @@ def _bars(pen: Any, font: Any, chart: Chart, *, left: float, floor: float, scale
                     round(middle + width / 2),
                     round(low) - 1,
                 ],
-                fill=_colour(series, chart.series),
+                fill=_COLOURS[colour],
             )
             below += value
         if (len(chart.bars) - 1 - number) % every == 0:  # the newest always has its label
             x = max(left + edge, min(middle, _WIDTH - _RIGHT - (widest - 14) / 2))
             pen.text((x, floor + 10), label, fill=_FAINT, font=font, anchor="ma")
-
-
-def _colour(number: int, series: tuple[str, ...]) -> str:
-    return _COLOURS[-1] if len(series) == MOST_SERIES and number == MOST_SERIES - 1 else _COLOURS[number]

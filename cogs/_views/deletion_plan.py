@@ -15,7 +15,7 @@ from bot.usage.reporting.receipts import Receipt
 from cogs._asker import Asker
 from cogs._categories import delete_categories, untouchable
 from cogs._layouts import copy_of, lacking, lost_overwrites
-from cogs._views.owned import Pick
+from cogs._views.controls import Pick
 from cogs._views.plan import PlanView
 from cogs._views.plan_words import safe
 from cogs._views.tables import LABEL_CHARACTERS, cut, plain
@@ -33,8 +33,8 @@ class DeletionPlanView(PlanView):
         asker: Asker,
         category_ids: Sequence[int],
         *,
-        receipt: Receipt | None = None,
-        shows_money: bool = False,
+        receipt: Receipt,
+        shows_money: bool,
     ) -> None:
         super().__init__(asker, "/league delete", receipt, shows_money=shows_money)
         self._ids = list(category_ids)

@@ -11,8 +11,9 @@ from bot.figures import money
 from bot.translation import _, mark, n_
 from bot.usage.storage.audit import AuditLine
 from cogs._access import NOT_A_COMMISSIONER, may_run_league, may_see_usage
+from cogs._views.controls import turning
 from cogs._views.names import who_words
-from cogs._views.owned import OwnedView, Press
+from cogs._views.owned import OwnedView
 from cogs._views.tables import plain, shorten
 
 PAGE = 10
@@ -35,7 +36,6 @@ _TEAMS: dict[str, Callable[[int], str]] = {
 _COUNTS: dict[str, Callable[[int], str]] = {
     "channels": lambda many: n_("{n}\u00a0channel", "{n}\u00a0channels", many),
     "posts": lambda many: n_("{n}\u00a0post", "{n}\u00a0posts", many),
-    "players": lambda many: n_("{n}\u00a0player", "{n}\u00a0players", many),
 }
 
 
@@ -72,21 +72,12 @@ class HistoryView(OwnedView):
         lines = [line_words(line, with_dollars=self._with_dollars) for line in shown]
         above = [_("## What was done here"), f"-# {' · '.join(about)}"]
         self.frame(discord.ui.TextDisplay("\n".join([*above, *(lines or [_("Nothing yet.")])])))
-        if self._last_page:
-            newer = Press("◀", self._newer, custom_id="league-history:newer", disabled=self._page == 0)
-            last = self._page == self._last_page
-            older = Press("▶", self._older, custom_id="league-history:older", disabled=last)
-            self.add_item(discord.ui.ActionRow(newer, older))
+        if pages := turning(self._page, self._last_page, self._turn, prefix="league-history"):
+            self.add_item(discord.ui.ActionRow(*pages))
 
     @property
     def _last_page(self) -> int:
         return max(0, len(self._lines) - 1) // PAGE
-
-    async def _newer(self, interaction: discord.Interaction[Trilo]) -> None:
-        await self._turn(interaction, -1)
-
-    async def _older(self, interaction: discord.Interaction[Trilo]) -> None:
-        await self._turn(interaction, 1)
 
     async def _turn(self, interaction: discord.Interaction[Trilo], by: int) -> None:
         self._with_dollars = await may_see_usage(interaction)

@@ -9,6 +9,7 @@ from typing import Any
 import discord
 
 from bot.client import Trilo
+from bot.discord_failures import DISCORD_FAILED
 from bot.league.games import TEAM_CHARACTERS
 from bot.league.names import key_of
 from bot.league.team_list import Team, parse_teams
@@ -122,7 +123,7 @@ async def find_members(guild: discord.Guild, texts: Collection[str]) -> dict[str
         if (user_id := await _one_member(guild, text)) is not None:
             found[text] = user_id
 
-    with suppress(TimeoutError, discord.DiscordException):
+    with suppress(discord.DiscordException, *DISCORD_FAILED):
         async with asyncio.timeout(LOOKUP_SECONDS):
             await asyncio.gather(*map(look, list(texts)[:MOST_LOOKUPS]))
     return found

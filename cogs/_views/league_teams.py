@@ -10,8 +10,10 @@ from bot.league.league_book import TeamExistsError, TooManyTeamsError
 from bot.league.team_list import MAX_TEAMS, Team
 from bot.translation import _, count_text, mark, n_
 from cogs._access import NOT_A_COMMISSIONER, may_run_league
+from cogs._views.controls import Pick, Press, turning
 from cogs._views.league_team_forms import ListForm, TeamForm, team_words
-from cogs._views.owned import OwnedView, Pick, Press
+from cogs._views.look import separated
+from cogs._views.owned import OwnedView
 from cogs._views.tables import LABEL_CHARACTERS, cut, plain
 
 PAGE = 25
@@ -45,11 +47,7 @@ class TeamsView(OwnedView):
     def draw(self) -> None:
         """The teams first, then what can be done."""
         texts = [self._heading(), "\n".join(map(team_words, self._shown)) or _(NONE_YET), self.note]
-        items: list[discord.ui.Item[Any]] = []
-        for text in filter(None, texts):
-            items += [discord.ui.Separator()] if items else []
-            items.append(discord.ui.TextDisplay(text))
-        self.frame(*items)
+        self.frame(*separated(texts))
         for row in self._controls():
             self.add_item(discord.ui.ActionRow(*row))
 
@@ -121,18 +119,10 @@ class TeamsView(OwnedView):
             [
                 Press(_("Add a team"), self._ask_team, custom_id="teams:add", opens_form=True),
                 Press(_("Paste a list"), self._ask_list, custom_id="teams:paste", opens_form=True),
-                *self._turning(),
+                *turning(self._page, self._last_page, self._turn, prefix="teams"),
             ]
         )
         return rows
-
-    def _turning(self) -> list[Press]:
-        if not self._last_page:
-            return []
-        return [
-            Press("◀", self._back, custom_id="teams:back", disabled=self._page == 0),
-            Press("▶", self._forth, custom_id="teams:forth", disabled=self._page == self._last_page),
-        ]
 
     async def _show(self, interaction: discord.Interaction[Trilo], name: str, note: str) -> None:
         """Show everything anew, at the page that a team is on."""
@@ -146,12 +136,8 @@ class TeamsView(OwnedView):
         self._picked = values[0]
         await self.redraw(interaction)
 
-    async def _back(self, interaction: discord.Interaction[Trilo]) -> None:
-        self._page -= 1
-        await self.redraw(interaction)
-
-    async def _forth(self, interaction: discord.Interaction[Trilo]) -> None:
-        self._page += 1
+    async def _turn(self, interaction: discord.Interaction[Trilo], by: int) -> None:
+        self._page += by
         await self.redraw(interaction)
 
     async def _ask_team(self, interaction: discord.Interaction[Trilo]) -> None:
@@ -164,10 +150,9 @@ class TeamsView(OwnedView):
         await interaction.response.send_modal(TeamForm(self, self.put, self._team))
 
     async def _remove(self, interaction: discord.Interaction[Trilo]) -> None:
-        team = self._team
-        removed = team is not None and await self.league.remove_team(
-            self.guild.id, team.name, actor=interaction.user.id
-        )
-        self._picked = None
-        words = _("Removed `{team}`.", team=plain(team.name)) if team and removed else _(GONE)
+        team, self._picked = self._team, None
+        if team is None:  # pressed twice
+            return
+        removed = await self.league.remove_team(self.guild.id, team.name, actor=interaction.user.id)
+        words = _("Removed `{team}`.", team=plain(team.name)) if removed else _(GONE)
         await self.redraw(interaction, words)

@@ -12,7 +12,7 @@ from bot.usage.budgeting.budgets import BOT
 from bot.usage.reporting.reports import PeriodName, earlier_days
 from bot.usage.tracker import UsageTracker
 from cogs._language import hear
-from cogs._views.look import COLOUR
+from cogs._views.look import COLOUR, separated
 from cogs._views.my_usage_text import Own, sections
 from cogs._views.private import PrivateView, opener_of
 
@@ -97,12 +97,7 @@ class MyUsageView(PrivateView):
         own = await read_own(self._tracker, self._opener.id, self._guild_id, roles, period)
         self.period = period
         self.clear_items()
-        container: discord.ui.Container[MyUsageView] = discord.ui.Container(accent_colour=COLOUR)
-        for number, text in enumerate(sections(own)):
-            if number:
-                container.add_item(discord.ui.Separator())
-            container.add_item(discord.ui.TextDisplay(text))
-        self.add_item(container)
+        self.add_item(discord.ui.Container(*separated(sections(own)), accent_colour=COLOUR))
         self.add_item(discord.ui.ActionRow(OwnPeriodSelect(period)))
         self.add_item(discord.ui.ActionRow(OwnRefreshButton()))
 

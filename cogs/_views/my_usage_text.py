@@ -17,6 +17,7 @@ from bot.figures import (
     span_words,
     tokens_words,
 )
+from bot.operation_titles import title_of
 from bot.translation import _, count_text, mark, n_
 from bot.usage.budgeting.quota_answers import OwnUsage, QuotaStanding
 from bot.usage.budgeting.quotas import percentage
@@ -136,7 +137,10 @@ def breakdown(lines: Sequence[OwnUsage]) -> str:
 
 def _figures(operations: Sequence[tuple[str, tuple[int, int]]], total: int) -> str:
     """Tokens, share, calls and name of each, on one line each; on two where one wouldn't fit a phone."""
-    rows = [(compact(tokens), percent(tokens, total), compact(calls), name) for name, (tokens, calls) in operations]
+    rows = [
+        (compact(tokens), percent(tokens, total), compact(calls), title_of(name))
+        for name, (tokens, calls) in operations
+    ]
     heading = (_("tokens"), "%", _("calls"), _("operation"))
     return code_block(named_figures(heading, rows, right={0, 1, 2}))
 

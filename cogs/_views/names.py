@@ -9,6 +9,7 @@ from itertools import chain
 
 import discord
 
+from bot.discord_failures import DISCORD_FAILED
 from bot.translation import _, mark
 from bot.usage.storage.audit import ERASED, SYSTEM
 
@@ -19,6 +20,8 @@ MOST_ASKED = 100
 SNOWFLAKE = r"[1-8]?[0-9]{15,18}"
 """An id that somebody types, as a pattern: any that Discord takes. It refuses what has more than 63 bits."""
 
+_DIGITS, _TOO_HIGH = 19, 2**63
+"""Of an id."""
 Reader = discord.Member | discord.Role
 """Whose eyes something is for: one person's, or everybody's with a role."""
 
@@ -37,11 +40,13 @@ def who_words(actor: str) -> str:
 
 
 class Names:
-    """Names for the keys of one server's reports, remembered for as long as a view lives."""
+    """Names for the keys of one server's reports. Those of members are remembered: for as long as a view lives, or as
+    what they are `remembered` in.
+    """
 
-    def __init__(self, guild: discord.Guild) -> None:
+    def __init__(self, guild: discord.Guild, remembered: dict[str, str] | None = None) -> None:
         self._guild = guild
-        self._members: dict[str, str] = {}
+        self._members = {} if remembered is None else remembered
 
     async def members(self, keys: Sequence[str]) -> dict[str, str]:
         """Names of members by the text of their ids; those who left are `former member` with their last digits.
@@ -65,7 +70,7 @@ class Names:
         """
         return {key: self._channel(key, reader) for key in keys}
 
-    def threads(self, keys: Sequence[str], reader: Reader | None = None) -> dict[str, str]:
+    def threads(self, keys: Sequence[str], reader: Reader) -> dict[str, str]:
         """The same for threads. One that Discord doesn't list may only be archived; what is no id is shown as it is."""
         named = self.channels(keys, reader)
         unlisted = [key for key in keys if _found(self._guild, key) is None]
@@ -77,7 +82,7 @@ class Names:
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 found = await asyncio.gather(*(self._query(ids[n : n + MOST_ASKED]) for n in starts))
-        except (TimeoutError, discord.DiscordException):
+        except (discord.DiscordException, *DISCORD_FAILED):
             return False
         for member in chain.from_iterable(found):
             self._members[missing[member.id]] = member.display_name
@@ -119,4 +124,5 @@ def _by_digits(message: str, key: str) -> str:
 
 
 def _is_id(key: str) -> bool:
-    return key.isascii() and key.isdecimal() and len(key) <= 20
+    """Other programs may have written anything; Discord ends a connection that asks for more than 63 bits."""
+    return key.isascii() and key.isdecimal() and len(key) <= _DIGITS and int(key) < _TOO_HIGH

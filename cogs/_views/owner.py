@@ -3,6 +3,7 @@
 import discord
 
 from bot.client import Trilo
+from bot.translation import ENGLISH, _, speak_to
 from cogs._access import NOT_THE_OWNER, owns_the_bot
 from cogs._views.owned import OwnedView
 
@@ -12,4 +13,10 @@ class OwnerView(OwnedView):
 
     async def refusal(self, interaction: discord.Interaction[Trilo]) -> str | None:
         """For the bot's owner, or its team, alone."""
-        return None if await owns_the_bot(interaction) else NOT_THE_OWNER
+        return None if await owns_the_bot(interaction) else _(NOT_THE_OWNER)
+
+    async def interaction_check(self, interaction: discord.Interaction[Trilo], /) -> bool:  # type: ignore[override]
+        """As ever, with words for whoever presses; who runs the bot is spoken to in English."""
+        allowed = await super().interaction_check(interaction)
+        speak_to(ENGLISH)
+        return allowed

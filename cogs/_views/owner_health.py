@@ -19,7 +19,8 @@ from bot.usage.health import database_bytes, version
 from bot.usage.records import SpendLine
 from bot.usage.tracker import UsageTracker
 from bot.words import words_for
-from cogs._views.owned import Press
+from cogs._views.controls import Press
+from cogs._views.look import separated
 from cogs._views.owner import OwnerView
 from cogs._views.tables import plain, shorten
 
@@ -52,11 +53,7 @@ class HealthView(OwnerView):
     def draw(self) -> None:
         """What this process knows first, then what the books say."""
         texts = [self._heading(), _discord_words(self._bot), _books_words(self.tracker), self._stored]
-        items: list[discord.ui.Item[OwnerView]] = []
-        for text in texts:
-            items += [discord.ui.Separator()] if items else []
-            items.append(discord.ui.TextDisplay(text))
-        self.frame(*items)
+        self.frame(*separated(texts))
         self.add_item(discord.ui.ActionRow(Press("Refresh", self.redraw, custom_id="owner-health:refresh")))
 
     def _heading(self) -> str:

@@ -7,13 +7,14 @@ from typing import Any
 import discord
 
 from bot.client import Trilo
-from bot.figures import compact, cost_of, counted, percent
+from bot.figures import PHRASES, compact, cost_of, counted, percent
 from bot.usage.budgeting.budgets import Owner, Scope
 from bot.usage.budgeting.calendars import Period
 from bot.usage.budgeting.limits import limit_words
 from bot.usage.records import SpendLine
 from bot.usage.reporting.reports import PERIODS, PeriodName
-from cogs._views.owned import Pick, Press
+from cogs._views.controls import Pick, Press, turning
+from cogs._views.look import separated
 from cogs._views.owner import OwnerView
 from cogs._views.tables import code_block, named_figures, plain, shorten
 
@@ -23,13 +24,6 @@ OUTSIDE = "outside servers"
 NO_CAP = "none"
 _EVERY = {Period.DAY: "/day", Period.WEEK: "/week", Period.MONTH: "", Period.TOTAL: " ever"}
 """What a cap is for, as short as a phone needs it: a month unless it says otherwise."""
-_PHRASES: dict[PeriodName, str] = {
-    "today": "today",
-    "7d": "in the last 7 days",
-    "30d": "in the last 30 days",
-    "month": "this month",
-    "all": "in all",
-}
 
 
 class ServersView(OwnerView):
@@ -58,23 +52,21 @@ class ServersView(OwnerView):
 
     def draw(self) -> None:
         """The total, the page, and what turns and changes it."""
-        self.frame(
-            discord.ui.TextDisplay(self._headline()),
-            discord.ui.Separator(),
-            discord.ui.TextDisplay(self._listed()),
-        )
+        self.frame(*separated([self._headline(), self._listed()]))
         options = [
-            discord.SelectOption(label=_PHRASES[name].capitalize(), value=name, default=name == self._period)
+            discord.SelectOption(label=PHRASES[name].capitalize(), value=name, default=name == self._period)
             for name in PERIODS
         ]
         self.add_item(discord.ui.ActionRow(Pick(options, self._choose, custom_id="owner-servers:period")))
-        self.add_item(discord.ui.ActionRow(*self._buttons()))
+        pages = turning(self._page, self._last_page, self._turn, prefix="owner-servers")
+        refresh = Press("Refresh", self.redraw, custom_id="owner-servers:refresh")
+        self.add_item(discord.ui.ActionRow(*pages, refresh))
 
     def _headline(self) -> str:
         total = self._total
         unpriced = f" · {counted(total.unpriced_calls, 'call')} unpriced" if total.unpriced_calls else ""
         return (
-            f"## {cost_of(total)} {_PHRASES[self._period]}\n"
+            f"## {cost_of(total)} {PHRASES[self._period]}\n"
             f"-# {counted(total.calls, 'call')} · {counted(total.total_tokens, 'token')}{unpriced} · "
             f"in {counted(len(self._bot.guilds), 'server')} now · days in UTC"
         )
@@ -95,17 +87,6 @@ class ServersView(OwnerView):
             for row, cap in zip(self._shown, self._caps, strict=True)
         ]
         return named_figures(("cost", "%", "calls", "cap", "server"), rows, right={1, 2}, points={0})
-
-    def _buttons(self) -> list[Press]:
-        refresh = Press("Refresh", self.redraw, custom_id="owner-servers:refresh")
-        if not self._last_page:
-            return [refresh]
-        last = self._page == self._last_page
-        return [
-            Press("◀", self._back, custom_id="owner-servers:back", disabled=self._page == 0),
-            Press("▶", self._forth, custom_id="owner-servers:forth", disabled=last),
-            refresh,
-        ]
 
     def _matching(self, rows: Sequence[SpendLine]) -> list[SpendLine]:
         """Rows of servers that match; those without a call then come last."""
@@ -137,10 +118,6 @@ class ServersView(OwnerView):
         self._period, self._page = values[0], 0
         await self.redraw(interaction)
 
-    async def _back(self, interaction: discord.Interaction[Trilo]) -> None:
-        self._page -= 1
-        await self.redraw(interaction)
-
-    async def _forth(self, interaction: discord.Interaction[Trilo]) -> None:
-        self._page += 1
+    async def _turn(self, interaction: discord.Interaction[Trilo], by: int) -> None:
+        self._page += by
         await self.redraw(interaction)

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
-from weakref import WeakValueDictionary
 
 import discord
 
@@ -20,19 +19,21 @@ from bot.words import RESTARTING, where
 from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._asker import Asker
 from cogs._language import public_language
+from cogs._views.controls import Press, Pressed
 from cogs._views.look import COLOUR, NOBODY
-from cogs._views.owned import OwnedView, Press, Pressed
+from cogs._views.owned import OwnedView
 from cogs._views.plan_picture import PlanPicture
 from cogs._views.plan_words import ROOM, cost_words, page_row, pages, problems, remarks, safe
 
 log = logging.getLogger(__name__)
 
+PREFIX = "plan:"
+"""How the ids of a plan's controls begin."""
 PROGRESS_SECONDS = 1.3
 """Between two edits while a plan is carried out: Discord allows five in five seconds."""
 GONE = mark(
     "That plan is from before I restarted, or it has expired. Ask me again for a fresh one: nothing was changed."
 )
-_open: WeakValueDictionary[int, "PlanView"] = WeakValueDictionary()
 _DANGER = discord.Colour(0xE74C3C)
 _CANCELLED = mark("Cancelled: nothing was changed.")
 CHANGED = mark("Something has changed meanwhile: look again.")
@@ -42,10 +43,10 @@ _CUT_OFF = mark("What I had begun I took back, as far as there was time.")
 class PlanView(OwnedView):
     """One plan of one person. Subclasses say what it shows and how it is carried out.
 
-    `receipt` is what reading the request cost; `shows_money` whether that may be told in dollars. `picture` is the
-    picture it was read from, as a data address, which stays beside it; `question` what the model asked back. `working`
-    are the words while it is carried out, `over` those afterwards. Below a message it speaks the server's language,
-    whoever presses; in answer to a command the person's.
+    `receipt` is what reading the request cost, if a model did; `shows_money` whether that may be told in dollars.
+    `picture` is the picture it was read from, as a data address, which stays beside it; `question` what the model asked
+    back. `working` are the words while it is carried out, `over` those afterwards. Below a message it speaks the
+    server's language, whoever presses; in answer to a command the person's.
     """
 
     action = ""
@@ -64,7 +65,7 @@ class PlanView(OwnedView):
     ) -> None:
         super().__init__(asker, command)
         self.asker = asker
-        self.receipt = receipt
+        self._receipt = receipt or Receipt()
         self._picture = PlanPicture(picture)
         self.over = ""
         self.working = ""
@@ -125,14 +126,8 @@ class PlanView(OwnedView):
         if may.read_message_history:  # Discord lets nobody answer what they can't read
             options["reference"] = message.to_reference(fail_if_not_exists=False)
         sent = await message.channel.send(view=self, allowed_mentions=NOBODY, **options)
-        self._edit_message, self.message_id = sent.edit, sent.id
-        _open[sent.id] = self
-
-    async def send(self, interaction: discord.Interaction[Trilo]) -> None:
-        """Answer a deferred command with it."""
-        await super().send(interaction)
-        if self.message_id is not None:
-            _open[self.message_id] = self
+        self._edit_message = sent.edit
+        self.answers_in(sent, self._bot)
 
     def attached(self) -> dict[str, Any]:
         """The picture."""
@@ -166,7 +161,7 @@ class PlanView(OwnedView):
             remarks(self.below()),
             problems(wrong),
             self.note,
-            cost_words(self.receipt, dollars=self._shows_money),
+            cost_words(self._receipt, dollars=self._shows_money),
         ]
         found = pages(self.lines(), ROOM - sum(map(len, [heading, *words])))
         self._page = min(self._page, len(found) - 1)
@@ -260,7 +255,7 @@ class PlanView(OwnedView):
 
     async def _write_down(self, interaction: discord.Interaction[Trilo], facts: Mapping[str, Any]) -> None:
         """Into the audit log, with what reading it cost. What was done stays done where the books can't be reached."""
-        paper = self.receipt or Receipt()
+        paper = self._receipt
         cost = {"cost_nano_usd": paper.known_cost_nano_usd, "tokens": paper.total_tokens}
         every = {**facts, **cost}
         try:
@@ -303,13 +298,3 @@ class PlanView(OwnedView):
             Press(label, self._press, custom_id="plan:go", style=style, disabled=not can),
             Press(_("Cancel"), self._cancel, custom_id="plan:cancel"),
         )
-
-
-def is_dead_press(interaction: discord.Interaction[Trilo]) -> bool:
-    """Whether somebody presses on a plan that this process doesn't know, or has let expire."""
-    data: Any = interaction.data or {}
-    custom_id = str(data.get("custom_id", ""))
-    if interaction.type is not discord.InteractionType.component or not custom_id.startswith("plan:"):
-        return False
-    plan = _open.get(interaction.message.id) if interaction.message else None
-    return plan is None or plan.is_finished()

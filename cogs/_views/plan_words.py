@@ -9,7 +9,7 @@ from discord.utils import escape_markdown
 from bot.figures import money
 from bot.translation import _, count_text
 from bot.usage.reporting.receipts import Receipt
-from cogs._views.owned import Press, Pressed
+from cogs._views.controls import Press, Pressed
 from cogs._views.tables import cut, plain, shorten
 
 ROOM = 3_800
@@ -70,9 +70,9 @@ def page_row(page: int, count: int, turn: Callable[[int], Pressed]) -> discord.u
     )
 
 
-def cost_words(paper: Receipt | None, *, dollars: bool) -> str:
+def cost_words(paper: Receipt, *, dollars: bool) -> str:
     """What reading the request took; nothing where no model was asked."""
-    if paper is None or not paper.calls:
+    if not paper.calls:
         return ""
     tokens = count_text(paper.total_tokens)
     if not dollars:

@@ -11,8 +11,9 @@ from bot.client import Trilo, answer_privately
 from bot.translation import _
 from bot.usage.budgeting.budgets import BOT
 from cogs._language import hear
+from cogs._views.controls import Press
 from cogs._views.look import COLOUR, NOBODY
-from cogs._views.owned import CONTROLS, NOT_YOURS, Press
+from cogs._views.owned import NOT_YOURS
 from cogs._views.privacy_words import (
     AFTERWARDS,
     GOES,
@@ -28,20 +29,19 @@ from cogs._views.privacy_words import (
 from cogs._views.private import PrivateView
 from cogs._views.tables import plain
 
-COMMAND = "/privacy"
-
 
 class PrivacyView(PrivateView):
     """What one person has of themselves on the books. Nobody else can open or press anything of theirs (I26)."""
 
     def __init__(self, interaction: discord.Interaction[Trilo]) -> None:
-        super().__init__(interaction.user.id, COMMAND)
+        super().__init__(interaction.user.id, "/privacy")
         services = interaction.client.services
         self._guild = interaction.guild
         self._privacy = services.tracker.privacy
         self._clock = services.tracker.clock
         self._league = services.league_book
         self._kept_days = services.settings.retention_days
+        self._is_asking = False
 
     async def open(self, interaction: discord.Interaction[Trilo]) -> None:
         """Answer a deferred command with this view. Raises `DatabaseUnavailableError`."""
@@ -55,15 +55,6 @@ class PrivacyView(PrivateView):
             return True
         await answer_privately(interaction, _(NOT_YOURS))
         return False
-
-    def expire(self) -> bool:
-        """Disable the controls, and say how to go on."""
-        for item in self.walk_children():
-            if isinstance(item, CONTROLS):
-                item.disabled = True
-        expired = _("-# These controls have expired. Use `{command}` for fresh ones.", command=COMMAND)
-        self.add_item(discord.ui.TextDisplay(expired))
-        return True
 
     async def _show(self, note: str = "") -> None:
         league = await self._league.of_person(self.opener_id)
@@ -116,13 +107,16 @@ class PrivacyView(PrivateView):
             )
         buttons.append(Press(_("Cancel"), self._cancel, custom_id="privacy:cancel"))
         async with self._lock:
+            self._is_asking = True
             question = _("## Erase what is stored about you?")
             words = (f"{question}\n{_(GOES)}", stays_words(), _(AFTERWARDS))
             self._lay_out(*(discord.ui.TextDisplay[Any](text) for text in words), discord.ui.ActionRow(*buttons))
             await self.update(interaction)
 
     async def _cancel(self, interaction: discord.Interaction[Trilo]) -> None:
-        await self._redraw(interaction, _("Nothing was erased."))
+        if self._is_asking:  # else it is being erased
+            self._is_asking = False
+            await self._redraw(interaction, _("Nothing was erased."))
 
     async def _erase_here(self, interaction: discord.Interaction[Trilo]) -> None:
         assert self._guild is not None  # noqa: S101 - the button is there on servers only
@@ -134,6 +128,9 @@ class PrivacyView(PrivateView):
     async def _erase(self, interaction: discord.Interaction[Trilo], guild: discord.Guild | None) -> None:
         """The league first: what is asked of the books is remembered there, and finished whatever happens."""
         async with self._lock:
+            if not self._is_asking:  # two presses at once: the first one counts
+                return
+            self._is_asking = False
             self._lay_out(discord.ui.TextDisplay(_("Erasing…")))
             await self.update(interaction)
         await self._league.forget_person(self.opener_id, guild.id if guild else None)

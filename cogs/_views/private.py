@@ -10,7 +10,7 @@ import discord
 
 from bot.client import Trilo, answer_failure
 from bot.discord_failures import DISCORD_FAILED
-from bot.translation import speaking
+from bot.translation import _, speaking
 from bot.words import where
 from cogs._views.look import NOBODY
 
@@ -20,6 +20,15 @@ TIMEOUT_SECONDS = 600.0
 """After the last press. Discord lets us edit an ephemeral message for 15 minutes after an interaction."""
 
 
+_CONTROLS = (
+    discord.ui.Button,
+    discord.ui.Select,
+    discord.ui.ChannelSelect,
+    discord.ui.RoleSelect,
+    discord.ui.UserSelect,
+    discord.ui.MentionableSelect,
+)
+"""What can be pressed or chosen from."""
 _open: WeakValueDictionary[int, "PrivateView"] = WeakValueDictionary()
 
 
@@ -58,7 +67,7 @@ def opener_of(interaction: discord.Interaction[Trilo]) -> int:
 class PrivateView(discord.ui.LayoutView):
     """What `opener_id` sees, to themselves. `command` is what brings a fresh one; `message_id` the message it is in.
 
-    Subclasses check who presses (`interaction_check`) and say how they look when nobody can press any more.
+    Subclasses check who presses (`interaction_check`); `_lock` is held by whoever reads and shows it anew.
     """
 
     def __init__(self, opener_id: int, command: str) -> None:
@@ -71,8 +80,17 @@ class PrivateView(discord.ui.LayoutView):
         self.shown_by: Trilo | None = None
 
     def expire(self) -> bool:
-        """Lay everything out for a time without presses. Returns whether that changes anything."""
-        raise NotImplementedError
+        """Lay everything out for a time without presses: by default the controls are off, and it says how to go on.
+
+        Returns whether that changes anything.
+        """
+        controls = [item for item in self.walk_children() if isinstance(item, _CONTROLS)]
+        for item in controls:
+            item.disabled = True
+        if controls:
+            expired = _("-# These controls have expired. Use `{command}` for fresh ones.", command=self._command)
+            self.add_item(discord.ui.TextDisplay(expired))
+        return bool(controls)
 
     async def send(self, interaction: discord.Interaction[Trilo]) -> None:
         """Answer a deferred interaction with this view as a message of its own."""
@@ -81,7 +99,7 @@ class PrivateView(discord.ui.LayoutView):
         )
         # Not the interaction's own message: of a button's press that is the message that the button is on.
         self._edit_message = sent.edit
-        self.answers_in(sent, interaction)
+        self.answers_in(sent, interaction.client)
 
     def attached(self) -> dict[str, Any]:
         """Files that go with it when it is first sent, as `send` takes them. Later edits keep them."""
@@ -91,15 +109,15 @@ class PrivateView(discord.ui.LayoutView):
         """Show it as it is laid out now, after an acknowledged press on it, which renews the time to edit it."""
         self._edit_message = interaction.edit_original_response
         message = await interaction.edit_original_response(view=self, allowed_mentions=NOBODY, **self.changed_files())
-        self.answers_in(message, interaction)
+        self.answers_in(message, interaction.client)
 
     def changed_files(self) -> dict[str, Any]:
         """Files that take the place of those it was sent with, as an edit takes them; by default these stay."""
         return {}
 
-    def answers_in(self, message: discord.Message, interaction: discord.Interaction[Trilo]) -> None:
+    def answers_in(self, message: discord.Message, bot: Trilo) -> None:
         """It is shown in that message, and answers to presses there for as long as this process lives."""
-        self.message_id, self.shown_by = message.id, interaction.client
+        self.message_id, self.shown_by = message.id, bot
         _open[message.id] = self
 
     async def on_error(  # type: ignore[override]

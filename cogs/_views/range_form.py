@@ -1,21 +1,21 @@
 """The form for a range of days of one's own."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 
-from bot.client import Trilo, answer_privately
+from bot.client import Trilo
 from bot.figures import MONTHS
 from bot.translation import ENGLISH, _, date_text, language
 from bot.usage.reporting.reports import Days
 from cogs._views.form import Form
+from cogs._views.private import PrivateView
 
-if TYPE_CHECKING:
-    from cogs._views.token_stats import TokenStatsView
-
+Typed = Callable[[discord.Interaction[Trilo], str, str], Awaitable[None]]
+"""Given the first and the last day as they were typed, after the press was acknowledged."""
 EARLIEST = date(2015, 1, 1)
 """Before Discord, and before any call to a model."""
 _SHORT = 3
@@ -24,12 +24,14 @@ _FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y")
 
 
 class RangeForm(Form):
-    """Asks for the first and the last day, and shows them in the view it was opened from, whose checks it shares."""
+    """Asks for the first and the last day, and hands on what was typed. It shares the checks and words of the view that
+    it was opened from.
+    """
 
-    def __init__(self, view: "TokenStatsView") -> None:
+    def __init__(self, view: PrivateView, shown: Days, typed: Typed) -> None:
         super().__init__(_("Other days"))
         self._view = view
-        shown = view.days_shown
+        self._typed = typed
         self._first, self._last = (
             _day_input(name, day) for name, day in (("first", shown.first), ("last", shown.last))
         )
@@ -41,14 +43,8 @@ class RangeForm(Form):
         return await self._view.interaction_check(interaction)
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
-        """Show the range, or say what isn't a day in it."""
-        today = (await self._view.bot.services.tracker.reports.days(self._view.guild.id, "today")).last
-        found = range_of(self._first.value, self._last.value, today)
-        if isinstance(found, str):
-            await self._view.change(interaction, self._view.choice)  # so that "Other days" can be chosen again
-            await answer_privately(interaction, found)
-        else:
-            await self._view.change(interaction, replace(self._view.choice, period=found, page=0))
+        """Hand it on."""
+        await self._typed(interaction, self._first.value, self._last.value)
 
     async def on_error(self, interaction: discord.Interaction[Trilo], error: Exception, /) -> None:  # type: ignore[override]
         """Words, as the view's."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.figures import ENDED, calls_words, exact_money, seconds, tokens_words
+from bot.operation_titles import title_of
 from bot.translation import _, count_text, mark, n_
 from bot.usage.records import Status
 from bot.usage.reporting.recent_calls import RecentCall
@@ -51,7 +52,7 @@ def _each(calls: Sequence[RecentCall], shows_money: bool) -> str:
 
 
 def _line(call: RecentCall, shows_money: bool) -> str:
-    operation, model = (f"`{shorten(plain(name), _NAME_COLUMNS)}`" for name in (call.operation, call.model))
+    operation, model = (f"`{shorten(plain(name), _NAME_COLUMNS)}`" for name in (title_of(call.operation), call.model))
     names = _("{operation} on {model}", operation=operation, model=model)
     ended = f" · {_(ENDED[call.status])}" if call.status in ENDED else ""
     cost = [exact_money(call.cost_nano_usd)] if shows_money else []

@@ -23,7 +23,7 @@ from bot.usage.records import SpendLine
 from bot.usage.reporting.reports import Report
 from bot.usage.tracker import UsageTracker
 from cogs._budget_words import EACH, title, unnamed_title
-from cogs._views.look import COLOUR
+from cogs._views.look import text_view
 from cogs._views.spend import SPLITS, SplitName
 from cogs._views.spend_text import figures_table, sum_words
 
@@ -66,21 +66,13 @@ async def read_report(tracker: UsageTracker, due: DueReport, *, with_members: bo
     )
 
 
-class ReportView(discord.ui.LayoutView):
-    """The message. It has nothing to press.
+def report_view(facts: ReportFacts, names: Mapping[str, str], hidden: Container[str]) -> discord.ui.LayoutView:
+    """The message.
 
     `names` are those of channels and members, by their ids; `hidden` are the ids of budgets whose member or channel not
     everybody who reads it may know of.
     """
-
-    def __init__(self, facts: ReportFacts, names: Mapping[str, str], hidden: Container[str]) -> None:
-        super().__init__(timeout=None)
-        container = discord.ui.Container["ReportView"](accent_colour=COLOUR)
-        for number, text in enumerate(_sections(facts, names, hidden)):
-            if number:
-                container.add_item(discord.ui.Separator())
-            container.add_item(discord.ui.TextDisplay(text))
-        self.add_item(container)
+    return text_view(_sections(facts, names, hidden))
 
 
 def _sections(facts: ReportFacts, names: Mapping[str, str], hidden: Container[str]) -> list[str]:
@@ -133,7 +125,7 @@ def _standing(standing: Standing, hidden: Container[str]) -> str:
     return _(
         "{budget}: {used} of {limit}, {percent}\u00a0%",
         budget=unnamed_title(budget) if budget.id in hidden else title(budget),
-        used=amount(budget.unit, used),
+        used=amount(budget.unit, used, of=budget.limit),
         limit=limit(budget.unit, budget.limit),
         percent=percent(used, budget.limit),
     )

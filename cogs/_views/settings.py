@@ -13,7 +13,8 @@ from bot.client import Trilo
 from bot.translation import _
 from bot.usage.budgeting.server_settings import ServerSettings
 from cogs._budget_words import paused_words
-from cogs._views.owned import OwnedView, Pick
+from cogs._views.controls import Pick
+from cogs._views.owned import OwnedView
 
 
 class SettingsView(OwnedView):

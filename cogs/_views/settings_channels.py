@@ -7,8 +7,10 @@ import discord
 
 from bot.client import Trilo
 from bot.translation import _, mark
-from cogs._alert_channel import NoChannelError, everyone_reads, writable
+from cogs._channels import NoChannelError, everyone_reads, writable
+from cogs._views.controls import PickChannel
 from cogs._views.owned import OwnedView
+from cogs._views.settings import SettingsView
 
 ChannelSetting = Literal["alert_channel_id", "report_channel_id", "announce_channel_id"]
 
@@ -43,3 +45,13 @@ async def choose_channel(
     warned = setting != "announce_channel_id" and everyone_reads(channel)
     told = _(_GO[setting], channel=channel.mention)
     return f"{told} {_(_WARNING)}" if warned else told
+
+
+def pick_channel(view: SettingsView, setting: ChannelSetting, *, custom_id: str) -> PickChannel:
+    """The list that chooses it."""
+
+    async def picked(interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
+        await view.redraw(interaction, await choose_channel(view, interaction, setting, chosen))
+
+    now = getattr(view.settings, setting)
+    return PickChannel(picked, custom_id=custom_id, placeholder=_("No channel"), chosen=now)

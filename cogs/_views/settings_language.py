@@ -6,7 +6,7 @@ import discord
 
 from bot.client import Trilo
 from bot.translation import LANGUAGES, _, language, language_name
-from cogs._views.owned import Pick
+from cogs._views.controls import Pick
 from cogs._views.settings import SettingsView
 
 _AS_IN_DISCORD = "discord"

@@ -6,9 +6,9 @@ import discord
 
 from bot.client import Trilo
 from bot.translation import _, n_
-from cogs._views.owned import PickChannel, PickRole
+from cogs._views.controls import PickRole
 from cogs._views.settings import SettingsView
-from cogs._views.settings_channels import choose_channel
+from cogs._views.settings_channels import pick_channel
 from cogs._views.settings_switch import switch
 
 
@@ -32,34 +32,33 @@ def commissioner(view: SettingsView) -> list[discord.ui.Item[Any]]:
 
 def private_games(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Whether a new week's channels are for their players alone."""
-    on = view.settings.private_games
-    told = _("-# Only the two players and whoever runs the league see a game's channel. Each new week can differ.")
-    if on:
-        heading, after = _("**Private game channels: on**"), _("Private game channels are off.")
-    else:
-        heading, after = _("**Private game channels: off**"), _("Private game channels are on.")
-    return [switch(view, "private_games", on, f"{heading}\n{told}", after)]
+    return switch(
+        view,
+        "private_games",
+        _("-# Only the two players and whoever runs the league see a game's channel. Each new week can differ."),
+        on=_("**Private game channels: on**"),
+        off=_("**Private game channels: off**"),
+        turned_on=_("Private game channels are on."),
+        turned_off=_("Private game channels are off."),
+    )
 
 
 def tag_players(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Whether a new week's players are mentioned in their channels."""
-    on = view.settings.tag_players
-    told = _("-# Mentions the two players in their game's new channel. Each new week can differ.")
-    if on:
-        heading, after = _("**Tag the players: on**"), _("Tagging players is off.")
-    else:
-        heading, after = _("**Tag the players: off**"), _("Tagging players is on.")
-    return [switch(view, "tag_players", on, f"{heading}\n{told}", after)]
+    return switch(
+        view,
+        "tag_players",
+        _("-# Mentions the two players in their game's new channel. Each new week can differ."),
+        on=_("**Tag the players: on**"),
+        off=_("**Tag the players: off**"),
+        turned_on=_("Tagging players is on."),
+        turned_off=_("Tagging players is off."),
+    )
 
 
 def announcements(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Where advances are announced."""
-
-    async def picked(interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
-        await view.redraw(interaction, await choose_channel(view, interaction, "announce_channel_id", chosen))
-
-    channel_id = view.settings.announce_channel_id
-    select = PickChannel(picked, custom_id="settings:announcements", placeholder=_("No channel"), chosen=channel_id)
+    select = pick_channel(view, "announce_channel_id", custom_id="settings:announcements")
     text = _("**Channel for announcements**\n-# Where an advance is announced unless you name another channel.")
     return [discord.ui.TextDisplay(text), discord.ui.ActionRow(select)]
 

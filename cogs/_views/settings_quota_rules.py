@@ -8,7 +8,7 @@ import discord
 from bot.client import Trilo
 from bot.translation import _, mark, n_
 from bot.usage.budgeting.quotas import EXEMPT, Tiers
-from cogs._views.owned import Pick, PickRole
+from cogs._views.controls import Pick, PickRole
 from cogs._views.settings import SettingsView
 from cogs._views.tables import LABEL_CHARACTERS, cut
 

@@ -7,7 +7,7 @@ import discord
 from bot.client import Trilo
 from bot.translation import _, mark, n_
 from bot.usage.upkeep.retention import SERVER_DAYS
-from cogs._views.owned import Pick, Press
+from cogs._views.controls import Pick, Press, Pressed
 from cogs._views.settings import SettingsView
 
 _OPERATORS = "operator"
@@ -21,7 +21,7 @@ def retention(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """The list, and a question before anything goes that would be there otherwise."""
     longest, now = view.operator_days, view.settings.retention_days
     held = now if now is not None and (longest is None or now < longest) else None
-    kept = held or longest
+    kept, wanted = held or longest, view.retention_wanted
 
     async def picked(interaction: discord.Interaction[Trilo], values: list[str]) -> None:
         days = None if values[0] == _OPERATORS else int(values[0])
@@ -32,11 +32,12 @@ def retention(view: SettingsView) -> list[discord.ui.Item[Any]]:
             await choose(interaction, days)
 
     async def confirmed(interaction: discord.Interaction[Trilo]) -> None:
-        await choose(interaction, view.retention_wanted)
+        await choose(interaction, wanted)
 
     async def cancelled(interaction: discord.Interaction[Trilo]) -> None:
-        view.retention_wanted = None
-        await view.redraw(interaction, _("Nothing was changed."))
+        if view.retention_wanted is not None:  # else it was confirmed at the same moment
+            view.retention_wanted = None
+            await view.redraw(interaction, _("Nothing was changed."))
 
     async def choose(interaction: discord.Interaction[Trilo], days: int | None) -> None:
         view.retention_wanted = None
@@ -50,22 +51,19 @@ def retention(view: SettingsView) -> list[discord.ui.Item[Any]]:
         discord.ui.TextDisplay(text),
         discord.ui.ActionRow(Pick(options, picked, custom_id="settings:retention")),
     ]
-    if (wanted := view.retention_wanted) is not None:
-        question = n_(
-            "⚠️ Calls older than {n}\u00a0day are deleted for good. Go on?",
-            "⚠️ Calls older than {n}\u00a0days are deleted for good. Go on?",
-            wanted,
-        )
-        only = n_("Keep {n}\u00a0day only", "Keep {n}\u00a0days only", wanted)
-        danger = discord.ButtonStyle.danger
-        rows += [
-            discord.ui.TextDisplay(question),
-            discord.ui.ActionRow(
-                Press(only, confirmed, custom_id="settings:shorter", style=danger),
-                Press(_("Cancel"), cancelled, custom_id="settings:as-before"),
-            ),
-        ]
-    return rows
+    return rows if wanted is None else [*rows, *_question(wanted, confirmed, cancelled)]
+
+
+def _question(days: int, confirmed: Pressed, cancelled: Pressed) -> list[discord.ui.Item[Any]]:
+    question = n_(
+        "⚠️ Calls older than {n}\u00a0day are deleted for good. Go on?",
+        "⚠️ Calls older than {n}\u00a0days are deleted for good. Go on?",
+        days,
+    )
+    only = n_("Keep {n}\u00a0day only", "Keep {n}\u00a0days only", days)
+    shorter = Press(only, confirmed, custom_id="settings:shorter", style=discord.ButtonStyle.danger)
+    as_before = Press(_("Cancel"), cancelled, custom_id="settings:as-before")
+    return [discord.ui.TextDisplay(question), discord.ui.ActionRow(shorter, as_before)]
 
 
 def _days(days: int) -> str:

@@ -9,9 +9,9 @@ from bot.translation import _, mark, n_
 from bot.usage.budgeting.quotas import SubscriptionTier
 from bot.usage.budgeting.server_settings import ReportEvery
 from cogs._views.alert_targets import TITLE, open_alert_targets
-from cogs._views.owned import Pick, PickChannel, PickRole, Press
+from cogs._views.controls import Pick, PickRole, Press
 from cogs._views.settings import Page, Row, SettingsView
-from cogs._views.settings_channels import choose_channel
+from cogs._views.settings_channels import pick_channel
 from cogs._views.settings_language import languages
 from cogs._views.settings_league import announcements, commissioner, private_games, tag_players, teams
 from cogs._views.settings_quota_rules import quota_rules
@@ -35,12 +35,7 @@ _ZONE_RULE = mark(
 
 def alert_channel(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Where alerts on budgets go."""
-
-    async def picked(interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
-        await view.redraw(interaction, await choose_channel(view, interaction, "alert_channel_id", chosen))
-
-    channel_id = view.settings.alert_channel_id
-    select = PickChannel(picked, custom_id="settings:alerts", placeholder=_("No channel"), chosen=channel_id)
+    select = pick_channel(view, "alert_channel_id", custom_id="settings:alerts")
     text = _(
         "**Channel for alerts**\n-# Where I say that a budget is nearly used up. Best one that only your team reads."
     )
@@ -49,13 +44,15 @@ def alert_channel(view: SettingsView) -> list[discord.ui.Item[Any]]:
 
 def alert_owner(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Whether the server's owner gets alerts that no channel takes."""
-    on = view.settings.alert_owner
-    told = _("-# Alerts that reach no channel go to the server's owner by direct message.")
-    if on:
-        heading, after = _("**Direct message to the owner: on**"), _("Direct messages to the owner are off.")
-    else:
-        heading, after = _("**Direct message to the owner: off**"), _("Direct messages to the owner are on.")
-    return [switch(view, "alert_owner", on, f"{heading}\n{told}", after)]
+    return switch(
+        view,
+        "alert_owner",
+        _("-# Alerts that reach no channel go to the server's owner by direct message."),
+        on=_("**Direct message to the owner: on**"),
+        off=_("**Direct message to the owner: off**"),
+        turned_on=_("Direct messages to the owner are on."),
+        turned_off=_("Direct messages to the owner are off."),
+    )
 
 
 def alert_addresses(_view: SettingsView) -> list[discord.ui.Item[Any]]:
@@ -90,7 +87,6 @@ def usage_role(view: SettingsView) -> list[discord.ui.Item[Any]]:
 
 def quotas(view: SettingsView) -> list[discord.ui.Item[Any]]:
     """Whether members' monthly quotas hold here."""
-    on = view.settings.quotas
     free = view.tracker.quotas.tiers.get(SubscriptionTier.FREE).monthly_tokens
     if free is None:
         told = _(
@@ -103,12 +99,15 @@ def quotas(view: SettingsView) -> list[discord.ui.Item[Any]]:
             "-# Each member gets {n} tokens a month, by a higher tier more. `/my-usage` shows what is left.",
             free,
         )
-    if on:
-        heading, after = _("**Quotas for members: on**"), _("Quotas are off.")
-    else:
-        heading = _("**Quotas for members: off**")
-        after = _("Quotas are on: what members used this month counts already.")
-    return [switch(view, "quotas", on, f"{heading}\n{told}", after)]
+    return switch(
+        view,
+        "quotas",
+        told,
+        on=_("**Quotas for members: on**"),
+        off=_("**Quotas for members: off**"),
+        turned_on=_("Quotas are on: what members used this month counts already."),
+        turned_off=_("Quotas are off."),
+    )
 
 
 def time_zone(view: SettingsView) -> list[discord.ui.Item[Any]]:
@@ -142,17 +141,12 @@ def reports(view: SettingsView) -> list[discord.ui.Item[Any]]:
             told = f"{told} {missing}"
         await view.choose(interaction, told, report_every=every)
 
-    async def where(interaction: discord.Interaction[Trilo], chosen: list[Any]) -> None:
-        await view.redraw(interaction, await choose_channel(view, interaction, "report_channel_id", chosen))
-
     now = view.settings.report_every or "off"
     options = [discord.SelectOption(label=_(name), value=value, default=value == now) for value, name in _EVERY.items()]
-    channel_id = view.settings.report_channel_id
-    channel = PickChannel(where, custom_id="settings:reports", placeholder=_("No channel"), chosen=channel_id)
     return [
         discord.ui.TextDisplay(_("**Reports**\n-# What AI cost since the last one, in a channel of your choice.")),
         discord.ui.ActionRow(Pick(options, often, custom_id="settings:every")),
-        discord.ui.ActionRow(channel),
+        discord.ui.ActionRow(pick_channel(view, "report_channel_id", custom_id="settings:reports")),
     ]
 
 

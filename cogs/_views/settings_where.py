@@ -6,7 +6,7 @@ import discord
 
 from bot.client import Trilo
 from bot.translation import _
-from cogs._views.owned import Pick, PickChannel, PickRole
+from cogs._views.controls import Pick, PickChannel, PickRole
 from cogs._views.settings import SettingsView
 
 _MOST = 25

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from bot.client import Services
+from bot.colours import COLOURS
 from bot.translation import mark
 from bot.usage.budgeting.budget_book import Standing
 from bot.usage.budgeting.budgets import Scope, Unit
@@ -52,8 +53,6 @@ ASPECTS: dict[SplitName, Aspect] = {
 TOP = 10
 """Rows of a breakdown on one page; what is beyond them is one line."""
 DAYS_A_PAGE = 14
-STACKED = 5
-"""Keys with a colour of their own in the picture."""
 _MOST_OPERATIONS = 100
 
 
@@ -156,8 +155,6 @@ def _before(period: PeriodName | Days, days: Days) -> Days | None:
     if not isinstance(period, Days):
         return earlier_days(period, days)
     length = days.last - days.first + timedelta(days=1)
-    if days.first.toordinal() <= length.days:
-        return None
     return Days(days.first - length, days.first - timedelta(days=1))
 
 
@@ -214,14 +211,13 @@ async def _shares(
     if choice.split == "command":
         operations = await tracker.reports.spend_between(guild_id, days, "operation", limit=_MOST_OPERATIONS)
         found = await tracker.reports.trend_by(guild_id, on, "operation", [row.key for row in operations.rows])
-        return _added_up(found, [row.key for row in report.rows[:STACKED]])
+        return _added_up(found, [row.key for row in report.rows[:COLOURS]])
     if choice.split not in KEPT:
         return {}
-    split = KEPT[choice.split]
-    rows = (
-        report.rows if choice.page == 0 else (await tracker.reports.spend_between(guild_id, days, split, limit=5)).rows
-    )
-    return await tracker.reports.trend_by(guild_id, on, split, [row.key for row in rows[:STACKED]])
+    split, rows = KEPT[choice.split], report.rows
+    if choice.page > 0:
+        rows = (await tracker.reports.spend_between(guild_id, days, split, limit=COLOURS)).rows
+    return await tracker.reports.trend_by(guild_id, on, split, [row.key for row in rows[:COLOURS]])
 
 
 def _added_up(by_operation: Mapping[str, Mapping[str, int]], wanted: Sequence[str]) -> dict[str, dict[str, int]]:

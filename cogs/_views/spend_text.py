@@ -10,6 +10,7 @@ import discord
 from bot.figures import (
     COMPARED_WITH,
     PHRASES,
+    amount,
     calls_words,
     compact,
     compared,
@@ -24,7 +25,7 @@ from bot.figures import (
 from bot.translation import _, count_text, mark, n_
 from bot.usage.records import SpendLine
 from bot.usage.reporting.reports import Days
-from cogs._views.spend import HEADINGS, SPLITS, Spend, SplitName
+from cogs._views.spend import HEADINGS, SPLITS, Opened, Spend, SplitName
 from cogs._views.tables import ROW_COLUMNS, code_block, named_figures, plain, sparkline
 
 MAX_BARS = 31
@@ -56,7 +57,7 @@ def headline(spend: Spend, opened: str = "") -> str:
     the one row that is looked at.
     """
     total, when = spend.report.total, phrase_of(spend)
-    about = f"-# {_(ONE[spend.choice.opened.split])} `{plain(opened)}`\n" if spend.choice.opened else ""
+    about = _about(spend.choice.opened, opened)
     if total.calls == 0:
         return about + _("## No calls {when}\n-# Choose another period below.", when=when)
     said = [_("{what} {when}", what=sum_words(total), when=when)]
@@ -75,6 +76,14 @@ def headline(spend: Spend, opened: str = "") -> str:
         part = percent(total.cost_nano_usd, spend.whole.cost_nano_usd)
         share = " · " + _("{percent}\u00a0% of the server's {cost}", percent=part, cost=cost_of(spend.whole))
     return f"{about}## {' · '.join(said)}\n-# {calls_words(total.calls)} · {tokens}{share}"
+
+
+def _about(row: Opened | None, named: str) -> str:
+    """What is looked at more closely; of an operation with a title also its name, by which a budget is set for it."""
+    if row is None:
+        return ""
+    name = f" (`{plain(row.key)}`)" if row.split == "operation" and named != row.key else ""
+    return f"-# {_(ONE[row.split])} `{plain(named)}`{name}\n"
 
 
 def sum_words(total: SpendLine) -> str:
@@ -113,7 +122,7 @@ def _heading_for(spend: Spend) -> str:
     if not course:
         return ""
     if course <= most:
-        return _("on course for {cost} of {limit}", cost=money(course), limit=words)
+        return _("on course for {cost} of {limit}", cost=amount(limit.budget.unit, course, of=most), limit=words)
     if limit.runs_out_at is None:
         return _("on course to pass its limit of {limit}", limit=words)
     day = limit.runs_out_at.astimezone(ZoneInfo(spend.zone)).date()

@@ -5,9 +5,10 @@ They have component ids of their own: automatic ones shift with the number of se
 remembers a select's choice by its id would show the wrong one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import Any, cast
 from zlib import crc32
 
 import discord
@@ -17,14 +18,11 @@ from bot.figures import PERIODS, calls_words, cost_of, span_words
 from bot.translation import _, mark
 from bot.usage.reporting.reports import Days, PeriodName
 from cogs._views.spend import ASPECTS, KEPT, SPLITS, Choice, Spend, SplitName
-from cogs._views.suggestions import SuggestionsButton
 from cogs._views.tables import LABEL_CHARACTERS, cut, plain
-
-if TYPE_CHECKING:
-    from cogs._views.token_stats import TokenStatsView
 
 PREFIX = "token-stats:"
 EXPORT = "export"
+SUGGESTIONS = "suggestions"
 OTHER_DAYS = "other"
 """The value that opens the form for a range of days."""
 _CLOSER: dict[SplitName, str] = {
@@ -37,76 +35,48 @@ _LONGEST_ID = 100
 """Of a custom id and of a list's value."""
 
 
-class _Pick(discord.ui.Select["TokenStatsView"]):
+Act = Callable[[discord.Interaction[Trilo], str, list[str]], Awaitable[None]]
+"""Does what a press asks for: the end of its control's custom id, and what was chosen in a list."""
+
+
+class StatsSelect(discord.ui.Select[Any]):
     """A list of which one is chosen."""
 
-    action = ""
+    def __init__(
+        self,
+        act: Act,
+        number: int,
+        action: str,
+        options: list[discord.SelectOption],
+        *,
+        placeholder: str | None = None,
+        disabled: bool,
+    ) -> None:
+        custom_id = f"{PREFIX}{action}"
+        super().__init__(id=number, custom_id=custom_id, options=options, placeholder=placeholder, disabled=disabled)
+        self._act = act
+        self._action = action
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Show what was chosen."""
-        await _view_of(self).act(interaction, self.action, list(self.values))
+        await self._act(interaction, self._action, list(self.values))
 
 
-class PeriodSelect(_Pick):
-    """Chooses the period, or a range of days."""
+class StatsButton(discord.ui.Button[Any]):
+    """A button."""
 
-    action = "period"
-
-    def __init__(self, number: int, chosen: PeriodName | Days, *, disabled: bool) -> None:
-        options = [discord.SelectOption(label=_(PERIODS[p]), value=p, default=p == chosen) for p in PERIODS]
-        if isinstance(chosen, Days):
-            words = span_words(chosen.first, chosen.last, this_year=chosen.last.year)
-            options.append(discord.SelectOption(label=words, value=period_value(chosen), default=True))
-        options.append(discord.SelectOption(label=_("Other days …"), value=OTHER_DAYS))
-        super().__init__(id=number, custom_id=f"{PREFIX}period", options=options, disabled=disabled)
-
-
-class SplitSelect(_Pick):
-    """Chooses what the breakdown is by."""
-
-    action = "split"
-
-    def __init__(self, number: int, choice: Choice, *, disabled: bool) -> None:
-        opened = choice.opened
-        splits = [s for s in SPLITS if opened is None or (s != opened.split and (s in ASPECTS or s == "day"))]
-        options = [discord.SelectOption(label=_(SPLITS[s]), value=s, default=s == choice.split) for s in splits]
-        super().__init__(id=number, custom_id=f"{PREFIX}split", options=options, disabled=disabled)
-
-
-class OpenSelect(_Pick):
-    """Opens one row of the breakdown."""
-
-    action = "open"
-
-    def __init__(self, number: int, spend: Spend, names: Mapping[str, str], *, disabled: bool) -> None:
-        options = [
-            discord.SelectOption(
-                label=cut(plain(names.get(row.key, row.key)), LABEL_CHARACTERS),
-                value=row.key,
-                description=f"{cost_of(row)} · {calls_words(row.calls)}",
-            )
-            for row in _openable(spend)
-        ]
-        placeholder = _(_CLOSER[spend.choice.split])
-        super().__init__(
-            id=number, custom_id=f"{PREFIX}open", placeholder=placeholder, options=options, disabled=disabled
-        )
-
-
-class Press(discord.ui.Button["TokenStatsView"]):
-    """A button; `action` is the end of its custom id."""
-
-    def __init__(self, number: int, label: str, action: str, *, disabled: bool = False) -> None:
+    def __init__(self, act: Act, number: int, action: str, label: str, *, disabled: bool) -> None:
         super().__init__(id=number, custom_id=f"{PREFIX}{action}", label=label, disabled=disabled)
+        self._act = act
         self._action = action
 
     async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
         """Do it."""
-        await _view_of(self).act(interaction, self._action, [])
+        await self._act(interaction, self._action, [])
 
 
 def controls(
-    spend: Spend, names: Mapping[str, str], links: Sequence[discord.ui.Button[Any]], *, disabled: bool
+    spend: Spend, names: Mapping[str, str], links: Sequence[discord.ui.Button[Any]], act: Act, *, disabled: bool
 ) -> list[list[discord.ui.Item[Any]]]:
     """The rows of controls that make sense for what is shown.
 
@@ -114,37 +84,67 @@ def controls(
     and it can't be chosen again.
     """
     choice, number = spend.choice, crc32(str(spend.read_at).encode()) >> 2
+    select, button = partial(StatsSelect, act, disabled=disabled), partial(StatsButton, act, disabled=disabled)
+    refresh = button(103, "refresh", _("Refresh"))
     if not spend.has_history:
-        return [[Press(103, _("Refresh"), "refresh", disabled=disabled)]]
+        return [[refresh]]
     rows: list[list[discord.ui.Item[Any]]] = [
-        [PeriodSelect(number, choice.period, disabled=disabled)],
-        [SplitSelect(number + 1, choice, disabled=disabled)],
+        [select(number, "period", _periods(choice.period))],
+        [select(number + 1, "split", _splits(choice))],
     ]
-    if _openable(spend):
-        rows.append([OpenSelect(number + 2, spend, names, disabled=disabled)])
-    moves: list[discord.ui.Item[Any]] = []
-    if choice.opened is not None:
-        back = f"back:{choice.opened.split}:{choice.opened.key}"
-        moves.append(Press(105, _("← Back to all"), back, disabled=disabled))
-    if spend.pages > 1:
-        page, last = choice.page, spend.pages - 1
-        moves += [
-            Press(106, "◀", f"page:{max(0, page - 1)}", disabled=disabled or page == 0),
-            Press(107, f"{page + 1} / {spend.pages}", f"here:{page}", disabled=True),
-            Press(108, "▶", f"page:{min(last, page + 1)}", disabled=disabled or page == last),
-        ]
-    if moves:
+    if options := _openable(spend, names):
+        rows.append([select(number + 2, "open", options, placeholder=_(_CLOSER[choice.split]))])
+    if moves := _moves(spend, button):
         rows.append(moves)
-    rows.append(
-        [
-            Press(103, _("Refresh"), "refresh", disabled=disabled),
-            Press(109, _("Export CSV"), f"{EXPORT}:csv", disabled=disabled),
-            Press(111, "JSON Lines", f"{EXPORT}:jsonl", disabled=disabled),
-            SuggestionsButton(disabled=disabled),
-            *links,
-        ]
-    )
-    return rows
+    exports = button(109, f"{EXPORT}:csv", _("Export CSV")), button(111, f"{EXPORT}:jsonl", "JSON Lines")
+    return [*rows, [refresh, *exports, button(104, SUGGESTIONS, _("Spend less")), *links]]
+
+
+def _periods(chosen: PeriodName | Days) -> list[discord.SelectOption]:
+    """The periods, the range of days that is shown, and the form for another."""
+    options = [discord.SelectOption(label=_(PERIODS[p]), value=p, default=p == chosen) for p in PERIODS]
+    if isinstance(chosen, Days):
+        words = span_words(chosen.first, chosen.last, this_year=chosen.last.year)
+        options.append(discord.SelectOption(label=words, value=period_value(chosen), default=True))
+    return [*options, discord.SelectOption(label=_("Other days …"), value=OTHER_DAYS)]
+
+
+def _splits(choice: Choice) -> list[discord.SelectOption]:
+    """What the breakdown may be by."""
+    opened = choice.opened
+    splits = [s for s in SPLITS if opened is None or (s != opened.split and (s in ASPECTS or s == "day"))]
+    return [discord.SelectOption(label=_(SPLITS[s]), value=s, default=s == choice.split) for s in splits]
+
+
+def _openable(spend: Spend, names: Mapping[str, str]) -> list[discord.SelectOption]:
+    """The rows that can be looked at more closely: their keys have to fit into a custom id."""
+    split: SplitName = spend.choice.split
+    if spend.choice.opened is not None or split not in KEPT:
+        return []
+    room = _LONGEST_ID - len(f"{PREFIX}back:{split}:")
+    return [
+        discord.SelectOption(
+            label=cut(plain(names.get(row.key, row.key)), LABEL_CHARACTERS),
+            value=row.key,
+            description=f"{cost_of(row)} · {calls_words(row.calls)}",
+        )
+        for row in spend.report.rows
+        if 0 < len(row.key) <= room
+    ]
+
+
+def _moves(spend: Spend, button: Callable[..., StatsButton]) -> list[discord.ui.Item[Any]]:
+    """Back from the one row that is opened, and to the page before and after."""
+    opened, page, last = spend.choice.opened, spend.choice.page, spend.pages - 1
+    back = [] if opened is None else [button(105, f"back:{opened.split}:{opened.key}", _("← Back to all"))]
+    if not last:
+        return [*back]
+    here = button(107, f"here:{page}", f"{page + 1} / {spend.pages}")
+    earlier, later = button(106, f"page:{max(0, page - 1)}", "◀"), button(108, f"page:{min(last, page + 1)}", "▶")
+    here.disabled = True
+    earlier.disabled |= page == 0
+    later.disabled |= page == last
+    return [*back, earlier, here, later]
 
 
 def period_value(days: Days) -> str:
@@ -156,17 +156,3 @@ def period_of(value: str) -> PeriodName | Days:
     """The period, or the range, that a list's value stands for."""
     first, slash, last = value.partition("/")
     return Days(date.fromisoformat(first), date.fromisoformat(last)) if slash else cast("PeriodName", value)
-
-
-def _openable(spend: Spend) -> list[Any]:
-    """The rows that can be looked at more closely: their keys have to fit into a custom id."""
-    split: SplitName = spend.choice.split
-    if spend.choice.opened is not None or split not in KEPT:
-        return []
-    room = _LONGEST_ID - len(f"{PREFIX}back:{split}:")
-    return [row for row in spend.report.rows if 0 < len(row.key) <= room]
-
-
-def _view_of(item: discord.ui.Item["TokenStatsView"]) -> "TokenStatsView":
-    assert item.view is not None  # noqa: S101 - presses only come to items of a view
-    return item.view

@@ -1,7 +1,6 @@
 """Where a server could spend less, as its books show it: sections of text, for whoever opened `/token-stats`."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import discord
 
@@ -9,7 +8,7 @@ from bot.client import Trilo
 from bot.suggestion_texts import TITLES, gain, reason
 from bot.translation import _, mark, n_
 from bot.usage.reporting.suggestions import ENOUGH, Suggestion
-from cogs._views.look import COLOUR, NOBODY
+from cogs._views.look import NOBODY, text_view
 from cogs._views.tables import plain, shorten
 
 DAYS = 30
@@ -27,29 +26,11 @@ _WHO = mark(
 )
 
 
-class SuggestionsButton(discord.ui.Button[Any]):
-    """Opens them. The view that it is on has acknowledged the press and checked who presses, as it must."""
-
-    def __init__(self, *, disabled: bool = False) -> None:
-        super().__init__(id=104, custom_id="token-stats:suggestions", label=_("Spend less"), disabled=disabled)
-
-    async def callback(self, interaction: discord.Interaction[Trilo]) -> None:  # type: ignore[override]
-        """Show them beside the view."""
-        await send_suggestions(interaction)
-
-
 async def send_suggestions(interaction: discord.Interaction[Trilo]) -> None:
     """Answer an acknowledged press, for the presser's eyes only. Raises `DatabaseUnavailableError`."""
     assert interaction.guild is not None  # noqa: S101 - it is for servers only
     found = await interaction.client.services.tracker.suggestions(interaction.guild.id, DAYS)
-    view = discord.ui.LayoutView()
-    container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=COLOUR)
-    for number, text in enumerate(sections(found)):
-        if number:
-            container.add_item(discord.ui.Separator())
-        container.add_item(discord.ui.TextDisplay(text))
-    view.add_item(container)
-    await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NOBODY)
+    await interaction.followup.send(view=text_view(sections(found)), ephemeral=True, allowed_mentions=NOBODY)
 
 
 def sections(found: Sequence[Suggestion]) -> list[str]:

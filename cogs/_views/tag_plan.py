@@ -10,8 +10,9 @@ from bot.league.games import parse_games
 from bot.league.tagging import Tag, tag_for
 from bot.league.team_list import TeamList
 from bot.translation import _, n_, speaking
-from cogs._announce import may_write, post
+from cogs._announce import post
 from cogs._asker import Asker
+from cogs._channels import may_write
 from cogs._language import server_language
 from cogs._views.plan import PlanView
 from cogs._views.plan_words import listed, safe

@@ -11,17 +11,18 @@ import discord
 
 from bot.client import Trilo, answer_privately
 from bot.figures import day_words, span_words
+from bot.operation_titles import title_of
 from bot.translation import _, mark
 from bot.usage.reporting.export import Format
-from bot.usage.reporting.reports import Days
+from bot.usage.reporting.reports import Days, PeriodName
 from cogs._access import NOT_FOR_YOU, in_time, may_see_usage
 from cogs._language import hear
-from cogs._views import spend_text
+from cogs._views import spend_text, stats_controls
 from cogs._views.chart import Chart, draw
 from cogs._views.look import COLOUR
 from cogs._views.names import Names, Reader
 from cogs._views.private import PrivateView, opener_of
-from cogs._views.range_form import RangeForm
+from cogs._views.range_form import EARLIEST, RangeForm, range_of
 from cogs._views.spend import Choice, Opened, Spend, SplitName, read_spend
 from cogs._views.spend_file import send_file
 from cogs._views.stats_controls import EXPORT, OTHER_DAYS, PREFIX, controls, period_of
@@ -53,13 +54,6 @@ class TokenStatsView(PrivateView):
         self._drawn: Chart | None = None
         self._png = b""
 
-    @property
-    def days_shown(self) -> Days:
-        """The days that are on the screen; of all time, since the first call."""
-        assert self._spend is not None  # noqa: S101 - it is read before anything is shown
-        days = self._spend.report.days
-        return days if days.first != date.min else Days(date.fromisoformat(self._spend.trend[0].key), days.last)
-
     async def open(self, interaction: discord.Interaction[Trilo]) -> None:
         """Answer a deferred command with this view. Raises `DatabaseUnavailableError`."""
         await self._load(self.choice, interaction)
@@ -78,7 +72,8 @@ class TokenStatsView(PrivateView):
         choice = replace(self.choice, page=0)
         match name:
             case "period" if values == [OTHER_DAYS]:
-                await interaction.response.send_modal(RangeForm(self))
+                form = RangeForm(self, await self._days_shown(), self._show_range)
+                await interaction.response.send_modal(form)
                 return
             case "period":
                 choice = replace(choice, period=period_of(values[0]))
@@ -92,10 +87,10 @@ class TokenStatsView(PrivateView):
             case "page":
                 choice = replace(choice, page=int(argument))
             case "export":
-                form = cast("Format", argument)
-                await send_file(interaction, self.bot.services.tracker, self.guild, self.choice, form)
+                kind = cast("Format", argument)
+                await send_file(interaction, self.bot.services.tracker, self.guild, self.choice, kind)
                 return
-            case "suggestions":
+            case stats_controls.SUGGESTIONS:
                 await send_suggestions(interaction)
                 return
             case _:
@@ -138,6 +133,29 @@ class TokenStatsView(PrivateView):
         self._render(expired=True)
         return True
 
+    async def _days_shown(self) -> Days:
+        """The days that are on the screen; of all time, since the first call. After a restart they haven't been read,
+        and the form can't wait for all the rest.
+        """
+        if self._spend is None:
+            period = self.choice.period
+            return period if isinstance(period, Days) else await self._days(period)
+        days = self._spend.report.days
+        return days if days.first != date.min else Days(date.fromisoformat(self._spend.trend[0].key), days.last)
+
+    async def _days(self, period: PeriodName) -> Days:
+        days = await self.bot.services.tracker.reports.days(self.guild.id, period)
+        return Days(max(days.first, EARLIEST), days.last)
+
+    async def _show_range(self, interaction: discord.Interaction[Trilo], first: str, last: str) -> None:
+        """Show the days that were typed, or say what is none among them."""
+        found = range_of(first, last, (await self._days("today")).last)
+        if isinstance(found, str):
+            await self.change(interaction, self.choice)  # so that "Other days" can be chosen again
+            await answer_privately(interaction, found)
+        else:
+            await self.change(interaction, replace(self.choice, period=found, page=0))
+
     async def _load(self, choice: Choice, interaction: discord.Interaction[Trilo]) -> None:
         spend = await read_spend(self.bot.services, self.guild.id, choice)
         if choice.page >= spend.pages:
@@ -164,6 +182,8 @@ class TokenStatsView(PrivateView):
     async def _named_by(
         self, split: SplitName, keys: list[str], viewer: discord.User | discord.Member, year: int
     ) -> dict[str, str]:
+        if split == "operation":
+            return {key: title_of(key) for key in keys}
         if split == "member":
             return await self._names.members(keys)
         if split in ("channel", "thread"):
@@ -205,7 +225,7 @@ class TokenStatsView(PrivateView):
         self.add_item(container)
         if expired:
             self.add_item(discord.ui.TextDisplay(_(EXPIRED)))
-        for row in controls(spend, self._labels, [] if expired else self.links, disabled=expired):
+        for row in controls(spend, self._labels, [] if expired else self.links, self.act, disabled=expired):
             self.add_item(discord.ui.ActionRow(*row))
 
     def _file(self) -> discord.File:

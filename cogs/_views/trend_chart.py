@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from bot.colours import colours_of
 from bot.figures import cost_of, day_words, span_words
 from bot.translation import _, spoken
 from bot.usage.records import SpendLine
-from cogs._views.chart import Chart, drawable
+from cogs._views.chart import OTHERS, Chart, drawable
 from cogs._views.spend import Spend
 from cogs._views.spend_text import bars
 from cogs._views.tables import cut, plain
@@ -25,13 +26,15 @@ def chart_of(spend: Spend, names: Mapping[str, str]) -> Chart | None:
         parts = [sum(spend.shares[key].get(line.key, 0) for line in chunk) for key in shown]
         others = sum(line.cost_nano_usd for line in chunk) - sum(parts)
         values.append((*parts, others))
-    places = list(spend.shares)
+    places, own = list(spend.shares), colours_of(spend.shares)
     series = [drawable(plain(names.get(key, key)), _("No. {n}", n=places.index(key) + 1)) for key in shown]
+    colours = [own[key] for key in shown]
     if any(value[-1] for value in values) or not shown:
         series.append(drawable(_("others"), "others"))
+        colours.append(OTHERS if shown else 0)
     else:
         values = [value[:-1] for value in values]
-    return Chart(tuple(values), tuple(_labels(chunks)), tuple(series), spoken())
+    return Chart(tuple(values), tuple(_labels(chunks)), tuple(series), tuple(colours), spoken())
 
 
 def alternative(spend: Spend) -> str:

@@ -1,6 +1,7 @@
 """The form that edits a week's plan: its title, and all games as text, to correct, add and remove."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import discord
 
@@ -8,28 +9,26 @@ from bot.client import Trilo
 from bot.league.limits import NAME_CHARACTERS
 from bot.translation import _
 from cogs._access import acknowledge
-from cogs._views.owned import OwnedModal
-
-if TYPE_CHECKING:
-    from cogs._views.week_plan import WeekPlanView
+from cogs._views.owned import OwnedModal, OwnedView
 
 TEXT_CHARACTERS = 4_000
-"""Most of what Discord takes in a form's field: fifty games and more."""
+"""Most of what Discord takes in a form's field: fifty games and more. Those beyond it stay as they are."""
 
 
 class WeekForm(OwnedModal):
-    """Whoever sends it sees the plan anew; nothing is created."""
+    """Hands on a title, stripped, and games as text; then the plan is shown anew. Nothing is created."""
 
-    def __init__(self, view: "WeekPlanView") -> None:
+    def __init__(self, view: OwnedView, title: str, games: str, typed: Callable[[str, str], None]) -> None:
         super().__init__(view, _("Edit the week"))
-        self._plan = view
+        self._typed = typed
+        shown, self._rest = _that_fit(games)
         self._title: discord.ui.TextInput[Any] = discord.ui.TextInput(
-            custom_id="title", default=view.plan.title, max_length=NAME_CHARACTERS
+            custom_id="title", default=title, max_length=NAME_CHARACTERS
         )
         self._games: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="games",
             style=discord.TextStyle.paragraph,
-            default=view.text[:TEXT_CHARACTERS],
+            default=shown,
             max_length=TEXT_CHARACTERS,
         )
         self.add_item(discord.ui.Label(text=_("Name of the category"), component=self._title))
@@ -37,7 +36,15 @@ class WeekForm(OwnedModal):
         self.add_item(discord.ui.Label(text=_("Games"), description=example, component=self._games))
 
     async def on_submit(self, interaction: discord.Interaction[Trilo], /) -> None:  # type: ignore[override]
-        """Take it over."""
+        """Hand it on."""
         await acknowledge(interaction)
-        self._plan.change(self._title.value.strip(), self._games.value)
-        await self._plan.redraw(interaction)
+        self._typed(self._title.value.strip(), f"{self._games.value}\n{self._rest}")
+        await self.view.redraw(interaction)
+
+
+def _that_fit(lines: str) -> tuple[str, str]:
+    """The first lines, as many as the field takes, and the rest."""
+    if len(lines) <= TEXT_CHARACTERS:
+        return lines, ""
+    end = lines.rfind("\n", 0, TEXT_CHARACTERS + 1)
+    return lines[:end], lines[end + 1 :]

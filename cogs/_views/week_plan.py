@@ -8,7 +8,7 @@ import discord
 
 from bot.client import Trilo
 from bot.league.games import Game, games_text, parse_games
-from bot.league.tagging import Guests, players_of, team_name
+from bot.league.tagging import Guests, players_of
 from bot.league.team_list import Row, TeamList
 from bot.league.week_plan import WeekPlan, obstacles, title_of
 from bot.translation import _, n_
@@ -16,7 +16,7 @@ from bot.usage.reporting.receipts import Receipt
 from cogs._access import acknowledge
 from cogs._asker import Asker
 from cogs._layouts import lacking
-from cogs._views.owned import Pick, Press
+from cogs._views.controls import Pick, Press
 from cogs._views.plan import PlanView
 from cogs._views.plan_words import safe
 from cogs._views.tables import cut, plain
@@ -39,19 +39,22 @@ class WeekPlanView(PlanView):
         plan: WeekPlan,
         *,
         games: Sequence[Game],
-        unread: Sequence[str] = (),
+        unread: Sequence[str],
         teams: TeamList,
-        commissioner_role_id: int | None = None,
-        receipt: Receipt | None = None,
-        shows_money: bool = False,
-        picture: str = "",
+        receipt: Receipt,
+        shows_money: bool,
+        picture: str,
     ) -> None:
         super().__init__(asker, "/league create", receipt, shows_money=shows_money, picture=picture)
         self.games = list(games)
         self.unread = list(unread)
         self._teams = teams
-        self._commissioner_role_id = commissioner_role_id
+        self._commissioner_role_id: int | None = None
         self.plan = replace(plan, rows=tuple(teams.rows(self.games)))
+
+    async def load(self) -> None:
+        """Who runs the league, and so sees its private channels."""
+        self._commissioner_role_id = (await self.tracker.settings.of(self.guild.id)).commissioner_role_id
 
     @property
     def text(self) -> str:
@@ -169,7 +172,7 @@ class WeekPlanView(PlanView):
         await self.redraw(interaction)
 
     async def _edit(self, interaction: discord.Interaction[Trilo]) -> None:
-        await interaction.response.send_modal(WeekForm(self))
+        await interaction.response.send_modal(WeekForm(self, self.plan.title, self.text, self.change))
 
     async def _switch_private(self, interaction: discord.Interaction[Trilo]) -> None:
         self.plan = replace(self.plan, private=not self.plan.private)
@@ -181,7 +184,7 @@ class WeekPlanView(PlanView):
 
     def _as_shown(self) -> dict[Game, Game]:
         """The games as they were read, by what they look like with the names of the team list."""
-        shown = [Game(team_name(row.away), team_name(row.home)) for row in self.plan.rows]
+        shown = [Game(row.away.name, row.home.name) for row in self.plan.rows]
         return dict(zip(shown, self.games, strict=True))
 
     def _mentionable(self) -> frozenset[int]:
@@ -235,6 +238,6 @@ def _line(number: int, row: Row, plan: WeekPlan) -> str:
     who = ""
     if (plan.private or plan.tag) and (players := players_of(row)):
         who = " · " + " ".join(f"<@{user_id}>" for user_id in players)
-    game = f"{safe(team_name(row.away))} vs {safe(team_name(row.home))}"
+    game = f"{safe(row.away.name)} vs {safe(row.home.name)}"
     doubts = f"\n   -# ⚠️ {safe(cut('; '.join(row.doubts), _DOUBT_CHARACTERS))}" if row.is_doubtful else ""
     return f"{number}. `{plain(row.channel) if row.channel else '?'}` · {game}{who}{doubts}"

@@ -119,6 +119,21 @@ async def test_asked_again_it_is_the_same(of_42: httpx.AsyncClient) -> None:
     assert (await standing(of_42))[1] == UNCAPPED
 
 
+@pytest.mark.usefixtures("hard")
+async def test_sent_again_it_has_the_cap_that_it_was_given(of_42: httpx.AsyncClient, tracker: UsageTracker) -> None:
+    """I13, I14, I21: not its model's ceiling, for which there is no room; its time begins anew."""
+    one = {**CALL, "id": "one", "usage": {"input_tokens": 100}}
+    await of_42.post("/check", json=one)
+    [(_, first)] = tracker.reservations._kept.values()
+    for times in (2, 1):
+        answer = (await of_42.post("/check", json={**one, "times": times})).json()
+        assert (answer["allowed"], answer["max_output_tokens"]) == (True, 150)
+    assert (await standing(of_42))[1] == 2 * UNCAPPED
+    assert await calls(tracker, "reserved_nano_usd", "input_tokens", "output_tokens") == [(2 * UNCAPPED, 200, 300)]
+    [(_, last)] = tracker.reservations._kept.values()
+    assert (first.cancelled(), last.cancelled()) == (True, False)
+
+
 async def test_untold_it_counts_at_its_worst_and_told_late_as_told(
     of_42: httpx.AsyncClient, tracker: UsageTracker, hard: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,9 @@ async def test_of_some_days(everything: httpx.AsyncClient, tracker: UsageTracker
     """I17: the days are the server's own, as in its reports: noon UTC is the next morning in Kiritimati."""
 
     async def sizes(*days: str) -> list[int]:
-        return [len((await everything.get(f"/export?guild_id=42&{day}")).text.splitlines()) for day in days]
+        answers = [await everything.get(f"/export?guild_id=42&{day}") for day in days]
+        assert [answer.status_code for answer in answers] == [200] * len(days)
+        return [len(answer.text.splitlines()) for answer in answers]
 
     assert await sizes("start=2026-03-06&end=2026-03-06", "start=2026-03-07", "period=today") == [1, 2, 2]
     await tracker.settings.set_time_zone(42, "Pacific/Kiritimati")

@@ -92,8 +92,8 @@ async def test_a_server_sees_itself_alone(at_42: httpx.AsyncClient, visit: Visit
             for split in SPLITS:
                 shown = (await browser.get(f"/page/?period={period}&by={split}")).text
                 assert "gpt-4o" in shown
-                assert not re.search(r"bob|Server 43|guild=43|\$0\.0090", shown)
-        assert "$0.0050 <span>in all" in shown
+                assert not re.search(r"bob|Server 43|guild=43|\$0\.009(?!\d)", shown)
+        assert "$0.005 <span>in all" in shown
         for path in ("?guild=43", "?guild=0", "export.csv?guild=43", "export.jsonl?guild=0"):
             other = await browser.get(f"/page/{path}")
             assert (other.status_code, "bob" in other.text) == (403, False)
@@ -108,10 +108,10 @@ async def test_the_operator_sees_all_and_each(visit: Visit, keys: KeyBook) -> No
     browser = visit()
     screen = await sign_in(browser, (await keys.create("all"))[1])
     assert (screen.status_code, str(screen.url)) == (200, "https://trilo.example/page/")
-    assert "$0.0090 <span>this month" in screen.text
+    assert "$0.009 <span>this month" in screen.text
     assert '<a href="?guild=43&amp;period=month"><bdi>43</bdi></a>' in screen.text
     one = (await browser.get("/page/?guild=43&period=month")).text
-    assert ("$0.0040 <span>this month" in one, "Server 43" in one) == (True, True)
+    assert ("$0.004 <span>this month" in one, "Server 43" in one) == (True, True)
     assert len((await browser.get("/page/export.jsonl")).text.splitlines()) == 4
     assert (await browser.get("/page/export.xml")).status_code == 404
 
@@ -221,6 +221,16 @@ async def test_names_are_only_text(at_42: httpx.AsyncClient, tracker: UsageTrack
         assert "<script" not in shown
         assert "<img" not in shown
     assert "<script" not in (await at_42.get(f"/page/?by={HOSTILE}&period={HOSTILE}")).text
+
+
+async def test_operations_of_ours_go_by_their_titles(at_42: httpx.AsyncClient, tracker: UsageTracker) -> None:
+    """In the breakdown, among the calls and of budgets; the name that CSV and REST have is what a pointer shows."""
+    await tracker.track_llm_call(guild_id=42, operation="setup_full_guide", model="gpt-4o", cost="0.5")
+    await tracker.set_budget("operation", "setup_full_guide", guild_id=42, limit_usd=1)
+    shown = (await at_42.get("/page/")).text
+    assert shown.count('<bdi title="setup_full_guide">Set-up: whole guide</bdi>') == 4
+    assert "$1.00 a month for operation Set-up: whole guide" in shown
+    assert ",setup_full_guide," in (await at_42.get("/page/export.csv")).text
 
 
 async def test_its_figures_are_the_reports(at_42: httpx.AsyncClient, tracker: UsageTracker) -> None:

@@ -116,6 +116,8 @@ async def test_budgets_are_set_shown_and_removed(of_42: httpx.AsyncClient, track
     assert (await of_42.delete(f"/budgets/{made['id']}")).status_code == 404
     cap = await tracker.set_budget("guild", 42, guild_id=42, limit_usd=5, owner="operator")
     assert (await of_42.delete(f"/budgets/{cap.id}")).status_code == 404
+    own = await of_42.put("/budgets", json={"scope": "each_user", "limit_usd": "1"})
+    assert own.json()["guild_id"] == "42"  # as with every other route, the key's own server where none is named
     both = await of_42.put("/budgets", json={**wanted, "limit_tokens": 5})
     assert both.status_code == 422
 
@@ -129,6 +131,7 @@ EVENTS: list[dict[str, Any]] = [
     {"id": "6", "model": "gpt-4o", "at": "2030-01-01T00:00:00Z"},
     {"id": "7", "model": ""},
     {"id": "8", "kind": "payment", "model": "paypal", "amount": "10"},
+    {"id": "0", "model": "gpt-4o", "at": "0001-01-01T00:00:00+14:00"},
 ]
 
 
@@ -139,7 +142,7 @@ async def test_events_are_booked_once_however_often_they_are_told(
     told = [{"at": "2026-03-15T11:00:00Z", **event} for event in EVENTS]
     first = (await of_42.post("/events", json={"events": told})).json()
     assert first["accepted"] == 4
-    assert [one["id"] for one in first["rejected"]] == ["5", "6", "7", "8"]
+    assert [one["id"] for one in first["rejected"]] == ["5", "6", "7", "8", "0"]
     assert "unknown usage key 'tokens'" in first["rejected"][0]["problem"]
     before = await tracker.reports.spend(42, "all", "model")
     clock.now = NOW + timedelta(minutes=5)
@@ -163,6 +166,34 @@ async def test_events_that_are_not_durable_in_time_are_told_again(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert (await everything.post("/events", json=told)).json() == {"accepted": 1, "rejected": []}
     assert (await everything.get("/summary?user_id=zoe")).json()["total_calls"] == 1
+
+
+async def test_none_is_booked_where_one_is_another_servers(of_42: httpx.AsyncClient) -> None:
+    """I26: whoever is told that they may not has booked nothing."""
+    told = [{"at": "2026-03-15T11:00:00Z", **EVENTS[0]}, {"id": "x", "at": "2026-03-15T11:00:00Z", "guild_id": 43}]
+    assert (await of_42.post("/events", json={"events": told})).status_code == 403
+    assert sum(day["calls"] for day in (await of_42.get("/daily")).json()) == 3
+
+
+async def test_a_nul_is_looked_for_as_it_is_stored(everything: httpx.AsyncClient, tracker: UsageTracker) -> None:
+    """PostgreSQL takes none, in a text or in a question: it is `?` on every way in."""
+    named = ("id", "model", "provider", "error_type", "response_id", "service_tier", "operation", "user_id")
+    named += ("session_id", "workflow_id", "execution_id", "agent_name")
+    told = {"at": "2026-03-15T11:00:00Z", "cost": "1", **{name: f"{name}\0" for name in named}}
+    assert (await everything.post("/events", json={"events": [told]})).json() == {"accepted": 1, "rejected": []}
+    [row] = await tracker.database.fetch("SELECT * FROM usage_records WHERE user_id = 'user_id?'")
+    assert not [value for value in row if isinstance(value, str) and "\0" in value]
+    user, thread, daily, summary = [
+        (await everything.get(path)).json()
+        for path in (
+            "/token-usage/user/user_id%00",
+            "/token-usage/thread/session_id%00",
+            "/daily?days=1&user_id=user_id%00",
+            "/summary?start=0001-01-01&end=9999-12-31&user_id=user_id%00",
+        )
+    ]
+    assert (user["total_requests"], thread["total_requests"], daily[0]["calls"]) == (1, 1, 1)
+    assert summary["total_calls"] == 1  # and there is no day after the last one
 
 
 @pytest.mark.parametrize(

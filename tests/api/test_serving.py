@@ -1,5 +1,6 @@
 """The API as an operator starts it: a process of its own, a key from the command line, a real socket."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
+from bot.api.server import serving
 from tests.commands import run, start, stop
 
 
@@ -81,3 +85,15 @@ def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path, books: str) -> No
     assert other.returncode != 0
     assert f"the API can't be served at 127.0.0.1:{port}" in other.stderr
     assert "Traceback" not in other.stderr
+
+
+async def test_what_cant_begin_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that fails before it listens fails whoever waits for it."""
+
+    def broken(_config: uvicorn.Config) -> None:
+        raise ImportError("no such protocol")
+
+    monkeypatch.setattr(uvicorn.Config, "load", broken)
+    with pytest.raises(ImportError):
+        async with asyncio.timeout(5), serving(FastAPI(), "127.0.0.1", 0):
+            pass

@@ -56,12 +56,6 @@ async def chooses(books: Books, server: Server, channel: simcord.ChannelHandle |
     await books.tracker.settings.choose(server.guild.id, alert_channel_id=chosen, actor=server.manager.id)
 
 
-def said(message: discord.Message) -> list[str]:
-    """The texts of a message with components."""
-    view = discord.ui.LayoutView.from_message(message)
-    return [item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay)]
-
-
 def buttons(message: discord.Message) -> dict[str, str]:
     """Its buttons' labels and ids."""
     view = discord.ui.LayoutView.from_message(message)

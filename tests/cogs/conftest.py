@@ -6,11 +6,20 @@ from pathlib import Path
 from typing import Any, cast
 
 import discord
+import httpx2
+import openai
 import pytest
 import simcord
 
+from bot.application import open_services
+from bot.assistant.conversation import Conversation
+from bot.assistant.guide import Guide
+from bot.assistant.league_commands import LeagueCommands
+from bot.assistant.operations import Models, declare
+from bot.assistant.setup_help import SetupHelp
 from bot.client import Services, Trilo
 from bot.league.league_book import LeagueBook
+from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
 from bot.usage.bookkeeping import entries, leaving
 from bot.usage.opening import open_tracker
@@ -20,6 +29,7 @@ from cogs._views.first_contact import HelloView, ServerHello
 from cogs.owner import OwnerCog
 from tests.cogs.alerts import a_budget, chooses, cog_of, deliver, spends
 from tests.cogs.helpers import Books, Clock, Server, make_server
+from tests.cogs.recording_model import RecordingModel
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +71,21 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
+async def model() -> AsyncIterator[RecordingModel]:
+    """In the model's place, for those whose bot has one."""
+    async with RecordingModel() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+async def services(settings: Settings, model: RecordingModel, tmp_path: Path) -> AsyncIterator[Services]:
+    """All that a bot with a model works with."""
+    url = f"sqlite:///{tmp_path}/t.db"
+    async with open_services(settings, database_url=url, base_url=model.base_url, api_key="k", console=False) as opened:
+        yield opened
+
+
+@pytest.fixture
 def extensions() -> tuple[str, ...]:
     """All but the conversation, which needs a model."""
     return (
@@ -85,6 +110,28 @@ def simcord_bot(
     league_book = LeagueBook(tracker.database, tracker.clock)
     nobody = cast("Any", None)  # nothing here asks a model
     return Trilo(Services(settings, tracker, nobody, league_book, nobody, nobody), shard_count=1)
+
+
+@pytest.fixture
+async def whole_bot(settings: Settings, tracker: UsageTracker) -> AsyncIterator[Trilo]:
+    """With its league, on the tests' own clock, and a stand-in in the model's place, over HTTP."""
+    models = Models(fast="gpt-4o-mini", smart="gpt-4o")
+    declare(tracker, models, max_output_tokens=1_024)
+    async with StandInModel(latency=0, token_delay=0) as model:
+        # Connections are kept for long: simcord would wait for the end of those that are let go of after five seconds.
+        kept = openai.DefaultAioHttpClient(limits=httpx2.Limits(keepalive_expiry=3_600))
+        client = tracker.openai(api_key="k", base_url=model.base_url, max_retries=0, http_client=kept)
+        yield Trilo(
+            Services(
+                settings,
+                tracker,
+                Conversation(client, models, tracker),
+                LeagueBook(tracker.database, tracker.clock),
+                LeagueCommands(client, models, tracker),
+                SetupHelp(client, models, tracker, Guide.load()),
+            ),
+            shard_count=1,
+        )
 
 
 @pytest.fixture

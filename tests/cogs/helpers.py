@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import discord
 import pytest
 import simcord
-from simcord import interactions
+from simcord import actors, interactions
 
+from bot.sandbox import live
 from bot.usage.ids import new_id
 from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage
 from bot.usage.tracker import UsageTracker
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 """A Sunday noon in the middle of a month of 31 days: 14.5 days of it are over."""
+SIGN = "\n-# If I only put ⏳ on your next questions, it means the same."
+"""Below a refusal in words, which is followed by nothing but the sign."""
 OWNER_GUILD = 1456074443980800006
 """The id that simcord gives to the first server beside the extensions of `tests/cogs/owner`: it counts commands and
 servers in the same row of ids, from the start of its own time.
@@ -102,15 +104,17 @@ def texts(message: simcord.ResponseMessage | discord.Message | None) -> list[str
     return [item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay)]
 
 
+def mention(env: simcord.Env) -> str:
+    """How the bot is spoken to."""
+    assert env.bot.user is not None
+    return f"<@{env.bot.user.id}>"
+
+
 def everybody_speaks(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever uses a command or presses has chosen that language in Discord; simcord's people speak English."""
-    in_english = interactions.base_payload
-
-    def base_payload(*arguments: Any, **named: Any) -> Any:
-        record, payload = in_english(*arguments, **named)
-        return record, {**payload, "locale": language}
-
-    monkeypatch.setattr(interactions, "base_payload", base_payload)
+    with live.everybody_speaks(language):
+        spoken = interactions.base_payload
+    monkeypatch.setattr(interactions, "base_payload", spoken)
 
 
 async def a_month(books: Books, server: Server) -> None:
@@ -139,6 +143,26 @@ def chosen(message: simcord.ResponseMessage) -> dict[str, list[int]]:
 async def refusal(press: simcord.InteractionResult) -> str:
     """What a refused press was answered with, for the presser alone."""
     assert press.acknowledged
-    (answer,) = press.followups
+    answer = press.followups[0] if press.followups else press.response
+    assert answer is not None
     assert answer.ephemeral
     return answer.content
+
+
+async def by_hand(
+    who: simcord.MemberActor, shown: simcord.ResponseMessage, custom_id: str, *values: str
+) -> simcord.InteractionResult:
+    """A press, or a choice of these values, on a message whose controls Discord shows somebody else."""
+    stored = who._env.backend.get_message(shown.channel_id, shown.id)
+    data = {"custom_id": custom_id, "component_type": 3, "values": list(values)} if values else {}
+    return await actors._component_interaction(who, stored, data or {"custom_id": custom_id, "component_type": 2})
+
+
+async def settings_page(server: Server, page: str = "alerts") -> simcord.ResponseMessage:
+    """`/settings` at one of its pages, as the manager sees it."""
+    shown = (await server.manager.slash(server.channel, "settings")).response
+    assert shown is not None
+    assert shown.ephemeral
+    if page != "alerts":
+        await server.manager.select(shown, [page], custom_id="settings:page")
+    return shown

@@ -11,7 +11,7 @@ from simcord import interactions
 
 from bot.translation import _
 from bot.words import FALLBACK
-from cogs._views import plan, private
+from cogs._views import private
 from tests.cogs.helpers import Server, texts
 
 MOST = 6_000
@@ -62,7 +62,7 @@ def needed(options: list[dict[str, Any]]) -> dict[str, Any]:
 
 def close_views() -> None:
     """Each that is open has a timer, at which simcord looks after every step."""
-    for view in [*private._open.values(), *plan._open.values()]:
+    for view in list(private._open.values()):
         view.stop()
 
 

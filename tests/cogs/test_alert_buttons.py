@@ -11,7 +11,7 @@ from bot.client import Trilo
 from bot.usage.budgeting.budgets import Owner
 from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU
 from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS
-from tests.cogs.alerts import USD, a_budget, buttons, chooses, cog_of, deliver, said, spends
+from tests.cogs.alerts import USD, a_budget, buttons, chooses, cog_of, deliver, spends
 from tests.cogs.helpers import Books, Server, everybody_speaks, make_server, texts
 
 
@@ -76,6 +76,22 @@ async def test_what_is_no_higher_limit_is_told_in_words(server: Server, books: B
     sent = await server.manager.submit_modal(press, {"limit": typed})
     assert sent.response.content.startswith(answer)
     assert sorted(await limits(books, server)) == [5 * USD, 20 * USD]
+
+
+@pytest.mark.parametrize(
+    ("period", "answer"),
+    [
+        ("week", "The limit is now **$10.00 a month for this server**."),
+        ("total", "The operator's cap for this server is $7.00 in total: a budget can't go above it."),
+    ],
+)
+async def test_a_cap_for_less_time_leaves_room_for_more(server: Server, books: Books, bot: Trilo, period, answer):
+    """$7 a week is more than $10 a month."""
+    message = await an_alert(server, books, bot)
+    await a_budget(books, server, "7", owner=Owner.OPERATOR, period=period)
+    press = await server.manager.click(message, label="Raise the limit")
+    sent = await server.manager.submit_modal(press, {"limit": "$10"})
+    assert sent.response.content == answer
 
 
 async def test_pause_the_ai(server: Server, books: Books, bot: Trilo):
@@ -178,7 +194,7 @@ async def test_the_test_button_shows_an_alert_as_it_will_be(server: Server, book
         "Everybody on this server can read that channel."
     )
     message = server.channel.history()[-1]
-    assert said(message)[0].splitlines() == [
+    assert texts(message)[0].splitlines() == [
         "## ⚠️ 90\u00a0% of a budget is used",
         "**$5.00 a month for this server**",
         "$4.50 of $5.00 (90\u00a0%) used since 1 Mar.",
@@ -192,7 +208,7 @@ async def test_each_in_their_language(server: Server, books: Books, bot: Trilo, 
     """An alert speaks to the whole server, its buttons to whoever presses."""
     await books.tracker.settings.choose(server.guild.id, language="es", actor=server.manager.id)
     message = await an_alert(server, books, bot)
-    assert said(message)[0].splitlines()[:2] == [
+    assert texts(message)[0].splitlines()[:2] == [
         "## ⚠️ Se usó el 90\u00a0% de un presupuesto",
         "**5,00\u00a0US$ al mes para este servidor**",
     ]
@@ -215,7 +231,7 @@ async def test_the_test_button_of_a_budget_that_was_changed_or_removed_meanwhile
     shown = await a_budget(books, server)
     await a_budget(books, server, "10")
     await told(cog, shown, server, bot)
-    assert said(server.channel.history()[-1])[0].splitlines()[1:3] == [
+    assert texts(server.channel.history()[-1])[0].splitlines()[1:3] == [
         "**$10.00 a month for this server**",
         "$9.00 of $10.00 (90\u00a0%) used since 1 Mar.",
     ]

@@ -8,8 +8,8 @@ import simcord
 from bot.client import Trilo
 from bot.usage.ids import new_id
 from bot.usage.records import Attribution, Kind, OpenCall, Price, Settlement, Status, Usage
-from tests.cogs.alerts import chooses, cog_of, deliver, dms, said
-from tests.cogs.helpers import NOW, Books, Clock, Server, make_server
+from tests.cogs.alerts import chooses, cog_of, deliver, dms
+from tests.cogs.helpers import NOW, Books, Clock, Server, make_server, texts
 
 WORDS = (
     "## ⛔ The AI provider refuses the key\n"
@@ -44,14 +44,14 @@ async def test_told_to_operator_and_server_once_until_it_works_again(
         await call(books, server, "invalid_api_key")
         await call(books, other, "invalid_api_key")
         await deliver(cog)
-    assert [said(message) for message in server.channel.history()] == [[WORDS]]
-    assert [said(message) for message in dms(simcord_env, server.owner)] == [[WORDS]]
+    assert [texts(message) for message in server.channel.history()] == [[WORDS]]
+    assert [texts(message) for message in dms(simcord_env, server.owner)] == [[WORDS]]
     assert other.channel.history() == []
     await call(books, other, None)
     await deliver(cog)
     clock.now += timedelta(hours=1)
     await call(books, other, "invalid_api_key")
     await deliver(cog)
-    assert [said(message) for message in other.channel.history()] == [[WORDS]]
+    assert [texts(message) for message in other.channel.history()] == [[WORDS]]
     assert len(dms(simcord_env, server.owner)) == 2
     assert len(server.channel.history()) == 1

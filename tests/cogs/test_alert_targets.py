@@ -110,7 +110,7 @@ async def test_every_alert_goes_to_the_operator_s_addresses_too(server: Server, 
         "Server: league",
         "Budget: $5.00 a month for the server",
         "$4.50 of $5.00 (90\u00a0%) used since 1 Mar.",
-        "Grew most: the operation general_conversation, $4.50 more than in the 15\u00a0days before.",
+        "Grew most: the operation Questions, $4.50 more than in the 15\u00a0days before.",
         "At this pace it runs out on 2026-03-17 02:40 UTC.",
         "At 100\u00a0% further questions are refused.",
     ]

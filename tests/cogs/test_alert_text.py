@@ -56,7 +56,12 @@ def test_whom_it_is_for(scope, scope_id, key, named, unnamed, outside):
 @pytest.mark.parametrize(
     ("split", "key", "in_discord", "outside"),
     [
-        ("operation", "setup_full_guide", "the operation `setup_full_guide`", "the operation setup_full_guide"),
+        (
+            "operation",
+            "setup_full_guide",
+            "the operation `Set-up: whole guide`",
+            "the operation Set-up: whole guide",
+        ),
         ("channel", "11", "<#11>", "the channel 11"),
         ("user", "22", "<@22>", "the user 22"),
         ("guild", "7", "the server `7`", "the server 7"),
@@ -98,6 +103,14 @@ def test_used_up_before_all_of_it_is_spent():
         "What is left is too little for another answer.",
         "Further questions are refused until 2026-04-01 00:00 UTC.",
     ]
+
+
+@pytest.mark.parametrize(("is_over", "told"), [(False, "used today."), (True, "used on 10 Mar.")])
+def test_a_days_budget_says_today_and_which_day_it_was(is_over: bool, told: str):
+    budget = Budget("b", 7, Scope.GUILD, "7", Period.DAY, Unit.USD, 10**9, Mode.HARD)
+    alert = Alert("a", 7, AlertKind.BUDGET, "b", "", "2026-03-10", 80, 998 * 10**6, 10**9, AT)
+    found = AlertFacts(alert, Standing(budget, "", Level(998 * 10**6), ENDS, None), is_over=is_over)
+    assert discord_text(found, with_members=False).splitlines()[2] == f"$0.998 of $1.00 (>99\u00a0%) {told}"
 
 
 def test_a_name_cant_break_out_of_its_mark():

@@ -12,8 +12,8 @@ from bot.client import Trilo
 from bot.usage.budgeting.budgets import Mode
 from bot.usage.errors import DatabaseUnavailableError
 from cogs.alerts import EVERY_SECONDS
-from tests.cogs.alerts import a_budget, buttons, chooses, cog_of, deliver, dms, private_channel, said, spends
-from tests.cogs.helpers import Books, Clock, Server, make_server
+from tests.cogs.alerts import a_budget, buttons, chooses, cog_of, deliver, dms, private_channel, spends
+from tests.cogs.helpers import Books, Clock, Server, make_server, texts
 
 MONTH_ENDS = "<t:1775001600:f>"
 
@@ -39,7 +39,7 @@ async def test_what_an_alert_says(server: Server, books: Books, bot: Trilo, simc
         await deliver(cog)
     (message,) = server.channel.history()
     # 14.5 days for $4.50: the other 50 cents last for 1 day and 14⅔ hours.
-    assert said(message)[0].splitlines() == [
+    assert texts(message)[0].splitlines() == [
         "## ⚠️ 90\u00a0% of a budget is used",
         "**$5.00 a month for this server**",
         "$4.50 of $5.00 (90\u00a0%) used since 1 Mar.",
@@ -69,11 +69,11 @@ async def test_a_jump_to_150_percent_is_one_message_that_names_the_highest(serve
     await a_budget(books, server)
     await deliver(cog)
     (message,) = server.channel.history()
-    assert said(message)[0].splitlines() == [
+    assert texts(message)[0].splitlines() == [
         "## ⛔ A budget is used up",
         "**$5.00 a month for this server**",
         "$7.50 of $5.00 (150\u00a0%) used since 1 Mar.",
-        "Grew most: the operation `general_conversation`, $7.50 more than in the 15\u00a0days before.",
+        "Grew most: the operation `Questions`, $7.50 more than in the 15\u00a0days before.",
         f"Further questions are refused until {MONTH_ENDS}.",
     ]
     assert [threshold for threshold, _ in await delivered_how(books, server)] == [100, 90, 80]
@@ -99,7 +99,7 @@ async def test_what_happens_at_the_limit(server: Server, books: Books, bot: Tril
     await a_budget(books, server, **options)
     await deliver(cog)
     (message,) = server.channel.history()
-    assert said(message)[0].splitlines()[-1] == last
+    assert texts(message)[0].splitlines()[-1] == last
 
 
 async def test_members_are_named_only_where_not_everybody_reads(server: Server, books: Books, bot: Trilo):
@@ -116,8 +116,8 @@ async def test_members_are_named_only_where_not_everybody_reads(server: Server, 
         await deliver(cog)
         for budget in await books.tracker.budgets.of(server.guild.id):
             await books.tracker.budgets.remove(budget.id, guild_id=server.guild.id)
-    public_texts = "\n".join(said(message)[0] for message in server.channel.history())
-    private_texts = "\n".join(said(message)[0] for message in private.history())
+    public_texts = "\n".join(texts(message)[0] for message in server.channel.history())
+    private_texts = "\n".join(texts(message)[0] for message in private.history())
     assert "<@" not in public_texts
     assert public_texts.count("for each member**") == 4
     assert f"for each member**: <@{server.member.id}>" in private_texts
@@ -155,7 +155,7 @@ async def test_a_missing_channel_is_retried_then_the_owner_by_the_server_s_choic
     await deliver(cog)
     assert await delivered_how(books, server) == [(90, "owner"), (80, "passed")]
     (message,) = dms(simcord_env, server.owner)
-    assert said(message)[0].startswith("## ⚠️ 90\u00a0% of a budget is used\nOn the server **league**\n")
+    assert texts(message)[0].startswith("## ⚠️ 90\u00a0% of a budget is used\nOn the server **league**\n")
     assert buttons(message) == {}
     assert caplog.text.count("has reached 90 %") == 1
 
@@ -241,9 +241,9 @@ async def test_a_late_one_says_so_and_one_of_a_removed_budget_too(
     await books.tracker.budgets.remove(budgets[1].id, guild_id=server.guild.id)
     await deliver(cog)
     late, removed = sorted(server.channel.history(), key=lambda message: message.id)
-    assert said(late)[0].splitlines()[0] == "## ⚠️ A budget was used up"
-    assert said(late)[0].splitlines()[-1] == "This comes late: the period it is about is over."
-    assert said(removed) == ["## ⚠️ 100\u00a0% of a budget was used\nThe budget was removed since."]
+    assert texts(late)[0].splitlines()[0] == "## ⚠️ A budget was used up"
+    assert texts(late)[0].splitlines()[-1] == "This comes late: the period it is about is over."
+    assert texts(removed) == ["## ⚠️ 100\u00a0% of a budget was used\nThe budget was removed since."]
     assert list(buttons(removed)) == ["Pause the AI", "See the stats"]
 
 
@@ -255,11 +255,11 @@ async def test_one_whose_limit_was_raised_before_it_arrived_is_no_alarm(server: 
     await a_budget(books, server, "10")
     await deliver(cog)
     (message,) = server.channel.history()
-    assert said(message)[0].splitlines() == [
+    assert texts(message)[0].splitlines() == [
         "## ⚠️ A budget was used up",
         "**$10.00 a month for this server**",
         "$5.00 of $5.00 (100\u00a0%) used since 1 Mar.",
-        "Grew most: the operation `general_conversation`, $5.00 more than in the 15\u00a0days before.",
+        "Grew most: the operation `Questions`, $5.00 more than in the 15\u00a0days before.",
         "The limit was raised since, to $10.00.",
     ]
 
@@ -271,7 +271,7 @@ async def test_one_whose_limit_was_raised_too_little_stays_one(server: Server, b
     await a_budget(books, server)
     await a_budget(books, server, "7")
     await deliver(cog)
-    assert {said(message)[0].splitlines()[0] for message in server.channel.history()} == {"## ⛔ A budget is used up"}
+    assert {texts(message)[0].splitlines()[0] for message in server.channel.history()} == {"## ⛔ A budget is used up"}
 
 
 async def test_a_slow_channel_holds_up_no_later_alert(
@@ -317,11 +317,11 @@ async def test_the_whole_bot_s_alerts_go_to_its_owner(
     await books.tracker.set_budget(scope="bot", limit_usd="5")
     await deliver(cog)
     (message,) = dms(simcord_env, server.member)
-    assert said(message)[0].splitlines()[:4] == [
+    assert texts(message)[0].splitlines()[:4] == [
         "## ⚠️ 90\u00a0% of a budget is used",
         "**$5.00 a month for the whole bot**",
         "$4.50 of $5.00 (90\u00a0%) used since 1 Mar.",
-        "Grew most: the operation `general_conversation`, $4.50 more than in the 15\u00a0days before.",
+        "Grew most: the operation `Questions`, $4.50 more than in the 15\u00a0days before.",
     ]
     assert buttons(message) == {}
     assert server.channel.history() == []
@@ -426,7 +426,7 @@ async def test_from_the_spend_that_caused_it(server: Server, books: Books, bot: 
     for usd in ("3.90", "0.10", "0.40", "0.10", "0.50"):
         await spends(books, server, usd)
         await deliver(cog)
-    assert [said(message)[0].splitlines()[2] for message in server.channel.history()] == [
+    assert [texts(message)[0].splitlines()[2] for message in server.channel.history()] == [
         "$4.00 of $5.00 (80\u00a0%) used since 1 Mar.",
         "$4.50 of $5.00 (90\u00a0%) used since 1 Mar.",
         "$5.00 of $5.00 (100\u00a0%) used since 1 Mar.",
@@ -448,3 +448,31 @@ async def test_a_process_delivers_for_its_own_shards(
         patch.setattr(bot, "shard_count", 2)
         await deliver(cog)
     assert len(server.channel.history()) == sent
+
+
+async def test_whatever_its_shards_a_process_tells_the_operator(
+    server: Server, books: Books, bot: Trilo, simcord_env: simcord.Env, monkeypatch: pytest.MonkeyPatch
+):
+    """Such an alert has no server, so that no process has its shard."""
+    cog = cog_of(bot)
+    bot.owner_id = server.member.id
+    await spends(books, server, "4.50")
+    await books.tracker.set_budget(scope="bot", limit_usd="5")
+    with monkeypatch.context() as patch:
+        patch.setattr(bot, "shard_ids", [1])
+        patch.setattr(bot, "shard_count", 2)
+        await deliver(cog)
+    assert len(dms(simcord_env, server.member)) == 1
+
+
+async def test_one_that_was_deleted_before_a_second_try_has_arrived(
+    server: Server, books: Books, bot: Trilo, simcord_env: simcord.Env
+):
+    """I19: Discord knows its nonce, and not the message any more."""
+    cog = cog_of(bot)
+    await chooses(books, server, server.channel)
+    await spends(books, server, "4.50")
+    await a_budget(books, server)
+    simcord_env.inject_error("POST", "/channels/*/messages", status=404, code=10008)
+    await deliver(cog)
+    assert await delivered_how(books, server) == [(90, f"channel {server.channel.id}"), (80, "passed")]

@@ -5,7 +5,6 @@ from typing import Any
 import discord
 import pytest
 import simcord
-from simcord import actors
 
 from bot.client import Trilo
 from bot.usage.budgeting.budgets import Scope
@@ -13,7 +12,7 @@ from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_MANAGER
 from cogs._views.owned import NOT_YOURS
-from tests.cogs.helpers import Books, Server, a_month, make_server, refusal, texts
+from tests.cogs.helpers import Books, Server, a_month, by_hand, make_server, refusal, texts
 
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("budget set", {"limit": "$5"}),
@@ -54,14 +53,11 @@ async def test_names_of_budgets_are_completed_for_managers_only(server: Server, 
     assert len(await server.manager.autocomplete(server.channel, "budget remove", "budget", "")) == 1
 
 
-async def test_somebody_elses_press_is_refused(server: Server, tracker: UsageTracker, simcord_env: simcord.Env):
+async def test_somebody_elses_press_is_refused(server: Server, tracker: UsageTracker):
     """I26: nobody else is shown the question, but an id can be sent by hand, even by another manager."""
     shown = (await server.manager.slash(server.channel, "budget set", limit="$5")).response
-    stored = simcord_env.backend.get_message(shown.channel_id, shown.id)
     for actor in (server.member, server.owner):
-        press = await actors._component_interaction(actor, stored, {"custom_id": "budget:confirm", "component_type": 2})
-        assert press.response.content == NOT_YOURS
-        assert press.response.ephemeral
+        assert await refusal(await by_hand(actor, shown, "budget:confirm")) == NOT_YOURS
     assert await tracker.budgets.of(server.guild.id) == []
 
 
@@ -156,7 +152,7 @@ async def test_the_usage_role_may_see_usage_and_no_more(
     simcord_env.backend.edit_member(server.guild.id, server.member.id, {"role_ids": [watchers.id]})
     await tracker.settings.choose(server.guild.id, usage_role_id=watchers.id)
     result = await server.member.slash(server.channel, "token-stats")
-    assert texts(result.response)[0].startswith("## $0.02 this month · ")
+    assert texts(result.response)[0].startswith("## $0.015 this month · ")
     assert texts((await server.member.slash(server.channel, "budget show")).response) == [NOT_A_MANAGER]
     await tracker.settings.choose(server.guild.id, usage_role_id=server.managers.id)
     assert not texts((await server.member.slash(server.channel, "token-stats")).response)[0].startswith("##")

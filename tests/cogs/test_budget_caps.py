@@ -7,7 +7,7 @@ from bot.client import Trilo
 from bot.settings import Settings
 from bot.usage.budgeting.budgets import Mode, Owner, Scope, Unit
 from bot.usage.budgeting.calendars import Period
-from bot.usage.budgeting.rules import GuildRules
+from bot.usage.budgeting.guild_rules import GuildRules
 from bot.usage.errors import BudgetExceededError, DatabaseUnavailableError
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_THE_OWNER

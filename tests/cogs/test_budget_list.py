@@ -54,7 +54,7 @@ async def test_the_operators_cap_is_shown_without_buttons(server: Server, tracke
         "-# Stops at the limit · alerts at 80, 90 and 100\u00a0% · "
         "the operator's cap, which only the bot's operator can change\n"
         "`░░░░░░░░░░░░░░░░` 0\u00a0%\n"
-        "$0.00 spent · $0.00 reserved · **$5.00 left**\n" + APRIL,
+        "$0.00 spent · **$5.00 left**\n" + APRIL,
         NONE_YET,
     ]
     assert labels(view) == ["History"]
@@ -69,7 +69,7 @@ async def test_how_a_budget_stands(server: Server, budget: Budget):
         "**$0.02 a month for this server**\n"
         "-# Stops at the limit · alerts at 80, 90 and 100\u00a0%\n"
         "`█████████████░░░` 76\u00a0%\n"
-        "$0.02 spent · $0.00 reserved · **$0.0049 left**\n"
+        "$0.015 spent · **$0.0049 left**\n"
         f"⚠️ At this pace it runs out <t:{runs_out}:R>, <t:{runs_out}:f>.\n" + APRIL,
     ]
     assert labels(view) == ["Edit", "Test alert", "History", "Remove"]
@@ -245,14 +245,14 @@ async def test_the_history(server: Server, budget: Budget, tracker: UsageTracker
     assert sorted(changes[2:]) == sorted(
         [
             f"- {at} <@7>: changed quotas, alerts to the server's owner",
-            f"- {at} <@7>: budget removed, $0.0010 a month for each member, stops at the limit",
-            f"- {at} <@7>: budget set, $0.0010 a month for each member, stops at the limit",
+            f"- {at} <@7>: budget removed, $0.001 a month for each member, stops at the limit",
+            f"- {at} <@7>: budget set, $0.001 a month for each member, stops at the limit",
             f"- {at} <@{server.owner.id}>: budget set, $0.015 a month for this server, stops at the limit",
             f"- {at} Trilo itself: budget set, $0.02 a month for this server, stops at the limit",
         ]
     )
     assert alerts[0] == "**Alerts**"
-    assert f"- {at} 100\u00a0% of $0.015 a month for this server: $0.02 used · not delivered yet" in alerts
+    assert f"- {at} 100\u00a0% of $0.015 a month for this server: $0.0151 used · not delivered yet" in alerts
     assert f"- {at} 100\u00a0% of a budget that has been removed since · not delivered yet" in alerts
 
 
@@ -262,6 +262,21 @@ async def test_a_history_of_nothing(server: Server):
         "## History\n**Changes**\nNobody has changed anything yet.",
         "**Alerts**\nThere has been none yet.",
     ]
+
+
+async def test_a_long_history_fits_a_message(server: Server, books: Books, tracker: UsageTracker):
+    """Discord takes 4,000 characters: of long lines there are fewer."""
+    for number in range(15):
+        name = f"{number:02}" + "x" * 60
+        await books.book(server.guild.id, 10**15, operation=name)
+        await tracker.budgets.set(
+            scope=Scope.OPERATION, scope_id=name, guild_id=server.guild.id, limit_usd=900_000, mode=Mode.CHEAPER
+        )
+    (told,) = (await server.manager.click(await shown(server), label="History")).followups
+    changes, alerts = (text.splitlines() for text in texts(told))
+    assert len(changes) < 2 + 15
+    assert len(alerts) < 1 + 10
+    assert 3_000 < sum(map(len, texts(told))) <= 4_000
 
 
 async def test_after_a_while_the_controls_are_off(server: Server, budget: Budget, simcord_env: simcord.Env):

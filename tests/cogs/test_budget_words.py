@@ -83,10 +83,14 @@ def test_the_pace(one: Standing, line: str):
 def test_a_limit_of_nothing_and_a_budget_that_never_starts_anew():
     assert section([standing(Level(), None, limit=0, period=Period.TOTAL)]).splitlines()[2:] == [
         "A limit of nothing allows nothing.",
-        "$0.00 spent · $0.00 reserved · **$0.00 left**",
+        "$0.00 spent · **$0.00 left**",
         "Never starts anew.",
     ]
     assert "With a limit of nothing, all is over it." in section([standing(Level(), limit=0, mode=Mode.SOFT)])
+
+
+def test_nearly_all_does_not_read_as_all():
+    assert section([standing(Level(spent=998 * 10**6))]).splitlines()[3] == "$0.998 spent · **$0.002 left**"
 
 
 def test_each_member_before_anybody_has_used_any():

@@ -47,7 +47,7 @@ async def test_nothing_is_set_before_it_is_confirmed(server: Server, books: Book
         "**$5.00 a month for this server**",
         "It stops at the limit, with alerts at 80, 90 and 100\u00a0%.",
         "It is new: it replaces no other.",
-        "Spent $0.02 so far this month.",
+        "Spent $0.015 so far this month. That is <1\u00a0% of it.",
     ]
     assert await tracker.budgets.of(server.guild.id) == []
     press = await server.manager.click(question, label="Confirm")
@@ -57,7 +57,7 @@ async def test_nothing_is_set_before_it_is_confirmed(server: Server, books: Book
         "**$5.00 a month for this server**\n"
         "-# Stops at the limit · alerts at 80, 90 and 100\u00a0%\n"
         "`█░░░░░░░░░░░░░░░` <1\u00a0%\n"
-        "$0.02 spent · $0.00 reserved · **$4.98 left**\n"
+        "$0.015 spent · **$4.98 left**\n"
         "At this pace it lasts.\n"
         f"Starts anew {APRIL}."
     )
@@ -113,13 +113,35 @@ async def test_what_it_replaces_is_said_and_its_finer_choices_stay(
         "**$0.01 a month for this server**",
         "It only warns, with alerts at 50 and 100\u00a0%.",
         "It replaces $3.00 a month, which takes the cheaper model from 70\u00a0% on, then stops.",
-        "Spent $0.02 so far this month.",
+        "Spent $0.015 so far this month. That is 151\u00a0% of it.",
         "⚠️ **That reaches the new limit already**: a warning goes out at once.",
     ]
     await server.manager.click(question, label="Confirm")
     (budget,) = await tracker.budgets.of(server.guild.id)
     assert (budget.id, budget.limit, budget.mode) == (before.id, 10_000_000, Mode.SOFT)
     assert (budget.thresholds, budget.unknown, budget.cheaper_at) == ((50, 100), Unknown.ADMIT, 70)
+
+
+async def test_what_is_announced_at_once_is_said_and_nothing_else(server: Server, books: Books, tracker: UsageTracker):
+    """I20: by a new budget, and by one whose thresholds were told before."""
+    await books.book(server.guild.id, 85 * 10**7)
+    await tracker.force_flush()
+
+    async def last_lines(limit: str, at_limit: str = "hard") -> list[str]:
+        question = await asked(server, limit=limit, **{"at-limit": at_limit})
+        words = texts(question)[0].splitlines()[4:]
+        await server.manager.click(question, label="Confirm")
+        return [*words, *(str(alert.threshold) for alert in await tracker.alerts.owed())]
+
+    def spent(percent: int) -> str:
+        return f"Spent $0.85 so far this month. That is {percent}\u00a0% of it."
+
+    reached = "⚠️ **That reaches the new limit already**"
+    assert await last_lines("$1") == [spent(85), "⚠️ **80\u00a0% are passed already**: an alert goes out at once.", "80"]
+    assert await last_lines("$1.01") == [spent(84), "80"]
+    assert await last_lines("$0.50", "soft") == [spent(170), f"{reached}: a warning goes out at once.", "80", "100"]
+    assert await last_lines("$0.50", "soft") == [spent(170), f"{reached}, as was announced before.", "80", "100"]
+    assert await last_lines("$0.50") == [spent(170), f"{reached}: further questions are refused at once.", "80", "100"]
 
 
 async def test_the_operators_cap_above_it_is_named(server: Server, tracker: UsageTracker):
@@ -144,17 +166,17 @@ async def test_every_kind_of_target(server: Server, books: Books, tracker: Usage
     wanted: list[tuple[dict[str, Any], str, tuple[Scope, str, Period, Unit, int]]] = [
         (
             {"limit": "200k tokens", "per": "day", "member": server.member},
-            f"**200,000 tokens a day for <@{member}>**|Spent 1,280 tokens so far today.",
+            f"**200,000 tokens a day for <@{member}>**|Spent 1,280 tokens so far today. That is <1\u00a0% of it.",
             (Scope.USER, str(member), Period.DAY, Unit.TOKENS, 200_000),
         ),
         (
             {"limit": "$1", "applies-to": "each_user", "per": "total"},
-            "**$1.00 in total for each member**|The member who spent most spent $0.04 so far.",
+            "**$1.00 in total for each member**|The member who spent most spent $0.035 so far. That is 4\u00a0% of it.",
             (Scope.EACH_USER, "", Period.TOTAL, Unit.USD, USD),
         ),
         (
             {"limit": "$1", "applies-to": "channel", "channel": server.channel, "per": "week"},
-            f"**$1.00 a week for <#{channel}>**|Spent $0.02 so far this week.",
+            f"**$1.00 a week for <#{channel}>**|Spent $0.015 so far this week. That is 2\u00a0% of it.",
             (Scope.CHANNEL, str(channel), Period.WEEK, Unit.USD, USD),
         ),
         (
@@ -169,7 +191,7 @@ async def test_every_kind_of_target(server: Server, books: Books, tracker: Usage
         ),
         (
             {"limit": "0", "operation": "general_conversation"},
-            f"**$0.00 a month for the operation `general_conversation`**|{NOTHING}",
+            f"**$0.00 a month for the operation `Questions`**|{NOTHING}",
             (Scope.OPERATION, "general_conversation", Period.MONTH, Unit.USD, 0),
         ),
     ]
@@ -294,7 +316,7 @@ async def test_operations_are_completed(server: Server, tracker: UsageTracker):
     for name in ("general_conversation", "setup_full_guide"):
         tracker.define_operation(name)
     choices = await server.manager.autocomplete(server.channel, "budget set", "operation", "SETUP", limit="$1")
-    assert choices == [{"name": "setup_full_guide", "value": "setup_full_guide"}]
+    assert choices == [{"name": "Set-up: whole guide · setup_full_guide", "value": "setup_full_guide"}]
 
 
 async def test_with_many_operations_a_wrong_one_still_gets_an_answer(server: Server, tracker: UsageTracker):

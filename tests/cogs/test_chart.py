@@ -10,7 +10,7 @@ from PIL import Image, ImageFont
 
 from bot.translation import speaking
 from cogs._views import chart as chart_module
-from cogs._views.chart import Chart, draw, drawable, nice_step
+from cogs._views.chart import OTHERS, Chart, draw, drawable, nice_step
 
 BLUE, AMBER, GREY, CARD = (77, 182, 255), (255, 182, 72), (152, 161, 171), (43, 45, 49)
 
@@ -22,35 +22,35 @@ def pixels(chart: Chart) -> dict[tuple[int, ...], int]:
 
 
 def test_areas_are_as_the_amounts_are():
-    found = pixels(Chart(((30, 10), (0, 20), (0, 0)), ("1", "2", "3"), ("a", "b")))
+    found = pixels(Chart(((30, 10), (0, 20), (0, 0)), ("1", "2", "3"), ("a", "b"), (0, 1)))
     assert found[BLUE] / found[AMBER] == pytest.approx(1, rel=0.05)
     assert found[CARD] > 800 * 560 / 3
 
 
-def test_others_are_grey_only_beside_five_named_ones():
-    six = Chart(((1, 1, 1, 1, 1, 5),), ("1",), ("a", "b", "c", "d", "e", "others"))
-    assert pixels(six)[GREY] > 1_000
-    assert GREY not in pixels(Chart(((1, 5),), ("1",), ("a", "others")))
+def test_each_has_its_colour_and_others_are_grey():
+    found = pixels(Chart(((1, 5),), ("1",), ("a", "others"), (1, OTHERS)))
+    assert found[GREY] / found[AMBER] == pytest.approx(5, rel=0.1)
+    assert BLUE not in found
 
 
 def test_whatever_costs_anything_is_seen():
-    assert pixels(Chart(((10**9, 1),), ("1",), ("a", "b")))[AMBER] > 100
+    assert pixels(Chart(((10**9, 1),), ("1",), ("a", "b"), (0, 1)))[AMBER] > 100
 
 
 @pytest.mark.parametrize("bars", [0, 1, 31, 45])
 def test_nothing_breaks_it(bars: int):
     names = ("x" * 300, "", "W W W")
-    chart = Chart(((10**15, 0, 7),) * bars, tuple(f"{n} Sep" for n in range(bars)), names)
+    chart = Chart(((10**15, 0, 7),) * bars, tuple(f"{n} Sep" for n in range(bars)), names, (0, 1, OTHERS))
     assert len(draw(chart)) < 60_000
 
 
 def test_it_is_drawn_once():
-    first = draw(Chart(((1,),), ("1",), ("once",)))
-    assert draw(Chart(((1,),), ("1",), ("once",))) is first
+    first = draw(Chart(((1,),), ("1",), ("once",), (0,)))
+    assert draw(Chart(((1,),), ("1",), ("once",), (0,))) is first
 
 
 def test_amounts_are_written_as_its_language_does():
-    chart = Chart(((10**9,),), ("1",), ("a",))
+    chart = Chart(((10**9,),), ("1",), ("a",), (0,))
     assert len({draw(replace(chart, tag=tag)) for tag in ("en", "es-419", "es-ES")}) == 3
     for tag, name in (("es-419", "USD 1,000.50"), ("es-ES", "1.000,50 US$")):
         with speaking(tag):

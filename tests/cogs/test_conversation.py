@@ -1,56 +1,24 @@
 """Mentions and replies, end to end: real discord.py, real SQLite, a real HTTP server in the model's place."""
 
-import base64
-from collections.abc import AsyncIterator
 from typing import Any
 
 import discord
 import pytest
 import simcord
-from aiohttp import web
 from simcord.backend.models.message import AllowedMentions
 
-from bot.application import open_services
 from bot.client import Services, Trilo
-from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
 from bot.usage.errors import DatabaseUnavailableError
 from bot.words import OPTED_OUT
-from cogs.help import ONE_LINE_HELP
-
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-
-
-class RecordingModel(StandInModel):
-    """The stand-in, remembering the bodies of the chats it was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(latency=0, token_delay=0)
-        self.requests: list[Any] = []
-
-    async def _chat(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(await request.json())
-        return await super()._chat(request)
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[RecordingModel]:
-    async with RecordingModel() as stand_in:
-        yield stand_in
+from cogs._help_topics import ONE_LINE_HELP
+from tests.cogs.helpers import SIGN, mention
+from tests.cogs.recording_model import PNG, RecordingModel
 
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> Settings:
     return Settings(_env_file=None, **getattr(request, "param", {}))
-
-
-@pytest.fixture
-async def services(settings: Settings, model: StandInModel, tmp_path: Any) -> AsyncIterator[Services]:
-    url = f"sqlite:///{tmp_path}/trilo.db"
-    async with open_services(settings, database_url=url, base_url=model.base_url, api_key="k", console=False) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -64,11 +32,6 @@ def place(simcord_env: simcord.Env) -> tuple[Any, Any, Any]:
     channel = guild.create_text_channel("general")
     alice = guild.add_member(simcord_env.create_user("alice"))
     return guild, channel, alice
-
-
-def mention(env: simcord.Env) -> str:
-    assert env.bot.user is not None
-    return f"<@{env.bot.user.id}>"
 
 
 async def test_a_mention_is_answered_and_booked(simcord_env: simcord.Env, place: Any, services: Services) -> None:
@@ -216,6 +179,18 @@ async def test_a_picture_goes_along_at_low_detail(simcord_env: simcord.Env, plac
     assert parts[1]["image_url"]["url"].startswith("data:image/png;base64,")
 
 
+async def test_a_picture_that_is_too_large_stays_behind_and_that_is_said(
+    simcord_env: simcord.Env, place: Any, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogs._reading.PICTURE_BYTES", len(PNG) - 1)
+    _, channel, alice = place
+    await alice.send(channel, f"{mention(simcord_env)} what is this?", attachments=[("week.png", PNG)])
+    assert model.requests[-1]["messages"][-1]["content"] == "alice: what is this?"
+    assert channel.last_message.content.endswith(
+        "-# I could look at 0 of 1 attachments (PNG, JPEG, WebP or GIF, up to 8 MB, at most 4)."
+    )
+
+
 async def test_in_a_thread_the_thread_goes_along_and_is_booked_as_the_session(
     simcord_env: simcord.Env, place: Any, services: Any, model: Any
 ) -> None:
@@ -264,6 +239,15 @@ async def test_other_bots_are_never_answered(simcord_env: simcord.Env, place: An
     await robot.send(channel, f"{mention(simcord_env)} hello")
     assert isinstance(channel.last_message, discord.Message)
     assert channel.last_message.author.id == robot.id
+    assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
+
+
+async def test_webhooks_are_never_answered(simcord_env: simcord.Env, place: Any, services: Any) -> None:
+    """I31: whoever has one may speak under any name."""
+    guild, channel, alice = place
+    simcord_env.backend.create_message(channel.id, alice.id, f"{mention(simcord_env)} hello", webhook_id=5)
+    await simcord_env.settle()
+    assert channel.last_message.content.endswith("hello")
     assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
 
 
@@ -345,7 +329,7 @@ async def test_a_budget_that_is_nearly_used_up_shortens(simcord_env: simcord.Env
     await services.tracker.set_budget(scope="guild", guild_id=guild.id, limit_usd="0.0002", actor=alice.id)
     await alice.send(channel, f"{mention(simcord_env)} give me a long answer")
     assert channel.last_message.content.endswith(
-        "-# I kept this short: what is left of the AI budget here allows no more."
+        "-# I stopped here: what is left of the AI budget here allows no more."
     )
 
 
@@ -375,7 +359,7 @@ async def test_who_opted_out_gets_one_line_and_no_model_is_asked(
     _, channel, alice = place
     await services.tracker.privacy.opt_out(alice.id)
     await alice.send(channel, f"{mention(simcord_env)} hello")
-    assert channel.last_message.content == OPTED_OUT
+    assert channel.last_message.content == OPTED_OUT + SIGN
     again = await alice.send(channel, f"{mention(simcord_env)} how do I set up my league?")
     assert channel.last_message.id == again.id
     assert model.requests == []

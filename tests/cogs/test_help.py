@@ -12,8 +12,8 @@ from bot.client import Trilo
 from bot.settings import Settings
 from bot.translation import LANGUAGES, _, speaking
 from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER, NOT_THE_OWNER, May
-from cogs._help_topics import COMMANDS, READS_MENTIONS, READS_MESSAGES, TOPICS
-from cogs.help import ONE_LINE_HELP, page, usable_names
+from cogs._help_topics import COMMANDS, ONE_LINE_HELP, READS_MENTIONS, READS_MESSAGES, TOPICS
+from cogs.help import page, usable_names
 from tests.cogs.helpers import Server, everybody_speaks, texts
 
 NAMED = re.compile(r"`/([a-z][a-z -]*)`|Apps → ([^*]+)\*\*")

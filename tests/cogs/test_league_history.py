@@ -4,41 +4,22 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import discord
 import pytest
 import simcord
-from discord import app_commands
-from discord.ext import commands
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.client import Trilo
-from bot.league.league_book import LeagueBook
+from bot.league.league_book import ADVANCE, LeagueBook
 from bot.league.team_list import Team
 from bot.translation import speaking
 from bot.usage.storage.audit import SYSTEM, AuditLine
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_COMMISSIONER
-from cogs._views.league_history import HistoryView, line_words
+from cogs._views.league_history import line_words
 from tests.cogs.helpers import NOW, Clock, Server, texts
 
 AT = f"<t:{int(NOW.timestamp())}:f>"
-
-
-class OpensHistory(commands.Cog):
-    """Stands in for the league's own commands."""
-
-    @app_commands.command(name="history", description="History")
-    @app_commands.guild_only()
-    async def history(self, interaction: discord.Interaction[Trilo], days: int = 30) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        await HistoryView(interaction, days).open(interaction)
-
-
-@pytest.fixture
-async def simcord_bot(simcord_bot: Trilo) -> Trilo:
-    await simcord_bot.add_cog(OpensHistory())
-    return simcord_bot
 
 
 @pytest.fixture
@@ -54,7 +35,7 @@ async def commissioner(server: Server, tracker: UsageTracker, simcord_env: simco
 
 
 async def opened(who: simcord.MemberActor, server: Server, **options: Any) -> simcord.ResponseMessage:
-    result = await who.slash(server.channel, "history", **options)
+    result = await who.slash(server.channel, "league history", **options)
     assert result.response is not None
     assert result.response.ephemeral
     return result.response
@@ -100,23 +81,23 @@ async def test_pages(
     for week in range(1, 22):
         clock.now += timedelta(minutes=1)
         facts = {"week": week, "cost_nano_usd": 10_000_000, "tokens": 9}
-        await book.note_action(server.guild.id, actor=7, action="league advanced", facts=facts)
+        await book.note_action(server.guild.id, actor=7, action=ADVANCE, facts=facts)
     view = await opened(commissioner, server)
     first = texts(view)[0].splitlines()
     assert first[1] == "-# The last 30\u00a0days · page 1 of 3"
     assert [line.partition(": ")[2] for line in first[2:]] == [
-        f"advanced, week {week} · AI 9\u00a0tokens" for week in range(21, 11, -1)
+        f"advance announced, week {week} · AI 9\u00a0tokens" for week in range(21, 11, -1)
     ]
     await commissioner.click(view, label="▶")
     await commissioner.click(view, label="▶")
     assert texts(view)[0].splitlines()[1:] == [
         "-# The last 30\u00a0days · page 3 of 3",
-        f"- <t:{int(NOW.timestamp()) + 60}:f> <@7>: advanced, week 1 · AI 9\u00a0tokens",
+        f"- <t:{int(NOW.timestamp()) + 60}:f> <@7>: advance announced, week 1 · AI 9\u00a0tokens",
     ]
     role_id = (await tracker.settings.of(server.guild.id)).commissioner_role_id
     await tracker.settings.choose(server.guild.id, usage_role_id=role_id)
     await commissioner.click(view, label="◀")
-    assert texts(view)[0].splitlines()[2].endswith("advanced, week 11 · AI $0.01")
+    assert texts(view)[0].splitlines()[2].endswith("advance announced, week 11 · AI $0.01")
     await tracker.settings.choose(server.guild.id, commissioner_role_id=None)
     press = await commissioner.click(view, label="◀")
     assert press.response is not None
@@ -141,7 +122,7 @@ async def test_pages(
             {"week": 0, "result": "rolled back"},
             "created, week 0, **taken back**, since a step failed",
         ),
-        ("league tagged", {"week": 4, "players": 30, "title": None}, "tagged, week 4, 30\u00a0players"),
+        ("league players tagged", {"week": 4, "posts": 30, "title": None}, "players tagged, week 4, 30\u00a0posts"),
         ("league teams", {"change": "removed", "teams": 1}, "teams: removed 1\u00a0team"),
     ],
 )
@@ -152,9 +133,9 @@ def test_what_was_done(action: str, facts: Mapping[str, Any], told: str):
 
 def test_a_cost_that_nobody_knows():
     """I9: unknown isn't free."""
-    dollars, tokens = words("league advanced", {"cost_nano_usd": None, "tokens": 60}, actor=SYSTEM)
-    assert dollars == f"- {AT} Trilo itself: advanced · AI unknown"
-    assert tokens == f"- {AT} Trilo itself: advanced · AI 60\u00a0tokens"
+    dollars, tokens = words(ADVANCE, {"cost_nano_usd": None, "tokens": 60}, actor=SYSTEM)
+    assert dollars == f"- {AT} Trilo itself: advance announced · AI unknown"
+    assert tokens == f"- {AT} Trilo itself: advance announced · AI 60\u00a0tokens"
 
 
 @given(titles=st.lists(st.text(max_size=120), max_size=60), channels=st.integers(0, 500))

@@ -15,18 +15,12 @@ from bot.league.team_list import MAX_TEAMS, Team
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_COMMISSIONER, may_manage_channels, may_run_league
 from cogs._views.league_team_forms import A_BOT, NO_LETTERS, NO_TEAM
-from cogs._views.league_teams import GONE, NONE_YET, TeamsView
+from cogs._views.league_teams import GONE, NONE_YET
 from tests.cogs.helpers import Server, everybody_speaks, selected, texts
 
 
-class OpensTeams(commands.Cog):
-    """Stands in for the league's own commands."""
-
-    @app_commands.command(name="teams", description="Teams")
-    @app_commands.guild_only()
-    async def teams(self, interaction: discord.Interaction[Trilo]) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        await TeamsView(interaction).open(interaction)
+class AsksWhoMay(commands.Cog):
+    """Says what the checks say."""
 
     @app_commands.command(name="may", description="Who may")
     async def may(self, interaction: discord.Interaction[Trilo]) -> None:
@@ -36,7 +30,7 @@ class OpensTeams(commands.Cog):
 
 @pytest.fixture
 async def simcord_bot(simcord_bot: Trilo) -> Trilo:
-    await simcord_bot.add_cog(OpensTeams())
+    await simcord_bot.add_cog(AsksWhoMay())
     return simcord_bot
 
 
@@ -54,7 +48,7 @@ async def commissioner(server: Server, tracker: UsageTracker, simcord_env: simco
 
 
 async def opened(who: simcord.MemberActor, server: Server) -> simcord.ResponseMessage:
-    result = await who.slash(server.channel, "teams")
+    result = await who.slash(server.channel, "league teams")
     assert result.response is not None
     assert result.response.ephemeral
     return result.response
@@ -137,6 +131,9 @@ async def test_bots_and_names_without_letters(
     view = await opened(commissioner, server)
     await submitted(commissioner, view, "teams:add", {"name": "Texans", "player": [other_bot]})
     assert texts(view)[-1] == A_BOT
+    told = await pasted(commissioner, view, ["Colts = other"])
+    assert "Without a player yet, since no one member has that name: `Colts (other)`." in told
+    await book.set_teams(server.guild.id, [], actor=1)
     await submitted(commissioner, view, "teams:add", {"name": "🏈", "player": []})
     assert texts(view)[-1] == NO_LETTERS
     await submitted(commissioner, view, "teams:add", {"name": "\u200b\u115f", "player": []})

@@ -129,6 +129,20 @@ def test_an_answer_broken_off_in_a_code_block_closes_it() -> None:
     assert shown("```py\nx = 1") == ["```py\nx = 1\n```"]
 
 
+@pytest.mark.parametrize(
+    ("text", "gap"),
+    [
+        ("Say:\n- who has to", "\n\n"),
+        ("1. Open\n  12. the", "\n\n"),
+        ("* a", "\n\n"),
+        ("- a\nand -1. so", "\n"),
+        ("-1", "\n"),
+    ],
+)
+def test_a_note_is_no_part_of_a_list_that_was_cut_off(text: str, gap: str) -> None:
+    assert shown(text, note="I stopped here.") == [f"{text}{gap}-# I stopped here."]
+
+
 def test_a_note_alone_is_no_small_print() -> None:
     assert shown(note="The AI provider is busy.") == ["The AI provider is busy."]
 

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 import discord
 import pytest
 import simcord
-from simcord import actors
 
 from bot.client import Trilo
 from bot.usage.budgeting.tier_grants import Source
@@ -13,7 +12,7 @@ from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.upkeep.retention import forget_calls
 from cogs._views.my_usage import EXPIRED, NOT_YOURS, MyUsageView
 from cogs._views.my_usage_text import trend
-from tests.cogs.helpers import NOW, Books, Server, everybody_speaks, refusal, selected, texts
+from tests.cogs.helpers import NOW, Books, Server, by_hand, everybody_speaks, refusal, selected, texts
 
 PERIOD = "my-usage:period"
 SINCE = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
@@ -49,9 +48,9 @@ async def test_tokens_everywhere_and_here_by_operation_and_no_money(server: Serv
         "```",
         "operation",
         "  tokens   %  calls",
-        "general_conversation",
+        "Questions",
         "   5,500  73      2",
-        "setup_full_guide",
+        "Set-up: whole guide",
         "   2,000  27      1",
         "```",
     ]
@@ -100,9 +99,9 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
             "```\n"
             "operación\n"
             "  tokens   %  llam.\n"
-            "general_conversation\n"
+            "Preguntas\n"
             "   5,500  73      2\n"
-            "setup_full_guide\n"
+            "Configurar: toda la guía\n"
             "   2,000  27      1\n"
             "```"
         ),
@@ -150,15 +149,12 @@ async def test_the_select_changes_the_period_in_place(server: Server, books: Boo
     assert texts(shown)[-1] == "-# As far back as single calls are kept, days in UTC · only you see this"
 
 
-async def test_somebody_elses_press_is_refused(server: Server, books: Books, simcord_env: simcord.Env):
+async def test_somebody_elses_press_is_refused(server: Server, books: Books):
     """I26: nobody else is shown it, but an id can be sent by hand."""
     await a_month(books, server)
     shown = (await server.member.slash(server.channel, "my-usage")).response
     before = texts(shown)
-    stored = simcord_env.backend.get_message(shown.channel_id, shown.id)
-    data = {"custom_id": PERIOD, "component_type": 3, "values": ["all"]}
-    press = await actors._component_interaction(server.owner, stored, data)
-    assert await refusal(press) == NOT_YOURS
+    assert await refusal(await by_hand(server.owner, shown, PERIOD, "all")) == NOT_YOURS
     assert texts(shown) == before
 
 
@@ -232,9 +228,7 @@ async def test_it_is_refreshed_also_after_a_restart(server: Server, books: Books
     await a_month(books, server)
     shown = (await server.member.slash(server.channel, "my-usage", period="7d")).response
     await simcord_env.restart_bot(Trilo(bot.services, shard_count=1))
-    stored = simcord_env.backend.get_message(shown.channel_id, shown.id)
-    data = {"custom_id": "my-usage:refresh", "component_type": 2}
-    assert await refusal(await actors._component_interaction(server.owner, stored, data)) == NOT_YOURS
+    assert await refusal(await by_hand(server.owner, shown, "my-usage:refresh")) == NOT_YOURS
     await books.book(1, 0, user=server.member.id, tokens=(500, 0))
     await server.member.click(shown, label="Refresh")
     assert texts(shown)[0].startswith("## 8,000\u00a0tokens in the last 7 days")

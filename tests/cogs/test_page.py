@@ -1,5 +1,6 @@
 """The page from Discord: the button that opens it, and names as everybody on the server may read them."""
 
+import copy
 from datetime import timedelta
 
 import discord
@@ -80,3 +81,14 @@ async def test_the_page_by_name(server: Server, books: Books, bot: Trilo, simcor
     for words in ("<h1><bdi>league</bdi></h1>", "<bdi>&lt;b&gt;Ann&lt;/b&gt;</bdi>", "<bdi>#general</bdi>"):
         assert words in shown
     assert "$4.00 a month for member &lt;b&gt;Ann&lt;/b&gt;" in shown
+
+
+async def test_names_after_the_connection_was_lost_for_long(server: Server, bot: Trilo) -> None:
+    """I26: discord.py makes new servers then, and the ones it had stand still: a channel may be private by now."""
+    names, guild, real = page_names(bot), server.guild, bot.get_guild(server.guild.id)
+    assert real is not None
+    ids = [str(server.channel.id)]
+    assert await names(guild.id, "channel", ids) == {ids[0]: "#general"}
+    new = bot._connection._guilds[guild.id] = copy.copy(real)
+    new._channels = {}
+    assert await names(guild.id, "channel", ids) == {ids[0]: f"deleted channel {ids[0][-4:]}"}

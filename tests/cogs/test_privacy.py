@@ -9,7 +9,6 @@ from typing import Any, cast
 import discord
 import pytest
 import simcord
-from simcord import actors
 
 from bot.client import Trilo
 from bot.league.league_book import SNAPSHOT_DAYS, LeagueBook
@@ -25,7 +24,7 @@ from bot.usage.upkeep.retention import KEPT_DAYS, SERVER_DAYS
 from cogs._views.owned import NOT_YOURS
 from cogs._views.privacy_words import NEVER
 from cogs.privacy import HOURS, PrivacyCog
-from tests.cogs.helpers import Books, Clock, Server, everybody_speaks, refusal, texts
+from tests.cogs.helpers import Books, Clock, Server, by_hand, everybody_speaks, refusal, settings_page, texts
 
 KINDS = "when, where, which model, how many tokens, what it cost. Kept for 90\u00a0days at most"
 ROOT = Path(__file__).parents[2]
@@ -157,12 +156,7 @@ async def test_nobody_else_presses_and_it_works_in_direct_messages(
 ):
     """I26: an id can be sent by hand."""
     shown = await opened(server.member, server)
-    stored = simcord_env.backend.get_message(shown.channel_id, shown.id)
-    press = await actors._component_interaction(
-        server.owner, stored, {"custom_id": "privacy:opt-out", "component_type": 2}
-    )
-    assert press.response.ephemeral
-    assert press.response.content == NOT_YOURS
+    assert await refusal(await by_hand(server.owner, shown, "privacy:opt-out")) == NOT_YOURS
     assert not books.tracker.privacy.has_opted_out(server.member.id)
     stranger = simcord_env.create_user("stranger")
     direct = (await stranger.slash("privacy")).response
@@ -205,12 +199,12 @@ async def test_a_server_that_removes_the_bot_is_erased_in_time(
     await cog.forget()
     assert (len(await league.teams(server.guild.id)), await calls_on(books.tracker)) == (1, {server.guild.id})
     monkeypatch.setattr(bot, "_connection", type("Gone", (), {"guilds": [], "shard_count": 1})())
-    monkeypatch.setattr(type(bot), "shards", {})
+    monkeypatch.setattr(bot, "shard_ids", [1])
     await cog.forget()
     clock.now += ERASED_AFTER
     await cog.forget()
     assert await calls_on(books.tracker) == {server.guild.id}
-    monkeypatch.setattr(type(bot), "shards", {0: None})
+    monkeypatch.setattr(bot, "shard_ids", [0])
     await cog.forget()
     clock.now += ERASED_AFTER
     await cog.forget()
@@ -226,8 +220,7 @@ async def calls_on(tracker: UsageTracker) -> set[int]:
 
 async def test_a_server_chooses_how_long_calls_are_kept(server: Server, books: Books, bot: Trilo):
     """I25: never longer than the operator; fewer days ask first."""
-    view = (await server.manager.slash(server.channel, "settings")).response
-    await server.manager.select(view, ["privacy"], custom_id="settings:page")
+    view = await settings_page(server, "privacy")
     assert texts(view)[1].startswith("**Single calls are kept for 90\u00a0days**")
     assert options(view) == ["7", "30", "operator"]
     await server.manager.select(view, ["7"], custom_id="settings:retention")
@@ -243,8 +236,7 @@ async def test_a_server_chooses_how_long_calls_are_kept(server: Server, books: B
     await server.manager.select(view, ["operator"], custom_id="settings:retention")
     assert await chosen(books, server) is None
     bot.services.settings.retention_days = None
-    view = (await server.manager.slash(server.channel, "settings")).response
-    await server.manager.select(view, ["privacy"], custom_id="settings:page")
+    view = await settings_page(server, "privacy")
     assert options(view) == [*map(str, SERVER_DAYS), "operator"]
     await server.manager.select(view, ["365"], custom_id="settings:retention")
     assert "deleted for good" in texts(view)[-1]

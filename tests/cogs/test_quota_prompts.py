@@ -1,17 +1,13 @@
 """A member's own quota under an answer and in a refusal: one line at 80 and 90 %, one prompt at 100 %, in Discord."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import discord
 import pytest
 import simcord
 
-from bot.application import open_services
 from bot.client import Services, Trilo
-from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
 from bot.usage.budgeting.calendars import ALWAYS_UTC, Period
 from bot.usage.budgeting.events import Event
@@ -19,6 +15,7 @@ from bot.usage.budgeting.quotas import Tier, Tiers
 from bot.usage.errors import DatabaseUnavailableError, QuotaResult
 from cogs._refusals import REACTION
 from cogs._views.upgrade import ASK_THE_OPERATOR, upgrade_view, upgrade_words
+from tests.cogs.helpers import SIGN
 
 SKU, URL = 1_200_000_000_000_000_001, "https://example.com/premium"
 GIVES = "Premium members have 1,000,000 tokens a month."
@@ -27,21 +24,6 @@ GIVES = "Premium members have 1,000,000 tokens a month."
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> Settings:
     return Settings(_env_file=None, default_server_limit_usd=None, **getattr(request, "param", {}))
-
-
-@pytest.fixture
-async def services(settings: Settings, tmp_path: Path) -> AsyncIterator[Services]:
-    async with (
-        StandInModel(latency=0, token_delay=0) as model,
-        open_services(
-            settings,
-            database_url=f"sqlite:///{tmp_path}/t.db",
-            base_url=model.base_url,
-            api_key="k",
-            console=False,
-        ) as opened,
-    ):
-        yield opened
 
 
 @pytest.fixture
@@ -191,7 +173,7 @@ class TestThePrompt:
         await has_used(services, alice, 10_000)
         refused = await ask(simcord_env, alice, channel)
         assert refused.content.startswith("You have used up your AI tokens for this month. They are back <t:")
-        assert refused.content.endswith(words)
+        assert refused.content.endswith(words + SIGN)
         assert buttons(refused) == expected
         again = await ask(simcord_env, alice, channel)
         assert again.author.id == alice.id
@@ -210,6 +192,19 @@ class TestThePrompt:
             )
         ]
         assert (await services.tracker.reports.spend(guild.id, "all", "operation")).total.calls == 0
+
+    async def test_the_prompt_comes_without_its_event_where_the_books_are_out_of_reach(
+        self, simcord_env: simcord.Env, place: Any, services: Services, monkeypatch: pytest.MonkeyPatch
+    ):
+        """I23."""
+
+        async def broken(*_arguments: object) -> None:
+            raise DatabaseUnavailableError("t.db", "disk I/O error")
+
+        _, channel, alice = place
+        await has_used(services, alice, 10_000)
+        monkeypatch.setattr(services.tracker.quotas, "prompted", broken)
+        assert GIVES in (await ask(simcord_env, alice, channel)).content
 
     @pytest.mark.parametrize("settings", [{"premium_url": URL}], indirect=True)
     async def test_whoever_is_premium_is_offered_nothing(

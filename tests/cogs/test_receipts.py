@@ -1,33 +1,18 @@
 """“What did this cost?”, end to end: real discord.py, real SQLite, a real HTTP server in the model's place."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 import simcord
 
-from bot.application import open_services
 from bot.client import Services, Trilo
-from bot.settings import Settings
 from bot.translation import speaking
 from bot.usage.reporting.recent_calls import RecentCall
 from cogs._ask import NAME as ASK
 from cogs._views.receipt_text import FREE, NOT_AN_ANSWER, NOT_MINE, sections
 from cogs.receipts import NAME
-from tests.cogs.helpers import Server, make_server, texts
-from tests.cogs.test_conversation import RecordingModel, mention
-
-
-@pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    url, settings = f"sqlite:///{tmp_path}/t.db", Settings(_env_file=None)
-    async with (
-        RecordingModel() as model,
-        open_services(settings, database_url=url, base_url=model.base_url, api_key="k", console=False) as opened,
-    ):
-        yield opened
+from tests.cogs.helpers import Server, make_server, mention, texts
 
 
 @pytest.fixture
@@ -59,7 +44,7 @@ async def test_every_message_of_an_answer_tells_its_cost_also_after_a_restart(
     assert other != seen[0]
     number, calls, sure = seen[0]
     assert number.startswith("## $0.0")
-    assert calls.startswith("`general_conversation` on `gpt-4o-mini`\n-# $0.0")
+    assert calls.startswith("`Questions` on `gpt-4o-mini`\n-# $0.0")
     assert sure == "-# Exact: tokens as the provider reported them, at the price of that day · only you see this"
     assert report.total.calls == 2
     members = await asked(server.member, server, parts[0])
@@ -77,7 +62,7 @@ async def test_a_question_about_a_message_and_a_plan_tell_their_own(simcord_env:
     first, *about, plan = [message for message in server.channel.history() if message.author.bot]
     costs = [(await asked(server.owner, server, message))[0] for message in (first, about[0], about[-1])]
     assert costs[0] != costs[1] == costs[2]
-    assert "`command_extract_create_params` on `gpt-4o-mini`" in (await asked(server.owner, server, plan))[1]
+    assert "`Creating a week` on `gpt-4o-mini`" in (await asked(server.owner, server, plan))[1]
 
 
 async def test_what_is_no_answer_is_told_in_words(simcord_env: simcord.Env, services: Services):

@@ -1,28 +1,21 @@
 """Saying no: kindly and briefly, once an hour; how fast may be asked; in the conversation, end to end."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import simcord
 
-from bot.assistant.conversation import Conversation
-from bot.assistant.guide import Guide
-from bot.assistant.operations import Models
-from bot.assistant.setup_help import SetupHelp
-from bot.client import Services, Trilo
-from bot.league.league_book import LeagueBook
-from bot.sandbox.stand_in_model import StandInModel
+from bot.client import Trilo
 from bot.settings import Settings
 from bot.usage.budgeting.budgets import Scope
 from bot.usage.tracker import UsageTracker
 from cogs._refusals import REACTION
-from tests.cogs.helpers import Books, Clock, Server
+from tests.cogs.helpers import SIGN, Books, Clock, Server
 
 APRIL = "<t:1775001600:R>"
-USED_UP = f"This server's AI budget for this month is used up. It is back {APRIL}."
-PAUSED = "The AI is paused here until somebody who manages this server resumes it."
+USED_UP = f"This server's AI budget for this month is used up. It is back {APRIL}.{SIGN}"
+PAUSED = f"The AI is paused here until somebody who manages this server resumes it.{SIGN}"
 
 
 @pytest.fixture
@@ -31,18 +24,9 @@ def extensions() -> tuple[str, ...]:
 
 
 @pytest.fixture
-async def simcord_bot(
-    settings: Settings, tracker: UsageTracker, extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Trilo]:
-    """With a stand-in for the model, over HTTP."""
+def simcord_bot(whole_bot: Trilo, extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> Trilo:
     monkeypatch.setattr("bot.client.EXTENSIONS", extensions)
-    async with StandInModel(latency=0, token_delay=0) as model:
-        client = tracker.openai(api_key="k", base_url=model.base_url)
-        models, nobody = Models(fast="gpt-4o-mini", smart="gpt-4o"), cast("Any", None)
-        conversation = Conversation(client, models, tracker)
-        setup_help = SetupHelp(client, models, tracker, Guide.load())
-        league_book = LeagueBook(tracker.database, tracker.clock)
-        yield Trilo(Services(settings, tracker, conversation, league_book, nobody, setup_help), shard_count=1)
+    return whole_bot
 
 
 @pytest.fixture
@@ -90,7 +74,7 @@ async def test_a_budget_set_by_hand_refuses_until_it_is_raised(
     await tracker.force_flush()
     question = (await server.manager.slash(server.channel, "budget set", limit="400 tokens", per="day")).response
     await server.manager.click(question, label="Confirm")
-    refused = "This server's AI budget for today is used up. It is back <t:1773619200:R>."
+    refused = "This server's AI budget for today is used up. It is back <t:1773619200:R>." + SIGN
     assert await asks(server.member, server, bot) == refused
     view = (await server.manager.slash(server.channel, "budget show")).response
     form = await server.manager.click(view, label="Edit")
@@ -102,6 +86,17 @@ async def test_a_budget_set_by_hand_refuses_until_it_is_raised(
     await server.manager.click(view, label="Remove")
     assert await tracker.budgets.of(server.guild.id) == []
     assert await calls(server, tracker) == 2
+
+
+@pytest.mark.parametrize("text", ["Pause the AI", "pausa la IA por favor"])
+async def test_asked_to_pause_it_names_the_command_and_pauses_nothing(
+    server: Server, bot: Trilo, tracker: UsageTracker, text: str
+):
+    """I27: a model's reading of a sentence switches nothing; whoever runs the command is told how to undo it."""
+    assert "`/ai pause`" in await asks(server.manager, server, bot, text)
+    assert not (await tracker.settings.of(server.guild.id)).paused
+    paused = (await server.manager.slash(server.channel, "ai pause")).response.content
+    assert paused.endswith("`/ai resume` ends the pause.")
 
 
 async def test_another_cause_is_news(server: Server, bot: Trilo, books: Books, tracker: UsageTracker):
@@ -121,7 +116,7 @@ async def test_a_members_own_budget_is_told_as_such_and_by_role_too(server: Serv
     """The roles that the asker has go along with the call."""
     guild = server.guild.id
     await tracker.budgets.set(scope=Scope.EACH_IN_ROLE, scope_id=server.managers.id, guild_id=guild, limit_tokens=300)
-    own = f"Your own AI budget for this month is used up. It is back {APRIL}."
+    own = f"Your own AI budget for this month is used up. It is back {APRIL}.{SIGN}"
     assert await asks(server.manager, server, bot) not in (own, REACTION)
     assert await asks(server.manager, server, bot) == own
     assert await asks(server.member, server, bot) not in (own, REACTION)
@@ -137,8 +132,11 @@ async def test_a_reaction_that_is_not_allowed_is_no_error(
     assert "ERROR" not in caplog.text
 
 
-FAST = "You're asking faster than I may answer: 2 a minute. Try again in {} s."
-FAST_IN_SPANISH = "Preguntas más rápido de lo que puedo responder: 1 por minuto. Inténtalo de nuevo en 60 s."
+FAST = "You're asking faster than I may answer: 2 a minute. Try again in {} s." + SIGN
+FAST_IN_SPANISH = (
+    "Preguntas más rápido de lo que puedo responder: 1 por minuto. Inténtalo de nuevo en 60 s.\n"
+    "-# Si en tus próximas preguntas solo pongo ⏳, significa lo mismo."
+)
 
 
 @pytest.mark.parametrize("settings", [{"calls_per_minute_member": 2}], indirect=True)
@@ -177,7 +175,7 @@ async def test_a_server_may_ask_so_many_questions_a_minute(
     assert await calls(server, tracker) == 2
     assert "faster" not in await asks(server.manager, server, bot)
     assert await asks(server.manager, server, bot) == (
-        "This server is asking faster than I may answer: 3 a minute. Try again in 60 s."
+        "This server is asking faster than I may answer: 3 a minute. Try again in 60 s." + SIGN
     )
     assert await asks(server.owner, server, bot) == REACTION
     assert await calls(server, tracker) == 3

@@ -13,8 +13,8 @@ from bot.usage.alerting.scheduled_reports import DueReport, ScheduledReports
 from bot.usage.tracker import UsageTracker
 from cogs._views.report import ReportFacts, read_report
 from cogs.reports import ReportsCog
-from tests.cogs.alerts import a_budget, private_channel, said, spends
-from tests.cogs.helpers import Books, Clock, Server, make_server
+from tests.cogs.alerts import a_budget, private_channel, spends
+from tests.cogs.helpers import Books, Clock, Server, make_server, texts
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def asks(books: Books, server: Server, every: str, channel: simcord.Channe
 
 
 def first_lines(channel: simcord.ChannelHandle) -> list[str]:
-    return ["\n".join(said(message)).splitlines()[0] for message in channel.history()]
+    return ["\n".join(texts(message)).splitlines()[0] for message in channel.history()]
 
 
 async def test_what_a_report_says(server: Server, books: Books, bot: Trilo, clock: Clock):
@@ -54,7 +54,7 @@ async def test_what_a_report_says(server: Server, books: Books, bot: Trilo, cloc
     for _ in range(2):
         await cog.post_due()
     (message,) = private.history()
-    total, by_operation, *others = said(message)
+    total, by_operation, *others = texts(message)
     assert total.splitlines() == [
         "## $2.00 last week",
         "2.0 times as much as the week before",
@@ -63,9 +63,9 @@ async def test_what_a_report_says(server: Server, books: Books, bot: Trilo, cloc
     assert by_operation.splitlines()[2:-1] == [
         "operation",
         "   cost   %  calls",
-        "general_conversation",
+        "Questions",
         "  $1.50  75      1",
-        "setup_full_guide",
+        "Set-up: whole guide",
         "  $0.50  25      1",
     ]
     assert others == [
@@ -87,9 +87,9 @@ async def test_it_speaks_the_servers_language(server: Server, books: Books, bot:
     clock.now += timedelta(days=1)
     await cog.post_due()
     (message,) = server.channel.history()
-    assert said(message) == [
+    assert texts(message) == [
         "## 1,00\u00a0US$ ayer\n25\u00a0% más que en el día anterior\n-# 15 mar · 1\u00a0llamada · 120\u00a0tokens",
-        "**Por operación**\n```\noperación\n     costo    %  llam.\ngeneral_conversation\n  1,00 US$  100      1\n```",
+        "**Por operación**\n```\noperación\n     costo    %  llam.\nPreguntas\n  1,00 US$  100      1\n```",
         "**Por canal**\n```\ncosto      % llam. canal   \n1,00 US$ 100     1 #general\n```",
         "-# Días en UTC",
     ]
@@ -107,7 +107,7 @@ async def test_where_everybody_reads_no_member_and_no_private_channel_is_named(
     await spends(books, server, "1")
     clock.now += timedelta(days=1)
     await cog.post_due()
-    text = "\n".join("\n".join(said(message)) for message in server.channel.history())
+    text = "\n".join("\n".join(texts(message)) for message in server.channel.history())
     assert text.startswith("## $3.00 yesterday\n")
     assert f"private channel {str(private.id)[-4:]}" in text
     assert "#general" in text
@@ -131,7 +131,7 @@ async def test_where_everybody_reads_no_budget_names_a_member_or_a_private_chann
         clock.now += timedelta(days=1)
         await cog.post_due()
         (message,) = channel.history()
-        told[channel.id] = next(text for text in said(message) if text.startswith("**Budgets now**")).splitlines()[1:]
+        told[channel.id] = next(text for text in texts(message) if text.startswith("**Budgets now**")).splitlines()[1:]
     rest = ": $0.00 of $5.00, 0\u00a0%"
     assert sorted(told[server.channel.id]) == [
         f"$5.00 a month for <#{server.channel.id}>{rest}",
@@ -185,7 +185,7 @@ async def test_a_period_without_calls_is_reported_too(server: Server, books: Boo
     clock.now = datetime(2026, 4, 1, tzinfo=UTC)
     await cog.post_due()
     (message,) = server.channel.history()
-    assert said(message) == ["## No calls last month\n-# 1–31 Mar", "-# Days in UTC"]
+    assert texts(message) == ["## No calls last month\n-# 1–31 Mar", "-# Days in UTC"]
 
 
 async def test_once_a_day_across_the_change_to_summer_time(server: Server, books: Books, bot: Trilo, clock: Clock):
@@ -204,7 +204,7 @@ async def test_once_a_day_across_the_change_to_summer_time(server: Server, books
             posted_at.append(f"{clock.now:%d %H:%M}")
         clock.now += timedelta(minutes=30)
     assert posted_at == ["28 23:00", "29 22:00", "30 22:00"]
-    assert ["\n".join(said(message)).splitlines()[1] for message in server.channel.history()] == [
+    assert ["\n".join(texts(message)).splitlines()[1] for message in server.channel.history()] == [
         "-# 28 Mar",
         "-# 29 Mar",
         "-# 30 Mar",
@@ -225,7 +225,7 @@ async def test_a_channel_chosen_again_begins_anew(server: Server, books: Books, 
     clock.now += timedelta(days=1)
     await cog.post_due()
     (message,) = server.channel.history()
-    assert said(message) == ["## No calls yesterday\n-# 4 Apr", "-# Days in UTC"]
+    assert texts(message) == ["## No calls yesterday\n-# 4 Apr", "-# Days in UTC"]
 
 
 async def test_the_same_choice_again_loses_no_report(server: Server, books: Books, bot: Trilo, clock: Clock):
@@ -261,11 +261,11 @@ async def test_after_an_outage_the_newest_alone_and_it_says_so(
     for _ in range(3):
         await cog.post_due()
     (message,) = server.channel.history()
-    assert said(message)[0].startswith("## $3.00 yesterday\n")
-    assert said(message)[-1].startswith("-# I was away when earlier reports were due: this is the newest")
+    assert texts(message)[0].startswith("## $3.00 yesterday\n")
+    assert texts(message)[-1].startswith("-# I was away when earlier reports were due: this is the newest")
     clock.now += timedelta(days=1)
     await cog.post_due()
-    assert "away" not in "\n".join(said(server.channel.history()[-1]))
+    assert "away" not in "\n".join(texts(server.channel.history()[-1]))
 
 
 async def test_an_outage_of_minutes_delays_it(

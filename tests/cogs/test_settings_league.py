@@ -3,25 +3,17 @@
 from dataclasses import replace
 
 import discord
-import simcord
 
 from bot.client import Trilo
 from bot.league.team_list import Team
 from bot.usage.budgeting.server_settings import ServerSettings
 from bot.usage.tracker import UsageTracker
-from tests.cogs.helpers import Server, texts
-
-
-async def opened(server: Server) -> simcord.ResponseMessage:
-    result = await server.manager.slash(server.channel, "settings")
-    assert result.response is not None
-    await server.manager.select(result.response, ["league"], custom_id="settings:page")
-    return result.response
+from tests.cogs.helpers import Server, settings_page, texts
 
 
 async def test_everything_is_off_and_empty_at_first(server: Server, tracker: UsageTracker):
     """I16: a server that has chosen nothing has its defaults."""
-    assert texts(await opened(server)) == [
+    assert texts(await settings_page(server, "league")) == [
         "## Settings: League",
         "**Commissioners**\n-# This role may use `/league`, as people with Manage Channels may.",
         (
@@ -37,7 +29,7 @@ async def test_everything_is_off_and_empty_at_first(server: Server, tracker: Usa
 
 async def test_all_of_it_chosen(server: Server, tracker: UsageTracker, bot: Trilo):
     """What is chosen is on the books at once, with who chose it, and nothing else changes."""
-    view = await opened(server)
+    view = await settings_page(server, "league")
     await server.manager.select(view, [server.managers], custom_id="settings:commissioner")
     assert texts(view)[-1] == f"<@&{server.managers.id}> may run the league now."
     await server.manager.click(view, custom_id="settings:private_games")
@@ -71,7 +63,7 @@ async def test_all_of_it_chosen(server: Server, tracker: UsageTracker, bot: Tril
 async def test_taken_back(server: Server, tracker: UsageTracker):
     guild = server.guild.id
     await tracker.settings.choose(guild, commissioner_role_id=5, announce_channel_id=server.channel.id)
-    view = await opened(server)
+    view = await settings_page(server, "league")
     await server.manager.select(view, [], custom_id="settings:commissioner")
     assert texts(view)[-1] == "No role may run the league now."
     await server.manager.select(view, [], custom_id="settings:announcements")
@@ -81,7 +73,7 @@ async def test_taken_back(server: Server, tracker: UsageTracker):
 
 async def test_everyone_is_no_commissioner(server: Server, tracker: UsageTracker):
     """I27: a slip of the finger doesn't hand the league to all members."""
-    view = await opened(server)
+    view = await settings_page(server, "league")
     await server.manager.select(view, [server.guild.default_role], custom_id="settings:commissioner")
     assert texts(view)[-1] == "That role is everyone's: all members could run the league. Nothing was changed."
     assert (await tracker.settings.of(server.guild.id)).commissioner_role_id is None
@@ -92,7 +84,7 @@ async def test_a_channel_that_we_may_not_write_in(server: Server, tracker: Usage
     mute = guild.create_text_channel(
         "mute", overwrites={guild.me: discord.PermissionOverwrite(send_messages=False, view_channel=True)}
     )
-    view = await opened(server)
+    view = await settings_page(server, "league")
     await server.manager.select(view, [mute], custom_id="settings:announcements")
     problem = f"I may not write in <#{mute.id}>: give me View Channel and Send Messages there"
     assert texts(view)[-1] == f"Nothing was changed: {problem}."

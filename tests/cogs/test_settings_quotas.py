@@ -11,8 +11,7 @@ from bot.usage.budgeting.quotas import Tier, Tiers
 from bot.usage.tracker import UsageTracker
 from cogs._access import NOT_A_MANAGER
 from cogs._views.settings_quota_rules import tier_words
-from tests.cogs.helpers import Server, texts
-from tests.cogs.test_settings_view import opened
+from tests.cogs.helpers import Server, settings_page, texts
 
 ROLES, OTHERS, TIERS = "settings:quota-role", "settings:quota-others", "settings:quota-tier"
 HEADING = ["**Quotas by role**", "-# Of several tiers that a member has, the best one holds."]
@@ -43,7 +42,7 @@ async def gives(server: Server, view: simcord.ResponseMessage, role: Any, tier: 
 
 async def test_a_role_gets_a_tier_another_and_none(server: Server, tracker: UsageTracker):
     coaches = server.guild.create_role("Coaches")
-    view = await opened(server, "quotas")
+    view = await settings_page(server, "quotas")
     assert rules(view) == []
     assert lists(view) == {}
     mark = f"<@&{coaches.id}>"
@@ -75,7 +74,7 @@ async def test_a_role_gets_a_tier_another_and_none(server: Server, tracker: Usag
 
 async def test_what_was_chosen_can_be_left_alone(server: Server, tracker: UsageTracker):
     """A role without a rule has none to remove; another page, or no role, ends the choice."""
-    view = await opened(server, "quotas")
+    view = await settings_page(server, "quotas")
     await server.manager.select(view, [server.managers], custom_id=ROLES)
     assert [label for label, *_ in lists(view)[TIERS]] == ["No quota", "free", "premium"]
     await server.manager.select(view, [], custom_id=ROLES)
@@ -97,7 +96,7 @@ async def test_a_rule_of_a_deleted_role_can_be_removed(server: Server, bot: Tril
     guild = bot.get_guild(server.guild.id)
     assert guild is not None
     await guild.get_role(gone.id).delete()  # type: ignore[union-attr]
-    view = await opened(server, "quotas")
+    view = await settings_page(server, "quotas")
     deleted = f"deleted role {str(gone.id)[-4:]}"
     assert rules(view) == [
         f"{deleted}: premium, 1,000,000\u00a0tokens a month",
@@ -123,14 +122,14 @@ async def test_many_rules_fit(server: Server, tracker: UsageTracker):
     for number in range(30):
         await tracker.quotas.set_rule(server.guild.id, f"role:{10**17 + number}", "premium")
     await tracker.quotas.set_rule(server.guild.id, f"user:{'x' * 200}", "free")
-    view = await opened(server, "quotas")
+    view = await settings_page(server, "quotas")
     assert rules(view)[-2:] == ["and 11\u00a0others", NOT_YET]
     assert len(lists(view)[OTHERS]) == 25
 
 
 async def test_who_may(server: Server, bot: Trilo, tracker: UsageTracker):
     """I26: asked anew at each press."""
-    view = await opened(server, "quotas")
+    view = await settings_page(server, "quotas")
     await server.manager.select(view, [server.managers], custom_id=ROLES)
     guild = bot.get_guild(server.guild.id)
     assert guild is not None

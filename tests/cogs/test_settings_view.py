@@ -18,22 +18,12 @@ from cogs._views.private import TIMEOUT_SECONDS
 from cogs._views.settings_rows import PAGES
 from cogs._views.settings_zone_form import NO_SUCH_ZONE
 from cogs._views.settings_zones import MOST, zone_names, zones_matching
-from tests.cogs.helpers import NOW, Clock, Server, chosen, everybody_speaks, selected, texts
-
-
-async def opened(server: Server, page: str = "alerts") -> simcord.ResponseMessage:
-    result = await server.manager.slash(server.channel, "settings")
-    assert result.acknowledged
-    assert result.response is not None
-    assert result.response.ephemeral
-    if page != "alerts":
-        await server.manager.select(result.response, [page], custom_id="settings:page")
-    return result.response
+from tests.cogs.helpers import NOW, Clock, Server, chosen, everybody_speaks, selected, settings_page, texts
 
 
 @pytest.mark.parametrize("page", PAGES)
 async def test_every_page_shows_its_rows(server: Server, page: str):
-    view = await opened(server, page)
+    view = await settings_page(server, page)
     heading, *rows = texts(view)
     assert heading == f"## Settings: {PAGES[page].title}"
     assert len(rows) == len(PAGES[page].rows)
@@ -47,7 +37,7 @@ async def test_the_guide_calls_settings_what_they_are_called_on_the_screen(
     guide = "\n".join(map(str, Guide.load().sections))
     assert [page.title for page in PAGES.values() if f"- **{page.title}**: " not in guide] == []
     everybody_speaks("es-419", monkeypatch)
-    view, shown = await opened(server), ""
+    view, shown = await settings_page(server), ""
     for page in PAGES:
         await server.manager.select(view, [page], custom_id="settings:page")
         items = list(discord.ui.LayoutView.from_message(view.message).walk_children())
@@ -59,7 +49,7 @@ async def test_the_guide_calls_settings_what_they_are_called_on_the_screen(
 
 async def test_a_list_is_never_taken_for_the_one_that_stood_in_its_place(server: Server):
     """Discord keeps what was chosen in a list by its id, which would otherwise be its position in the message."""
-    view = await opened(server)
+    view = await settings_page(server)
     lists: dict[int, str] = {}
     for page in PAGES:
         await server.manager.select(view, [page], custom_id="settings:page")
@@ -80,7 +70,7 @@ async def test_the_channel_for_alerts(server: Server, tracker: UsageTracker, sim
             server.managers: discord.PermissionOverwrite(view_channel=True),
         },
     )
-    view = await opened(server)
+    view = await settings_page(server)
     await server.manager.select(view, [server.channel], custom_id="settings:alerts")
     warning = f"Alerts go to <#{server.channel.id}>. ⚠️ Everyone can read that channel, amounts of money included."
     assert texts(view)[-1] == warning
@@ -104,27 +94,27 @@ async def test_the_channel_for_alerts(server: Server, tracker: UsageTracker, sim
 )
 async def test_a_channel_that_was_chosen_is_shown_as_chosen(server: Server, page: str, custom_id: str):
     """At once, after another page, and when it is opened anew; one that can't be taken changes nothing."""
-    view = await opened(server, page)
+    view = await settings_page(server, page)
     assert chosen(view)[custom_id] == []
     await server.manager.select(view, [server.channel], custom_id=custom_id)
     assert chosen(view)[custom_id] == [server.channel.id]
     for other in ("quotas", page):
         await server.manager.select(view, [other], custom_id="settings:page")
     assert chosen(view)[custom_id] == [server.channel.id]
-    assert chosen(await opened(server, page))[custom_id] == [server.channel.id]
+    assert chosen(await settings_page(server, page))[custom_id] == [server.channel.id]
     await server.manager.select(view, [], custom_id=custom_id)
     assert chosen(view)[custom_id] == []
 
 
 async def test_addresses_outside_discord_have_a_view_of_their_own(server: Server):
-    press = await server.manager.click(await opened(server), custom_id="settings:addresses")
+    press = await server.manager.click(await settings_page(server), custom_id="settings:addresses")
     (view,) = press.followups
     assert view.ephemeral
     assert texts(view)[0].startswith("## E-mail and webhooks\n")
 
 
 async def test_a_view_opened_from_another_expires_as_its_own_message(server: Server, simcord_env: simcord.Env):
-    settings = await opened(server)
+    settings = await settings_page(server)
     (addresses,) = (await server.manager.click(settings, custom_id="settings:addresses")).followups
     before = texts(settings), texts(addresses)
     expired = "-# These controls have expired. Use `/settings` for fresh ones."
@@ -140,7 +130,7 @@ async def test_a_view_opened_from_another_expires_as_its_own_message(server: Ser
     ],
 )
 async def test_switches(server: Server, tracker: UsageTracker, page: str, custom_id: str, name: str, shown: str):
-    view = await opened(server, page)
+    view = await settings_page(server, page)
     for on in (True, False):
         await server.manager.click(view, custom_id=custom_id)
         assert getattr(await tracker.settings.of(server.guild.id), name) is on
@@ -148,7 +138,7 @@ async def test_switches(server: Server, tracker: UsageTracker, page: str, custom
 
 
 async def test_the_role_that_may_see_usage(server: Server, tracker: UsageTracker):
-    view = await opened(server, "people")
+    view = await settings_page(server, "people")
     await server.manager.select(view, [server.managers], custom_id="settings:usage-role")
     assert texts(view)[-1] == f"<@&{server.managers.id}> may see usage now."
     assert (await tracker.settings.of(server.guild.id)).usage_role_id == server.managers.id
@@ -161,7 +151,7 @@ async def test_the_role_that_may_see_usage(server: Server, tracker: UsageTracker
 
 
 async def test_reports(server: Server, tracker: UsageTracker):
-    view = await opened(server, "time")
+    view = await settings_page(server, "time")
     await server.manager.select(view, ["week"], custom_id="settings:every")
     assert texts(view)[-1] == "Reports: weekly. Choose a channel for them as well."
     await server.manager.select(view, [server.channel], custom_id="settings:reports")
@@ -180,7 +170,7 @@ async def typed_zone(server: Server, view: simcord.ResponseMessage, typed: str, 
 
 async def test_the_time_zone_by_city(server: Server, tracker: UsageTracker, clock: Clock):
     """I17: what runs goes on to its end as it began; the next day is the new zone's."""
-    view = await opened(server, "time")
+    view = await settings_page(server, "time")
     assert texts(view)[1].startswith("**Time zone: UTC**\n-# A change holds from the next start of each day, week")
     await typed_zone(server, view, " new york ")
     assert texts(view)[1].startswith("**Time zone: America/New_York**")
@@ -194,7 +184,7 @@ async def test_the_time_zone_by_city(server: Server, tracker: UsageTracker, cloc
 
 
 async def test_where_several_match_one_is_chosen(server: Server, tracker: UsageTracker):
-    view = await opened(server, "time")
+    view = await settings_page(server, "time")
     await typed_zone(server, view, "louisville")
     assert texts(view)[-1] == "Several time zones match. Choose one from the list."
     await server.manager.select(view, ["America/Kentucky/Louisville"], custom_id="settings:zones")
@@ -205,7 +195,7 @@ async def test_where_several_match_one_is_chosen(server: Server, tracker: UsageT
 
 @pytest.mark.parametrize("typed", ["Atlantis", "@everyone", "../../etc/passwd", "\u202e"])
 async def test_a_zone_that_is_none_changes_nothing(server: Server, tracker: UsageTracker, typed: str):
-    done = await typed_zone(server, await opened(server, "time"), typed)
+    done = await typed_zone(server, await settings_page(server, "time"), typed)
     (told,) = done.followups
     assert told.ephemeral
     assert told.content == f"{NO_SUCH_ZONE} Nothing was changed."
@@ -214,7 +204,7 @@ async def test_a_zone_that_is_none_changes_nothing(server: Server, tracker: Usag
 
 async def test_the_language_of_the_server(server: Server, tracker: UsageTracker):
     """One that we speak, by its own name, or Discord's."""
-    view = await opened(server, "language")
+    view = await settings_page(server, "language")
     items = discord.ui.LayoutView.from_message(view.message).walk_children()
     choices, _pages = [item.options for item in items if isinstance(item, discord.ui.Select)]
     assert [(option.label, option.value, option.description) for option in choices] == [
@@ -232,7 +222,7 @@ async def test_the_language_of_the_server(server: Server, tracker: UsageTracker)
 async def test_the_view_in_spanish(server: Server, monkeypatch: pytest.MonkeyPatch):
     """The person's own language, on a server that speaks English."""
     everybody_speaks("es-419", monkeypatch)
-    view = await opened(server, "time")
+    view = await settings_page(server, "time")
     await server.manager.select(view, ["week"], custom_id="settings:every")
     assert texts(view) == [
         "## Ajustes: Zona horaria e informes",
@@ -250,7 +240,7 @@ async def test_the_view_in_spanish(server: Server, monkeypatch: pytest.MonkeyPat
 
 async def test_the_pause_is_a_line(server: Server, tracker: UsageTracker, clock: Clock):
     await tracker.settings.pause(server.guild.id, clock.now + timedelta(hours=1), actor=1)
-    assert "⏸️ **The AI is paused on this server** until" in texts(await opened(server))[0]
+    assert "⏸️ **The AI is paused on this server** until" in texts(await settings_page(server))[0]
 
 
 @pytest.mark.parametrize(

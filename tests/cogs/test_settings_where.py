@@ -1,24 +1,20 @@
 """The page Where I answer of `/settings`: what is chosen there, and that it holds where a question begins."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import discord
 import pytest
 import simcord
 
-from bot.application import open_services
 from bot.client import Services, Trilo
-from bot.settings import Settings
 from bot.usage.budgeting.server_settings import ServerSettings
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.tracker import UsageTracker
 from cogs._ask import NAME
 from cogs._refusals import REACTION
-from tests.cogs.helpers import Server, everybody_speaks, make_server, texts
-from tests.cogs.test_conversation import RecordingModel, mention
+from tests.cogs.helpers import SIGN, Server, everybody_speaks, make_server, mention, settings_page, texts
+from tests.cogs.recording_model import RecordingModel
 
 CHANNELS = (
     "**Channels**\n-# Questions to me are answered there and in threads there; a category stands for all its channels. "
@@ -26,19 +22,6 @@ CHANNELS = (
 )
 PEOPLE = "**People**\n-# Who may ask me: these roles, and always people with Manage Server."
 MODEL = "**Model**\n-# For questions to me. Help with setting up and league commands stay as they are."
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[RecordingModel]:
-    async with RecordingModel() as stand_in:
-        yield stand_in
-
-
-@pytest.fixture
-async def services(settings: Settings, model: RecordingModel, tmp_path: Path) -> AsyncIterator[Services]:
-    url = f"sqlite:///{tmp_path}/t.db"
-    async with open_services(settings, database_url=url, base_url=model.base_url, api_key="k", console=False) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -58,16 +41,9 @@ async def server(simcord_env: simcord.Env) -> Server:
     return made
 
 
-async def opened(server: Server) -> simcord.ResponseMessage:
-    result = await server.manager.slash(server.channel, "settings")
-    assert result.response is not None
-    await server.manager.select(result.response, ["where"], custom_id="settings:page")
-    return result.response
-
-
 async def test_all_of_it_chosen_and_taken_back(server: Server, tracker: UsageTracker):
     """I16: at first nothing is limited. Each choice is on the books at once, with who made it."""
-    guild, view = server.guild, await opened(server)
+    guild, view = server.guild, await settings_page(server, "where")
     assert texts(view) == ["## Settings: Where I answer", CHANNELS, PEOPLE, MODEL]
     weeks = guild.create_category("Weeks")
     coaches = guild.create_role("Coaches")
@@ -106,7 +82,7 @@ async def test_what_was_chosen_is_gone(server: Server, tracker: UsageTracker, mo
     """A channel that is deleted opens no other one: the page says so, also in Spanish."""
     await tracker.settings.choose(server.guild.id, answer_channel_ids=(5,), answer_role_ids=(6,))
     everybody_speaks("es-419", monkeypatch)
-    assert texts(await opened(server))[:3] == [
+    assert texts(await settings_page(server, "where"))[:3] == [
         "## Ajustes: Dónde respondo",
         (
             "**Canales**\n"
@@ -124,7 +100,7 @@ async def test_what_was_chosen_is_gone(server: Server, tracker: UsageTracker, mo
 
 async def test_a_permission_that_is_gone_changes_nothing(server: Server, tracker: UsageTracker, bot: Trilo):
     """I26: looked at again when something is chosen."""
-    view = await opened(server)
+    view = await settings_page(server, "where")
     guild = bot.get_guild(server.guild.id)
     assert guild is not None
     await guild.get_role(server.managers.id).edit(permissions=discord.Permissions.none())  # type: ignore[union-attr]
@@ -150,7 +126,7 @@ async def test_elsewhere_it_says_where(
     told = f"I don't answer in this channel. Ask me in <#{ask.id}>, <#{weeks.id}>."
     for person, question in ((member, "hello"), (server.manager, "create week 7: Texans vs Colts")):
         await person.send(server.channel, f"{mention(simcord_env)} {question}")
-        assert server.channel.last_message.content == told
+        assert server.channel.last_message.content == told + SIGN
     again = await member.send(server.channel, f"{mention(simcord_env)} how do I set up my league?")
     assert server.channel.last_message.id == again.id
     assert [str(reaction.emoji) for reaction in server.channel.last_message.reactions] == [REACTION]
@@ -169,9 +145,9 @@ async def test_elsewhere_it_says_where(
     assert len(model.requests) == 3
     await tracker.settings.choose(guild.id, answer_channel_ids=(hidden.id,))
     await server.owner.send(game, f"{mention(simcord_env)} hello")
-    assert game.last_message.content == f"I don't answer in this channel. Ask me in <#{hidden.id}>."
+    assert game.last_message.content == f"I don't answer in this channel. Ask me in <#{hidden.id}>." + SIGN
     await guild.add_member(simcord_env.create_user("new")).send(game, f"{mention(simcord_env)} hello")
-    assert game.last_message.content == "I don't answer in this channel: this server has chosen where I do."
+    assert game.last_message.content == f"I don't answer in this channel: this server has chosen where I do.{SIGN}"
 
 
 async def test_other_people_are_told_who(
@@ -182,7 +158,9 @@ async def test_other_people_are_told_who(
     coaches = guild.create_role("Coaches")
     await tracker.settings.choose(guild.id, answer_role_ids=(coaches.id, 5))
     await server.member.send(channel, f"{us} hello")
-    assert channel.last_message.content == f"I can't answer you: this server lets me answer <@&{coaches.id}> only."
+    assert (
+        channel.last_message.content == f"I can't answer you: this server lets me answer <@&{coaches.id}> only." + SIGN
+    )
     assert model.requests == []
     await server.manager.send(channel, f"{us} hello")
     await server.owner.send(channel, f"{us} hello")
@@ -191,7 +169,7 @@ async def test_other_people_are_told_who(
     assert len(model.requests) == 3
     await tracker.settings.choose(guild.id, answer_role_ids=(5,))
     await guild.add_member(simcord_env.create_user("new")).send(channel, f"{us} hello")
-    assert channel.last_message.content == "I can't answer you: this server has chosen whom I answer."
+    assert channel.last_message.content == "I can't answer you: this server has chosen whom I answer." + SIGN
 
 
 async def test_the_model(server: Server, tracker: UsageTracker, model: RecordingModel, simcord_env: simcord.Env):

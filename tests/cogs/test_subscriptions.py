@@ -1,7 +1,8 @@
 """Discord's subscriptions: bought, renewed, ended and refunded, for oneself or a server, while the bot runs or not."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import simcord
@@ -100,6 +101,27 @@ async def test_an_event_that_comes_late_says_nothing_false(
     assert await tier_of(tracker, server.member.id) == "free"
 
 
+async def test_what_ends_while_everything_is_read_has_ended(
+    simcord_env: simcord.Env, server: Server, sku: simcord.SKUHandle, tracker: UsageTracker, bot: Trilo,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    """The list was made before its end, and is written down after its event has come."""
+    bought = await simcord_env.grant_entitlement(sku, user=server.member)
+    held_by, cog, tasks = tracker.quotas.grants.held_by, cog_of(bot), []
+
+    async def late(*arguments: Any, **named: Any) -> Any:
+        simcord_env.backend.entitlements.pop(bought.id)
+        tasks.append(asyncio.create_task(cog.on_entitlement_delete(bought_now)))
+        await asyncio.sleep(0.1)
+        return await held_by(*arguments, **named)
+
+    [bought_now] = [each async for each in bot.entitlements()]
+    monkeypatch.setattr(tracker.quotas.grants, "held_by", late)
+    await cog.read_anew()
+    await asyncio.gather(*tasks)
+    assert await tier_of(tracker, server.member.id) == "free"
+
+
 async def test_what_changed_while_the_bot_was_away(
     simcord_env: simcord.Env, server: Server, sku: simcord.SKUHandle, tracker: UsageTracker, clock: Clock, bot: Trilo
 ):
@@ -135,6 +157,18 @@ async def test_an_end_that_is_known_needs_no_event(
     assert await tier_of(tracker, server.member.id) == "free"
     await tracker.quotas.grants.expire_servers()
     assert (await tracker.settings.of(server.guild.id)).tier is None
+
+
+async def test_what_begins_later_holds_then(
+    simcord_env: simcord.Env, server: Server, sku: simcord.SKUHandle, tracker: UsageTracker, clock: Clock, bot: Trilo
+):
+    begins = clock.now + timedelta(days=1)
+    simcord_env.seed_entitlement(sku, user=server.member, starts_at=begins)
+    await cog_of(bot).read_anew()
+    assert await tier_of(tracker, server.member.id) == "free"
+    clock.now = begins
+    await cog_of(bot).read_anew()
+    assert await tier_of(tracker, server.member.id) == "premium"
 
 
 async def test_discord_out_of_reach_is_logged_and_caught_up(

@@ -2,7 +2,6 @@
 
 import pytest
 import simcord
-from simcord import actors
 
 from bot.translation import speaking
 from bot.usage.errors import DatabaseUnavailableError
@@ -10,7 +9,8 @@ from bot.usage.records import Status
 from bot.usage.reporting.suggestions import Advice, Suggestion
 from cogs._access import NOT_FOR_YOU
 from cogs._views.suggestions import SHOWN, sections
-from tests.cogs.helpers import Books, Server, refusal, texts
+from cogs._views.token_stats import NOT_YOURS
+from tests.cogs.helpers import Books, Server, by_hand, refusal, texts
 from tests.usage.test_suggestions import FAST, figures
 
 BUTTON = "token-stats:suggestions"
@@ -39,7 +39,7 @@ async def test_what_a_server_is_told(server: Server, books: Books) -> None:
         ),
         (
             "**No known price**\n"
-            "`general_conversation` on `'@everyone'`: no price is known for 1 of 1\u00a0call. They are in no sum, and "
+            "`Questions` on `'@everyone'`: no price is known for 1 of 1\u00a0call. They are in no sum, and "
             "budgets that stop refuse such calls. Whoever runs this bot can add the price."
         ),
         WHO,
@@ -58,9 +58,7 @@ async def test_nothing_to_suggest_and_nobody_else(server: Server, books: Books, 
             "30 times."
         )
     ]
-    stored = simcord_env.backend.get_message(shown.channel_id, shown.id)
-    stolen = await actors._component_interaction(server.member, stored, {"custom_id": BUTTON, "component_type": 2})
-    assert await refusal(stolen) != ""
+    assert await refusal(await by_hand(server.member, shown, BUTTON)) == NOT_YOURS
     simcord_env.backend.edit_member(server.guild.id, server.manager.id, {"role_ids": []})
     late = await server.manager.click(shown, custom_id=BUTTON)
     assert await refusal(late) == NOT_FOR_YOU
@@ -107,7 +105,7 @@ def test_each_advice_in_words() -> None:
         (
             "**Asked more than once**\n"
             "`chat` on `gpt-4o`: 12 of 100 calls were sent more than once. The provider may have billed each time: "
-            "$0.0050 at most, held in your budgets."
+            "$0.005 at most, held in your budgets."
         ),
         WHO,
     ]

@@ -140,9 +140,10 @@ def test_a_row_is_one_line_if_need_be_more_closely_else_two():
 
 def test_decimal_commas_are_under_each_other_too():
     with speaking("es-ES"):
-        rows = [(money(nano_usd), "x") for nano_usd in (1_204_500_000_000, 120_000, 0, None)]
+        rows = [(money(nano_usd), "x") for nano_usd in (1_204_500_000_000, 37_400_000, 120_000, 0, None)]
         assert table(rows, points={0}) == [
             "1.204,50 US$     x",
+            "    0,037 US$    x",
             "    0,00012 US$  x",
             "    0,00 US$     x",
             "    desconocido  x",

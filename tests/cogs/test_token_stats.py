@@ -16,7 +16,7 @@ async def test_the_number_the_breakdown_the_trend_the_comparison(server: Server,
     result = await server.manager.slash(server.channel, "token-stats")
     number, breakdown, trend, comparison, honesty = texts(result.response)
     assert number == (
-        "## $0.02 this month · 24\u00a0% less than the same days of last month · on course for $0.03\n"
+        "## $0.015 this month · 24\u00a0% less than the same days of last month · on course for $0.032\n"
         "-# 2\u00a0calls · 1,400\u00a0tokens (1,124 in, 276 out)"
     )
     assert breakdown == (
@@ -24,9 +24,9 @@ async def test_the_number_the_breakdown_the_trend_the_comparison(server: Server,
         "```\n"
         "operation\n"
         "     cost   %  calls\n"
-        "setup_full_guide\n"
+        "Set-up: whole guide\n"
         "  $0.01    66      1\n"
-        "general_conversation\n"
+        "Questions\n"
         "  $0.0051  34      1\n"
         "```"
     )
@@ -46,8 +46,8 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
     shown = (await server.manager.slash(server.channel, "token-stats")).response
     assert texts(shown) == [
         (
-            "## USD\u00a00.02 este mes · 24\u00a0% menos que en los mismos días del mes pasado · a este ritmo, "
-            "USD\u00a00.03\n"
+            "## USD\u00a00.015 este mes · 24\u00a0% menos que en los mismos días del mes pasado · a este ritmo, "
+            "USD\u00a00.032\n"
             "-# 2\u00a0llamadas · 1,400\u00a0tokens (1,124 de entrada, 276 de salida)"
         ),
         (
@@ -55,9 +55,9 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
             "```\n"
             "operación\n"
             "       costo   %  llam.\n"
-            "setup_full_guide\n"
+            "Configurar: toda la guía\n"
             "  USD 0.01    66      1\n"
-            "general_conversation\n"
+            "Preguntas\n"
             "  USD 0.0051  34      1\n"
             "```"
         ),
@@ -87,12 +87,12 @@ async def test_it_speaks_spanish(server: Server, books: Books, monkeypatch: pyte
     ("options", "expected"),
     [
         ({"period": "today"}, "## $0.0051 today\n"),
-        ({"period": "7d"}, "## $0.02 in the last 7 days\n"),
-        ({"period": "30d"}, "## $0.04 in the last 30 days\n"),
-        ({"period": "all"}, "## $0.04 in all\n"),
+        ({"period": "7d"}, "## $0.015 in the last 7 days\n"),
+        ({"period": "30d"}, "## $0.035 in the last 30 days\n"),
+        ({"period": "all"}, "## $0.035 in all\n"),
         ({"by": "model"}, "gpt-4o\n  $0.0051  34      1\n"),
-        ({"by": "member"}, "league_member\n  $0.02  100      2\n"),
-        ({"by": "channel"}, "$0.02  100      2  #general"),
+        ({"by": "member"}, "league_member\n  $0.015  100      2\n"),
+        ({"by": "channel"}, "$0.015 100     2 #general"),
         ({"by": "day"}, "$0.01    66      1  12 Mar\n$0.0051  34      1  15 Mar\n```"),
     ],
 )
@@ -134,7 +134,7 @@ async def test_an_empty_server_is_invited_to_try_something(server: Server, books
     assert selected(shown) == []
     await books.book(server.guild.id, 5_120_000)
     await server.manager.click(shown, label="Refresh")
-    assert texts(shown)[0].startswith("## $0.0051 this month · on course for $0.01\n")
+    assert texts(shown)[0].startswith("## $0.0051 this month · on course for $0.011\n")
     assert selected(shown) == ["month", "operation"]
 
 
@@ -156,12 +156,12 @@ async def test_what_is_estimated_unpriced_or_failed_is_said(server: Server, book
     await books.book(server.guild.id, 0, status=Status.ERROR)
     await books.book(server.guild.id, None, model="mystery-1")
     shown = texts((await server.manager.slash(server.channel, "token-stats", by="model")).response)
-    assert shown[0].startswith("## $0.0010 this month · on course for $0.0021\n")
+    assert shown[0].startswith("## $0.001 this month · on course for $0.0021\n")
     assert shown[1].splitlines()[2:-1] == [
         "model",
         "     cost    %  calls",
         "gpt-4o-mini",
-        "  $0.0010  100      2",
+        "   $0.001  100      2",
         "mystery-1",
         "  unknown    0      1",
     ]

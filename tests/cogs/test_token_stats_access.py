@@ -5,14 +5,13 @@ import re
 import discord
 import pytest
 import simcord
-from simcord import actors
 
 from bot.client import Trilo
 from bot.usage.errors import DatabaseUnavailableError
 from cogs._access import NOT_FOR_YOU
 from cogs._views.private import TIMEOUT_SECONDS
 from cogs._views.token_stats import NOT_YOURS
-from tests.cogs.helpers import Books, Server, a_month, make_server, refusal, selected, texts
+from tests.cogs.helpers import Books, Server, a_month, by_hand, make_server, refusal, selected, texts
 
 FIGURES = re.compile(r"\$\d")
 PERIOD, SPLIT = "token-stats:period", "token-stats:split"
@@ -36,7 +35,7 @@ async def test_owners_and_administrators_may_see_it(server: Server, books: Books
     bot.owner_id = operator.id
     for actor in (server.owner, admin, operator):
         result = await actor.slash(server.channel, "token-stats")
-        assert texts(result.response)[0].startswith("## $0.02 this month · ")
+        assert texts(result.response)[0].startswith("## $0.015 this month · ")
 
 
 async def test_a_permission_withdrawn_after_opening_holds_at_the_next_press(
@@ -57,15 +56,12 @@ async def test_a_permission_withdrawn_after_opening_holds_at_the_next_press(
     assert texts(shown) == before
 
 
-async def test_somebody_elses_press_is_refused(server: Server, books: Books, simcord_env: simcord.Env):
+async def test_somebody_elses_press_is_refused(server: Server, books: Books):
     """I26: nobody else is shown it, but an id can be sent by hand."""
     await a_month(books, server)
     shown = (await server.manager.slash(server.channel, "token-stats")).response
     before = texts(shown)
-    stored = simcord_env.backend.get_message(shown.channel_id, shown.id)
-    data = {"custom_id": PERIOD, "component_type": 3, "values": ["all"]}
-    press = await actors._component_interaction(server.owner, stored, data)
-    assert await refusal(press) == NOT_YOURS
+    assert await refusal(await by_hand(server.owner, shown, PERIOD, "all")) == NOT_YOURS
     assert texts(shown) == before
 
 
@@ -76,7 +72,7 @@ async def test_another_servers_numbers_are_never_shown(server: Server, books: Bo
     await books.book(other.guild.id, 77_000_000_000, operation="secret_operation", user=server.member.id)
     for by in ("operation", "model", "member", "channel", "day"):
         shown = "\n".join(texts((await server.manager.slash(server.channel, "token-stats", by=by)).response))
-        assert shown.startswith("## $0.02 this month · ")
+        assert shown.startswith("## $0.015 this month · ")
         assert "$77" not in shown
         assert "secret_operation" not in shown
     theirs = await other.manager.slash(other.channel, "token-stats")
@@ -137,7 +133,7 @@ async def test_the_books_out_of_reach_are_told_in_words_and_the_view_stays(
         result = await server.manager.slash(server.channel, "token-stats")
         assert texts(result.response) == [words]
     assert texts(shown) == before
-    assert "PeriodSelect of /token-stats failed: DatabaseUnavailableError" in caplog.text
+    assert "StatsSelect of /token-stats failed: DatabaseUnavailableError" in caplog.text
     assert "secret" not in caplog.text
     assert len(simcord_env.errors) == 2
     await server.manager.select(shown, ["model"], custom_id=SPLIT)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import aiohttp
 import discord
 import pytest
 import simcord
@@ -106,11 +107,14 @@ async def test_a_private_thread_is_named_to_nobody_by_its_channel_alone(server: 
     assert list(found.values()) == ["#open", f"private channel {keys[1][-4:]}", "thread 3456", "of another program"]
 
 
+@pytest.mark.parametrize("trouble", [TimeoutError, aiohttp.ClientConnectionResetError])
 async def test_where_discord_gives_no_names_nobody_is_said_to_have_left(
-    server: Server, books: Books, monkeypatch: pytest.MonkeyPatch
+    server: Server, books: Books, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
 ):
+    """It is silent, or the connection is just being made anew."""
+
     async def silent(*_args, **_options):
-        raise TimeoutError
+        raise trouble
 
     monkeypatch.setattr(discord.Guild, "query_members", silent)
     await books.book(server.guild.id, 10**9, user=server.member.id)
@@ -118,10 +122,12 @@ async def test_where_discord_gives_no_names_nobody_is_said_to_have_left(
     assert f"$1.00 100     1 member {str(server.member.id)[-4:]}\n" in shown[1]
 
 
-async def test_ids_of_other_programs_are_shown_as_they_are(server: Server, books: Books):
-    await books.book(server.guild.id, 10**9, user="api-client")
+@pytest.mark.parametrize("user", ["api-client", str(2**63), "9" * 20])
+async def test_ids_of_other_programs_are_shown_as_they_are(server: Server, books: Books, user: str):
+    """Discord isn't asked for a number that is no id: it would end the connection."""
+    await books.book(server.guild.id, 10**9, user=user)
     shown = texts((await server.manager.slash(server.channel, "token-stats", by="member")).response)
-    assert "$1.00 100     1 api-client\n" in shown[1]
+    assert user in shown[1].splitlines() or f"$1.00 100     1 {user}" in shown[1].splitlines()
 
 
 async def test_ten_thousand_members_are_ten_rows_and_one_line(server: Server, books: Books):
@@ -142,8 +148,8 @@ async def test_what_a_split_does_not_name_is_one_line(server: Server, books: Boo
     await books.book(server.guild.id, 3_000_000)
     shown = texts((await server.manager.slash(server.channel, "token-stats", by="member")).response)
     assert shown[1] == (
-        "**By member**\n```\nmember\n     cost   %  calls\nleague_member\n  $0.0010  25      1\n```\n"
-        "not attributed: $0.0030 in 1\u00a0call"
+        "**By member**\n```\nmember\n    cost   %  calls\nleague_member\n  $0.001  25      1\n```\n"
+        "not attributed: $0.003 in 1\u00a0call"
     )
 
 

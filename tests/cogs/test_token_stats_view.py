@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import discord
 import pytest
@@ -12,11 +12,14 @@ import simcord
 from bot.client import Trilo
 from bot.league.league_book import ADVANCE
 from bot.usage.budgeting.budgets import Owner
+from bot.usage.reporting.reports import Days
 from bot.usage.upkeep.retention import forget_calls
 from cogs._access import NOT_FOR_YOU
+from cogs._views.range_form import EARLIEST, range_of
 from cogs._views.spend_file import NOTHING, _write
 from tests.cogs.helpers import NOW, Books, Clock, Server, a_month, refusal, selected, texts
 
+TODAY = date(2026, 3, 15)
 PERIOD, SPLIT, OPEN = "token-stats:period", "token-stats:split", "token-stats:open"
 
 
@@ -34,6 +37,7 @@ def first_line(shown: simcord.ResponseMessage) -> str:
     ("limit", "mode", "heading"),
     [
         ("15", "hard", " · on course for $2.14 of $15"),
+        ("2.14", "hard", " · on course for $2.138 of $2.14"),
         ("1.50", "soft", " · on course to use up its $1.50 on 22 Mar"),
         ("1", "hard", " · the limit of $1 is used up"),
         ("0.50", "soft", " · over its limit of $0.50"),
@@ -89,12 +93,12 @@ async def test_a_member_can_be_opened_and_closed_again(server: Server, books: Bo
     number, breakdown, *_ = texts(shown)
     assert number == (
         "-# The member `league_member`\n"
-        "## $0.02 this month · 24\u00a0% less than the same days of last month\n"
+        "## $0.015 this month · 24\u00a0% less than the same days of last month\n"
         "-# 2\u00a0calls · 1,400\u00a0tokens (1,124 in, 276 out) · 50\u00a0% of the server's $0.03"
     )
     assert breakdown == (
-        "**By operation**\n```\noperation\n     cost   %  calls\nsetup_full_guide\n  $0.01    66      1\n"
-        "general_conversation\n  $0.0051  34      1\n```"
+        "**By operation**\n```\noperation\n     cost   %  calls\nSet-up: whole guide\n  $0.01    66      1\n"
+        "Questions\n  $0.0051  34      1\n```"
     )
     assert selected(shown) == ["month", "operation"]
     await server.manager.select(shown, ["day"], custom_id=SPLIT)
@@ -109,11 +113,16 @@ async def test_whatever_is_opened_adds_up_to_its_row(server: Server, books: Book
     """I8."""
     await a_month(books, server)
     keys = {"operation": "setup_full_guide", "model": "gpt-4o", "channel": str(server.channel.id)}
-    costs = {"operation": "$0.01", "model": "$0.0051", "channel": "$0.02"}
+    named = {
+        "operation": "`Set-up: whole guide` (`setup_full_guide`)",
+        "model": "`gpt-4o`",
+        "channel": "`#general`",
+    }
+    costs = {"operation": "$0.01", "model": "$0.0051", "channel": "$0.015"}
     shown = await opened(server, by=split)
     await server.manager.select(shown, [keys[split]], custom_id=OPEN)
     await server.manager.select(shown, ["member"], custom_id=SPLIT)
-    assert first_line(shown).startswith(f"-# The {split} `")
+    assert first_line(shown) == f"-# The {split} {named[split]}"
     assert texts(shown)[0].splitlines()[1].startswith(f"## {costs[split]} this month")
     assert f"{costs[split]}  100" in texts(shown)[1]
     assert "league_member" in texts(shown)[1]
@@ -126,7 +135,7 @@ async def test_what_is_too_old_to_be_told_apart_is_said(server: Server, books: B
     await forget_calls(books.tracker.database, NOW - timedelta(days=2), 0)
     shown = await opened(server, by="member")
     await server.manager.select(shown, [str(server.member.id)], custom_id=OPEN)
-    assert texts(shown)[0].splitlines()[1].startswith("## $0.02 this month")
+    assert texts(shown)[0].splitlines()[1].startswith("## $0.015 this month")
     assert texts(shown)[1].splitlines()[-1] == "-# 1\u00a0call too old to be told apart"
 
 
@@ -158,6 +167,34 @@ async def test_other_days_are_typed_and_compared_with_as_many_before(server: Ser
     assert first_line(shown) == "## $0.01 from 25 Feb – 14 Mar · 50\u00a0% less than 7–24 Feb"
     assert selected(shown) == ["2026-02-25/2026-03-14", "operation"]
     assert labels(shown)[0] == "25 Feb – 14 Mar"
+
+
+async def test_a_page_that_is_gone_is_the_last_there_is(server: Server, books: Books):
+    for number in range(12):
+        await books.book(server.guild.id, (30 - number) * 10**9, model=f"m{number:02}")
+    shown = await opened(server, by="model")
+    await server.manager.click(shown, label="▶")
+    assert "m11" in texts(shown)[1]
+    await books.tracker.database.execute("DELETE FROM spend_daily WHERE dimension = 'model' AND key > 'm05'")
+    await server.manager.click(shown, label="Refresh")
+    assert [line.split()[-1] for line in texts(shown)[1].splitlines() if "$" in line][:6] == [
+        f"m0{n}" for n in range(6)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"),
+    [
+        ("2099-12-31", "1990-01-01", Days(EARLIEST, TODAY)),
+        ("Dec 31", "Mar. 15", Days(date(2025, 12, 31), TODAY)),
+        ("15 March, 2026", "16 Mar", Days(date(2025, 3, 16), TODAY)),
+        ("2026-03-16", "2099-01-01", "Those days are still to come."),
+        ("1 Mar", "*29 Feb*", "I can't read “\\*29 Feb\\*” as a day. Write it like `2026-03-01`."),
+    ],
+)
+def test_days_as_people_type_them(first: str, last: str, found: Days | str):
+    """In either order, not beyond today; a day without its year is the latest of that name."""
+    assert range_of(first, last, TODAY) == found
 
 
 async def test_the_calls_come_as_a_file(server: Server, books: Books, monkeypatch: pytest.MonkeyPatch):
@@ -221,6 +258,10 @@ async def test_it_goes_on_after_a_restart(server: Server, books: Books, bot: Tri
     assert selected(shown) == ["30d", "member"]
     await server.manager.select(shown, ["7d"], custom_id=PERIOD)
     assert selected(shown) == ["7d", "member"]
+    await simcord_env.restart_bot(Trilo(bot.services, shard_count=1))
+    form = await server.manager.select(shown, ["other"], custom_id=PERIOD)
+    await server.manager.submit_modal(form, {"first": "14 March", "last": "2026-03-15"})
+    assert selected(shown) == ["2026-03-14/2026-03-15", "member"]
     await simcord_env.restart_bot(Trilo(bot.services, shard_count=1))
     simcord_env.backend.edit_member(server.guild.id, server.manager.id, {"role_ids": []})
     assert await refusal(await server.manager.click(shown, label="Refresh")) == NOT_FOR_YOU

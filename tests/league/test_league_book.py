@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.league import league_book
 from bot.league.league_book import SNAPSHOT_DAYS, LeagueBook, Snapshot, TeamExistsError, TooManyTeamsError
 from bot.league.names import key_of
 from bot.league.team_list import MAX_TEAMS, Team
@@ -107,7 +108,9 @@ async def test_any_name_can_be_stored_and_taken_off(names: list[str]) -> None:
     await database.close()
 
 
-async def test_snapshots_are_kept_for_their_time(book: LeagueBook, clock: Clock) -> None:
+async def test_snapshots_are_kept_for_their_time(
+    book: LeagueBook, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """I26: newest first, to the server they are of; gone when their time is over, not a microsecond before."""
     first = await book.keep_snapshot(GUILD, {"name": "Week 3 🏈", "channels": [{"name": "a-vs-b"}]}, actor=1)
     clock.now += timedelta(days=1)
@@ -115,7 +118,9 @@ async def test_snapshots_are_kept_for_their_time(book: LeagueBook, clock: Clock)
     older = Snapshot(first, NOW, "1", {"name": "Week 3 🏈", "channels": [{"name": "a-vs-b"}]})
     newer = Snapshot(second, NOW + timedelta(days=1), "2", {"name": "Week 4"})
     assert await book.snapshots(GUILD) == [newer, older]
-    assert await book.snapshots(GUILD, 1) == [newer]
+    with monkeypatch.context() as few:
+        few.setattr(league_book, "MOST_SNAPSHOTS", 1)
+        assert await book.snapshots(GUILD) == [newer]
     assert await book.snapshot(GUILD, first) == older
     assert (await book.snapshots(OTHER), await book.snapshot(OTHER, first)) == ([], None)
     clock.now = NOW + timedelta(days=SNAPSHOT_DAYS)

@@ -242,6 +242,31 @@ async def test_errors_have_openais_shape(model: StandInModel, path, body, status
     assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
 
 
+@pytest.mark.parametrize(
+    ("asked", "on_english_server", "on_spanish_server"),
+    [
+        ("¿cuándo avanza la liga?", "domingo", "domingo"),
+        ("Dana (Commissioner): hola", "¡Hola!", "¡Hola!"),
+        ("dame una respuesta larga", "Pretemporada", "Pretemporada"),
+        ("when is the next advance?", "Sunday", "Sunday"),
+        ("give me a long answer", "Preseason", "Preseason"),
+        ("Texans?", "stand-in model", "modelo de prueba"),
+    ],
+)
+async def test_it_answers_in_the_language_of_the_question_else_in_the_servers(
+    asked: str, on_english_server: str, on_spanish_server: str
+):
+    for language, words in (("en-US", on_english_server), ("es-419", on_spanish_server)):
+        async with (
+            StandInModel(latency=0, token_delay=0, language=language) as model,
+            AsyncOpenAI(api_key="sandbox", base_url=model.base_url, max_retries=0) as client,
+        ):
+            chat = await client.chat.completions.create(model=MODEL, messages=ask(asked))
+            response = await client.responses.create(model=MODEL, input=asked)
+        assert words in chat.choices[0].message.content
+        assert words in response.output_text
+
+
 def test_the_same_question_has_the_same_answer_and_every_answer_fits_its_question():
     assert answer(Question("tell me a joke")) == answer(Question("tell me a joke"))
     assert "stand-in model" in answer(Question("qwertz {braces}"))

@@ -44,6 +44,7 @@ async def fill_in(client: AsyncOpenAI, text: str) -> Any:
         ("ping everybody who hasn't played", "tag_players", False),
         ("make channels for the week", "create_week", False),
         ("tell me a joke", "conversation", False),
+        ("¿Cómo configuro mi liga?", "setup", True),
     ],
 )
 async def test_what_a_message_wants(client: AsyncOpenAI, text: str, route: str, *, whole: bool) -> None:
@@ -65,6 +66,17 @@ def test_the_words_of_a_question_are_searched_for() -> None:
         "action": "where",
         "keywords": ["where", "change", "time", "zone"],
         "whole": False,
+    }
+
+
+def test_what_is_asked_in_spanish_is_asked_back_in_spanish_and_searched_for_in_english() -> None:
+    assert setup_intent(Question("¿Cómo pongo un presupuesto?"))["keywords"] == ["cómo", "pongo", "un", "budget"]
+    forms = ("WeekRead", "DeletionRead", "AdvanceRead")
+    asked = {name: STRUCTURED[name](Question("crea los canales de mi liga"))["question"] for name in forms}
+    assert asked == {
+        "WeekRead": "¿Qué partidos son? Sirve una captura del calendario, o líneas como “Texans vs Colts”.",
+        "DeletionRead": "¿Qué semanas o categorías borro?",
+        "AdvanceRead": "¿Cuándo es el próximo avance?",
     }
 
 
@@ -100,7 +112,7 @@ async def test_only_forms_are_misbehaved_with(client: AsyncOpenAI) -> None:
     [
         (SECTIONS[:1], "**Page 1: Title 1**\n1. Do 1.\n2. See `/help`."),
         (SECTIONS[1:4], "**Page 2: Title 2**\n1. Do 2.\n2. See `/help`."),
-        (SECTIONS, "\n\n".join(f"**Page {n}: Title {n}**\n1. Do {n}.\n2. See `/help`." for n in (1, 2, 3))),
+        (SECTIONS, "\n\n".join(f"**Title {n}**\n1. Do {n}.\n2. See `/help`." for n in (1, 2, 3))),
     ],
 )
 async def test_given_the_guide_it_answers_from_it(client: AsyncOpenAI, sections: list[str], text: str) -> None:
@@ -109,6 +121,15 @@ async def test_given_the_guide_it_answers_from_it(client: AsyncOpenAI, sections:
     said.append({"role": "user", "content": "tell me a joke"})
     done = await client.chat.completions.create(model=MODEL, messages=said)
     assert done.choices[0].message.content == text
+
+
+def test_in_spanish_it_has_the_whole_path_and_says_that_it_cannot_translate_the_rest() -> None:
+    whole = answer(Question("¿cómo configuro mi liga?", rules=GUIDE.format("\n\n".join(SECTIONS))))
+    assert [line[:3] for line in whole.splitlines()] == [f"{n}. " for n in range(1, 7)]
+    assert answer(Question("¿qué permisos necesitas?", rules=GUIDE.format(SECTIONS[0]))) == (
+        "-# Soy el modelo de prueba del sandbox y no sé traducir: así está en mi guía.\n"
+        "**Page 1: Title 1**\n1. Do 1.\n2. See `/help`."
+    )
 
 
 def test_fooled_it_names_commands_that_are_not_there() -> None:

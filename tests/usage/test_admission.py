@@ -73,6 +73,24 @@ def test_a_call_that_sets_its_cap_fits_or_not(limit: int, level: Level, why: Why
         assert found.is_crowded == (why is Why.BUSY)
 
 
+@pytest.mark.parametrize(
+    ("call", "unit", "small", "is_final"),
+    [
+        (a_call(), Unit.USD, 9_000, True),
+        (replace(a_call(), small_nano_usd=500), Unit.USD, 500, False),
+        (replace(a_call(), small_nano_usd=951), Unit.USD, 951, True),
+        (a_call(), Unit.TOKENS, 100 + 150, False),
+        (replace(a_call(), reserved_usage=Usage(5_000, output_tokens=40)), Unit.TOKENS, 1_000 + 40, True),
+        (elastic(choices=2, input_tokens=700), Unit.TOKENS, 700 + 2 * 150, True),
+    ],
+)
+def test_a_dear_call_says_nothing_of_what_is_left(call: OpenCall, unit: Unit, small: int, is_final: bool) -> None:
+    """I19: where a small call like it would fit, its refusal isn't the budget's 100 %."""
+    found = decided(call, a_budget(1_000, unit=unit), Level(spent=50))
+    assert isinstance(found, Refused)
+    assert (found.error.why, found.error.budget.small, found.is_final) == (Why.USED_UP, small, is_final)
+
+
 def test_a_free_call_under_a_limit_of_nothing() -> None:
     """I16: a limit of 0 allows nothing, not even what costs nothing."""
     assert isinstance(decided(a_call(reserved=0), a_budget(0)), Refused)
@@ -119,15 +137,16 @@ def test_an_unknown_price_is_no_matter_where_tokens_are_counted() -> None:
     ("limit", "level", "cap"),
     [
         (10**9, Level(), 1024),
-        (5_035_200, Level(), 1024),  # an eighth is exactly what 1,024 tokens cost
-        (5_035_200, Level(reserved=2_000_000), 607),
-        (2_000_000, Level(), 391),
+        (4_930_193, Level(), 1024),  # an eighth of what the input leaves is exactly what 1,024 tokens cost
+        (4_930_192, Level(), 1023),
+        (5_035_200, Level(reserved=2_000_000), 629),
+        (2_000_000, Level(), 413),
         (200_000, Level(), SHORTEST),
         (105_001, Level(), SHORTEST),  # all that is left, for the shortest answer
     ],
 )
 def test_a_call_without_a_cap_is_given_one(limit: int, level: Level, cap: int) -> None:
-    """I13: 1,024 tokens, or what an eighth of the rest pays for, and never less than 150."""
+    """I13: 1,024 tokens, or what an eighth of the rest pays for once the input is paid, and never less than 150."""
     found = decided(elastic(), a_budget(limit), level)
     assert isinstance(found, OpenCall)
     assert found.output_cap == cap
@@ -135,6 +154,15 @@ def test_a_call_without_a_cap_is_given_one(limit: int, level: Level, cap: int) -
     cost = found.reserved.cost_nano_usd
     assert cost is not None
     assert 15_000 + 600 * cap <= cost <= 15_000 + 600 * cap + 1
+
+
+def test_a_dear_input_doesnt_cut_the_answer_short() -> None:
+    """I13: what it costs is taken off first, in either unit: three such calls fit, and each gets an answer."""
+    dear = elastic(input_nano=1_000_000, most_nano=1_614_400, input_tokens=6_600)
+    for budget, cap in ((a_budget(4_000_000), 624), (a_budget(12_000, unit=Unit.TOKENS), 675)):
+        found = decided(dear, budget)
+        assert isinstance(found, OpenCall)
+        assert found.output_cap == cap
 
 
 def test_half_a_sentence_is_refused() -> None:
@@ -167,7 +195,7 @@ def test_the_tightest_budget_sets_the_cap_and_the_one_used_up_the_reason() -> No
     levels = {wide.counter: Level(), narrow.counter: Level()}
     sized = judge(elastic(), [wide, narrow], levels, lambda _: ENDS)
     assert isinstance(sized, OpenCall)
-    assert sized.output_cap == 391
+    assert sized.output_cap == 413
     levels = {wide.counter: Level(reserved=10**9), narrow.counter: Level(spent=2_000_000)}
     refused = judge(elastic(), [wide, narrow], levels, lambda _: ENDS)
     assert isinstance(refused, Refused)

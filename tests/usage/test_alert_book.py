@@ -66,6 +66,34 @@ async def test_several_thresholds_at_once_are_one_message_owed(database: Databas
     assert [(owed.alert.threshold, owed.target) for owed in await book.due()] == [(100, SERVER)]
 
 
+async def test_what_is_passed_before_anybody_was_told_is_one_message_too(
+    database: Database, book: AlertBook, clock: Clock
+) -> None:
+    """I19, I20: a refusal passes 100 % right after 90 %. Who was told of 90 % already is told of 100 % as well."""
+    await passes(database, GUILD, 80)
+    assert [alert.threshold for alert in await book.take_up()] == [80]
+    await passes(database, GUILD, 90, at=NOW + timedelta(seconds=1))
+    await passes(database, GUILD, 100, at=NOW + timedelta(seconds=2))
+    await passes(database, GUILD + 1, 90)  # another's
+    told: list[tuple[int, int]] = []
+    book.on_alert(lambda alert: told.append((alert.guild_id, alert.threshold)))
+    assert len(await book.take_up()) == 2
+    assert sorted(told) == [(GUILD, 100), (GUILD + 1, 90)]
+    assert of(await book.history(GUILD)) == [(100, None), (90, "passed"), (80, None)]
+    assert [owed.alert.threshold for owed in await book.due() if owed.alert.guild_id == GUILD] == [80, 100]
+    assert await book.take_up() == []
+
+
+async def test_a_threshold_after_a_higher_one_is_news(database: Database, book: AlertBook) -> None:
+    """I20: the limit was raised in between, and what the first message says isn't so any more."""
+    await passes(database, GUILD, 100)
+    await passes(database, GUILD, 80, at=NOW + timedelta(seconds=1))
+    assert [alert.threshold for alert in await book.take_up()] == [100, 80]
+    await passes(database, 0, 90)
+    assert await book.fire(AlertKind.PROVIDER_KEY, 0, "openai")
+    assert {alert.kind for alert in await book.take_up()} == {AlertKind.BUDGET, AlertKind.PROVIDER_KEY}
+
+
 async def test_it_is_taken_up_once_by_two_processes(database: Database, database_url: str, clock: Clock) -> None:
     """I19: whoever takes it up logs it; two at once take each alert once between them."""
     other = await open_database(database_url)

@@ -1,5 +1,7 @@
 """Addresses of servers: kept whole, shown by their labels, removed with what they are owed."""
 
+import asyncio
+
 import pytest
 
 from bot.usage.alerting.alert_book import SERVER, AlertBook
@@ -49,6 +51,17 @@ async def test_the_same_twice_is_one_and_there_are_so_many_at_most(targets: Aler
         await targets.add(1, "json://example.com", "json://example.com/…", actor=5)
     assert len(await targets.of(1)) == MOST
     await targets.add(2, SECRET, LABEL, actor=5)
+
+
+async def test_added_at_the_same_moment_they_are_counted_too(database: Database, targets: AlertTargets) -> None:
+    """Two who manage a server, or one who presses twice: neither sees yet what the other is writing."""
+    again = await asyncio.gather(*(targets.add(1, SECRET, LABEL, actor=n) for n in range(3)))
+    assert len({target.id for target in again}) == 1
+    found = await asyncio.gather(
+        *(targets.add(1, f"{SECRET}{n}", LABEL, actor=5) for n in range(6)), return_exceptions=True
+    )
+    assert sum(isinstance(one, TooManyTargetsError) for one in found) == 2
+    assert len(await targets.of(1)) == MOST
 
 
 async def test_removing_an_address_drops_what_it_is_owed(database: Database, targets: AlertTargets):

@@ -91,6 +91,9 @@ async def test_what_has_no_price_is_counted_apart(tracker: UsageTracker) -> None
 async def test_a_conversation(tracker: UsageTracker) -> None:
     stats = await tracker.get_thread_usage("ann-0")
     assert (stats.total_requests, stats.total_tokens, stats.total_cost) == (2, 330, Decimal("0.003"))
+    await tracker.track_usage(model="gpt-4o", thread_id="a\0\ud83d", user_id="a\0\ud83d")
+    assert (await tracker.get_thread_usage("a\0\ud83d")).total_requests == 1, "asked for as it was told"
+    assert (await tracker.get_cost_summary("a\0\ud83d"))["total_calls"] == 1
 
 
 async def test_the_summary_of_everybody_and_of_one(tracker: UsageTracker) -> None:
@@ -157,3 +160,15 @@ async def test_the_month_at_its_pace(tracker: UsageTracker, clock: Clock) -> Non
     clock.now = datetime(2026, 4, 1, 0, 59, tzinfo=UTC)
     first_hour = await tracker.get_cost_projection()
     assert (first_hour["month_to_date"], first_hour["projected_cost"]) == (Decimal(0), None)
+
+
+async def test_a_name_without_calls_is_none(tracker: UsageTracker) -> None:
+    """A call given up and told at last, of another model: the first one's row has nothing left in it."""
+    call = {"model": "gpt-4.1-mini", "at": NOW, "usage": {"input_tokens": 1}, "operation": "late"}
+    reserved = await tracker.reservations.call(**call, key="one")
+    assert (await tracker.reservations.reserve(reserved)).refusal is None
+    tracker.reservations._give_up(reserved.id)
+    await tracker.force_flush()
+    before = set((await tracker.get_cost_summary())["by_model"])
+    await tracker.book_event(kind="llm", key="one", **call | {"model": "gpt-4.1"})
+    assert set((await tracker.get_cost_summary())["by_model"]) == before - {"gpt-4.1-mini"} | {"gpt-4.1"}

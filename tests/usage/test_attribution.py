@@ -1,6 +1,7 @@
 """Whose call is whose: through concurrency, tasks, threads, streams and the clock."""
 
 import asyncio
+import gc
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ import pytest
 
 from bot.usage import PriceList, TrackedOpenAI, UsageTracker, open_tracker, token_tracking_context
 from bot.usage.context import current_attribution
+from bot.usage.reporting.receipts import receipt
 from tests.usage.conftest import Records
 from tests.usage.shapes import COST_OF_USAGE, MODEL, QUESTION, chat, chunks
 from tests.usage.stub import Stub, answer, sse
@@ -147,3 +149,19 @@ async def test_another_tracked_call_inside_a_transport(
             pass
     rows = await records(tracker)
     assert [(row["attempts"], row["status"], row["cost_nano_usd"]) for row in rows] == [(1, "ok", COST_OF_USAGE)] * 2
+
+
+async def test_a_stream_is_on_the_receipt_of_whoever_asked(stub: Stub, client: TrackedOpenAI) -> None:
+    """I7: whoever reads it to its end, or drops it, in the middle of work of their own."""
+    stub.default = lambda _request: sse(chunks())
+    with receipt() as asked:
+        read, dropped = [await client.chat.completions.create(**ASK, stream=True) for _ in range(2)]
+    with receipt() as other:
+        async for _ in read:
+            pass
+        del dropped
+        gc.collect()
+        await asyncio.sleep(0)
+        await client._tracker.force_flush()
+    assert (asked.calls, other.calls) == (2, 0)
+    assert asked.cost_nano_usd > COST_OF_USAGE

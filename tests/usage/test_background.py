@@ -6,7 +6,7 @@ import httpx2
 import openai
 import pytest
 
-from bot.usage import TrackedOpenAI, UsageTracker
+from bot.usage import PriceList, TrackedOpenAI, UsageTracker, open_tracker
 from bot.usage.calls import calls_in_flight
 from tests.usage.conftest import Records
 from tests.usage.shapes import (
@@ -146,6 +146,19 @@ async def test_one_that_was_retrieved_is_let_go(stub: Stub, client: TrackedOpenA
     """I24: nothing waits out the day for a call that has ended."""
     stub.answers(answer(response("", None, "queued")), answer(response()))
     created = await client.responses.create(**ASK)
-    [patience] = tracker.calls._patience.values()
+    [(_, patience)] = tracker.calls._expected.values()
     await client.responses.retrieve(created.id)
-    assert (patience.cancelled(), tracker.calls._patience) == (True, {})
+    assert (patience.cancelled(), tracker.calls._expected, tracker.calls._background) == (True, {}, {})
+
+
+async def test_nothing_is_expected_by_books_that_are_closed(
+    stub: Stub, database_url: str, prices: PriceList, records: Records
+) -> None:
+    """I21, I24: else they would stay in memory for a day. The next to open them books it at its worst case."""
+    stub.answers(answer(response("", None, "queued")))
+    async with open_tracker(database_url, console=False, prices=prices) as tracker:
+        await tracker.openai(base_url=stub.url, api_key="k").responses.create(**ASK)
+        [(_, patience)] = tracker.calls._expected.values()
+    assert (patience.cancelled(), tracker.calls._background) == (True, {})
+    async with open_tracker(database_url, console=False, prices=prices) as tracker:
+        assert [row["status"] for row in await records(tracker)] == ["interrupted"]

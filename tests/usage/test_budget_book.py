@@ -161,6 +161,23 @@ async def test_a_pace_that_lasts_has_no_end(house: House) -> None:
     assert await house.budgets.standing(2) == []
 
 
+async def test_the_pace_of_all_time(house: House) -> None:
+    """A budget in total counts what was spent before it was set, so its pace is from the first day on the books."""
+    house.now = NOW - timedelta(days=10)
+    await house.spend(500_000)
+    house.now = NOW
+    await house.budgets.set(scope="guild", guild_id=1, period="total", limit_usd="0.001")
+    await house.budgets.set(scope="bot", period="total", limit_usd="0.001")
+    await house.budgets.set(scope="guild", guild_id=2, period="total", limit_usd="0.001")
+    house.now += timedelta(hours=1)
+    for guild_id in (0, 1):
+        [standing] = await house.budgets.standing(guild_id)
+        assert standing.runs_out_at == house.now + timedelta(days=10, hours=13)
+    await house.spend(500_000, guild_id=2)
+    [standing] = await house.budgets.standing(2)
+    assert standing.runs_out_at == house.now + timedelta(hours=13)
+
+
 async def test_each_member_stands_alone(house: House) -> None:
     await house.spend(700, user_id="ann")
     budget = await house.budgets.set(scope="each_user", guild_id=1, period="day", limit_tokens=100, mode="soft")

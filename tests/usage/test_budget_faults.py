@@ -172,6 +172,7 @@ async def test_a_hard_budget_fails_closed(database, monkeypatch: pytest.MonkeyPa
     )
     assert (status, number) == ("open", 5)
     assert await database.fetch("SELECT count(*) FROM usage_records WHERE guild_id = 1") == [(1,)]
+    assert await database.fetch("SELECT guild_id, cause, calls FROM refusals") == [(1, "budget out_of_reach", 6)]
     assert "calls go ahead, but not under a budget that stops, and are written later" in caplog.text
 
 
@@ -184,7 +185,7 @@ async def test_or_open_where_the_operator_chose(database, caplog) -> None:
     call = a_call()
     assert await ledger.admit(call) == call
     ledger.settle(call, a_settlement(5_000))
-    assert ledger.unrecorded == 1
+    assert (ledger.unrecorded, ledger.faults) == (1, 1), "it doesn't wait for a second try"
     database.gone = False
     await ledger.flush()
     assert await levels(database) == {(budget.id, ""): Level(spent=5_000, fired=100)}
@@ -263,8 +264,8 @@ async def test_cancelled_while_it_was_being_refused(database, real, monkeypatch:
         await asyncio.sleep(0.1)
         return result
 
-    monkeypatch.setattr(real, "decide", slow_to_reply)
     async with ledger_on(database) as ledger:
+        monkeypatch.setattr(real, "decide", slow_to_reply)
         asking = asyncio.create_task(ledger.admit(a_call()))
         await decided.wait()
         asking.cancel()
@@ -387,6 +388,21 @@ async def test_what_is_in_flight_when_a_budget_is_set(database) -> None:
         assert await levels(database) == {(budget.id, ""): Level(spent=36_000, fired=90)}
 
 
+async def test_a_second_attempt_while_the_books_are_away(database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I13, I23: under a budget that stops it doesn't leave: both may be billed, and nothing holds the second."""
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 0.1)
+    budget = await limit(database, "5")
+    async with ledger_on(database) as ledger:
+        await ledger.admit(call := a_call())
+        database.gone = True
+        for _ in range(2):  # the outage begins with the first
+            with pytest.raises(BudgetExceededError):
+                await ledger.admit_again(call)
+        database.gone = False
+        await ledger.flush()
+        assert await levels(database) == {(budget.id, ""): Level(reserved=9_000)}
+
+
 async def test_what_left_unrecorded_is_reserved_when_it_is_written(database) -> None:
     """I13: the books were away and the operator lets calls leave: with the books back, what is in flight counts."""
     budget = await limit(database, "0.000017")
@@ -449,7 +465,7 @@ async def test_a_budget_that_cannot_be_read_is_listed_and_can_be_removed(databas
         assert await try_to_admit(ledger, a_call()) is None
 
 
-async def test_a_batch_of_nothing_but_poison_and_refusals_wedges_nobody(database, monkeypatch) -> None:
+async def test_a_batch_of_nothing_but_poison_and_refusals_wedges_nobody(database, monkeypatch, caplog) -> None:
     """I23: whatever is left of a batch when nothing of it can be written, the next one is."""
     monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 0.0)
     await limit(database, "0.00001")
@@ -468,3 +484,5 @@ async def test_a_batch_of_nothing_but_poison_and_refusals_wedges_nobody(database
         assert await try_to_admit(ledger, a_call(guild_id=3)) is None
         async with asyncio.timeout(3):
             await ledger.flush()
+    assert caplog.text.count("refusals can't be counted") == 1
+    assert "1 refusals can't be counted: RuntimeError" in caplog.text

@@ -56,7 +56,7 @@ async def test_no_budget_no_cap_no_block(stub: Stub, client: TrackedOpenAI) -> N
     assert stub.bodies == [ASK]
 
 
-@pytest.mark.parametrize(("usd", "cap"), [("5", 1024), ("0.002", 410)])
+@pytest.mark.parametrize(("usd", "cap"), [("5", 1024), ("0.002", 415)])
 async def test_a_cap_is_sent_where_a_budget_stops(
     stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, usd: str, cap: int
 ) -> None:
@@ -150,7 +150,7 @@ async def test_an_operation_has_its_own_cap(stub: Stub, client: TrackedOpenAI, t
     await tracker.force_flush()
     await limit(tracker, "0.0011")
     await ask(client)
-    assert [body["max_completion_tokens"] for body in stub.bodies] == [300, 220]
+    assert [body["max_completion_tokens"] for body in stub.bodies] == [300, 225]
 
 
 async def test_a_refused_call_never_leaves(
@@ -613,16 +613,35 @@ async def test_no_cap_goes_where_none_is_taken(stub: Stub, client: TrackedOpenAI
     assert caps == [{}, {}, {"max_output_tokens": 16}]
 
 
+@pytest.mark.parametrize(
+    ("model", "asked", "needed"),
+    [
+        ("gpt-4o-audio-preview", {"modalities": ["text", "audio"]}, 80_920_000),
+        ("gpt-4o-audio-preview", {}, 80_920_000),
+        ("gpt-realtime", {"modalities": ["text", "audio"]}, 64_736_000),
+        ("gpt-realtime", {"modalities": ["text"]}, 16_092_000),
+    ],
+)
 async def test_sound_is_reserved_at_the_rates_of_sound(
-    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, model: str, asked: Any, needed: int
 ) -> None:
     """I13: an answer that is spoken costs many times one that is written."""
-    await limit(tracker, "0.02")
-    spoken = {"modalities": ["text", "audio"], "audio": {"voice": "ash", "format": "mp3"}}
+    await limit(tracker, "0.001")
     with pytest.raises(BudgetExceededError) as raised:
-        await ask(client, model="gpt-4o-audio-preview", max_completion_tokens=1_000, **spoken)
-    assert raised.value.budget.needed is not None
-    assert raised.value.budget.needed > 60_000_000
+        await ask(client, model=model, max_completion_tokens=1_000, **asked)
+    assert raised.value.budget.needed == needed
+    assert stub.requests == []
+
+
+async def test_a_dearer_tier_is_reserved_at_its_rates(stub: Stub, client: TrackedOpenAI, tracker: UsageTracker) -> None:
+    """I13: whoever asks for priority pays twice as much."""
+    await limit(tracker, "0.0001")
+    needed = []
+    for tier in ("default", "priority"):
+        with pytest.raises(BudgetExceededError) as raised:
+            await ask(client, model="gpt-5", max_completion_tokens=1_000, service_tier=tier)
+        needed.append(raised.value.budget.needed)
+    assert needed == [10_028_750, 20_057_500]
     assert stub.requests == []
 
 

@@ -16,7 +16,8 @@ from bot.usage import (
     estimate_tokens,
     format_cost,
 )
-from bot.usage.pricing.fees import FeeFileError, load_fees
+from bot.usage.errors import DataFileError
+from bot.usage.pricing.fees import load_fees
 
 BOTH_DATABASES = True
 
@@ -73,15 +74,17 @@ def test_money_for_people(cost: Any, words: str) -> None:
     [
         ("[x]\npercent = 1\n", "x: needs `source`"),
         ("[x]\npercent = -1\nsource = 's'\nas_of = 2026-01-01\n", "must be numbers from 0 on"),
+        ("[x]\npercent = nan\nsource = 's'\nas_of = 2026-01-01\n", "must be numbers from 0 on"),
+        ("[x]\nfixed_usd = inf\nsource = 's'\nas_of = 2026-01-01\n", "must be numbers from 0 on"),
         ("[x]\nper = 1\nsource = 's'\nas_of = 2026-01-01\n", "unknown key 'per'; known: as_of, fixed_usd"),
         ("x = 1\n", "x: must be a table"),
-        ("[x", "the file"),
+        ("[x", "file: isn't valid TOML: "),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "fees.toml"
     path.write_text(text)
-    with pytest.raises(FeeFileError) as caught:
+    with pytest.raises(DataFileError) as caught:
         load_fees(path)
     assert problem in str(caught.value)
 

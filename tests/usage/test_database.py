@@ -221,6 +221,8 @@ async def test_a_deleted_file_is_noticed(database: SqliteDatabase) -> None:
     moved = database.path.rename(database.path.with_name("elsewhere.db"))
     with pytest.raises(DatabaseUnavailableError, match="gone"):
         await database.write([(INSERT, [("a", 1)])])
+    with pytest.raises(DatabaseUnavailableError, match="gone"):
+        await database.execute(INSERT, "a", 1)
     database.path.write_bytes(b"")
     with pytest.raises(DatabaseUnavailableError, match="gone or was replaced"):
         await database.write([(INSERT, [("a", 1)])])
@@ -316,3 +318,18 @@ async def test_an_opening_that_fails_late_leaves_no_connection(tmp_path: Path, m
     with pytest.raises(DatabaseUnavailableError, match="too many open files"):
         await SqliteDatabase.open(f"sqlite:///{tmp_path}/a.db")
     assert [connection._connection for connection in made] == [None, None]
+
+
+async def test_a_closing_that_is_cancelled_closes_everything(tmp_path: Path) -> None:
+    """I24: a connection left open keeps its thread, and with that the process."""
+    opened = await SqliteDatabase.open(f"sqlite:///{tmp_path}/a.db")
+    connections = opened._writer, opened._reader, opened._cleaner
+    opened._cleaning = asyncio.create_task(asyncio.sleep(30))
+    closing = asyncio.create_task(opened.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert [connection and connection._connection for connection in connections] == [None, None, None]
+    with pytest.raises(DatabaseUnavailableError, match="it is closed"):
+        await opened.fetch("SELECT 1")

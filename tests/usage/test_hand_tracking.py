@@ -5,8 +5,9 @@ import logging
 
 import pytest
 
-from bot.usage import UsageTracker, open_tracker
+from bot.usage import PriceList, UsageTracker, open_tracker
 from bot.usage.calls.hand_tracking import Buffering
+from tests.usage.conftest import Records
 
 BOTH_DATABASES = True
 
@@ -80,6 +81,7 @@ async def test_a_given_cost_wins_and_zero_is_free(database_url: str, cost: objec
         {"metadata": {"x": "y" * 5000}},
         {"user_id": "a", "colour": "red"},
         {"duration_ms": float("nan")},
+        {"model": None},
     ],
 )
 async def test_it_never_raises_into_the_teller(
@@ -90,6 +92,42 @@ async def test_it_never_raises_into_the_teller(
         with caplog.at_level(logging.ERROR):
             await tracker.track_usage(**{**CALL, **wrong})  # type: ignore[arg-type]
         assert "a call tracked by hand can't be booked" in caplog.text
+        await tracker.track_payment_fee(gateway="stripe", amount=1, metadata=["a list"])
+        await tracker.track_payment_fee(gateway=None, amount=1)  # type: ignore[arg-type]
+        assert caplog.text.count("a payment's fee can't be booked") == 2
         await tracker.track_usage(**CALL)
         await tracker.force_flush()
+        assert await calls(tracker) == 1
+
+
+async def test_texts_that_no_database_takes(tracker: UsageTracker, records: Records) -> None:
+    """I22: half an emoji, a NUL, a number and an exception are booked as text on both."""
+    await tracker.track_usage(
+        model="gpt\0", provider="me\ud83d", error_type=ValueError("no"), response_id=7,  # type: ignore[arg-type]
+    )  # fmt: skip
+    [row] = await records(tracker)
+    assert [row[name] for name in ("request_model", "provider", "error_type", "response_id")] == [
+        "gpt?",
+        "me?",
+        "no",
+        "7",
+    ]
+
+
+async def test_a_client_that_cannot_be_closed(database_url: str, prices: PriceList) -> None:
+    """I21: everything is written down all the same, and the others are closed."""
+    tracker: UsageTracker
+    with pytest.raises(OSError, match="no"):
+        async with open_tracker(database_url, console=False, prices=prices) as tracker:
+            one, other = tracker.openai(api_key="k"), tracker.openai(api_key="k")
+            closing = one.close
+
+            async def failing() -> None:
+                await closing()
+                raise OSError("no")
+
+            one.close = failing  # type: ignore[method-assign]
+            await tracker.track_usage(**CALL)
+    assert other.is_closed()
+    async with open_tracker(database_url, console=False, prices=prices) as tracker:
         assert await calls(tracker) == 1

@@ -5,9 +5,14 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.usage import TrackedOpenAI, UsageTracker
 from bot.usage.calls.answers import MAX_REPORTED, Answer, delivered_texts, read_answer
 from bot.usage.calls.metered_body import Seen
 from bot.usage.records import TOKEN_FIELDS
+from bot.usage.reporting.export import export_text
+from tests.usage.conftest import Records
+from tests.usage.shapes import MODEL, QUESTION, chat
+from tests.usage.stub import Stub, answer
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -92,3 +97,16 @@ def test_no_stream_makes_the_watcher_raise(payloads: list, choices: int, content
     read_answer("chat", seen.answer(), {})
     assert seen.is_finished(choices) in (True, False)
     assert all(isinstance(text, str) for text in delivered_texts(seen.payloads()))
+
+
+async def test_half_an_emoji_in_an_answer_can_be_exported(
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records
+) -> None:
+    """I23: it hides in an escape, and would end every export from then on."""
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "\ud83d": "\ude00\0"}
+    stub.answers(answer(chat(usage=usage)))
+    await client.chat.completions.create(model=MODEL, messages=QUESTION)
+    [row] = await records(tracker)
+    assert row["raw_usage"] == '{"prompt_tokens": 1, "completion_tokens": 1, "?": "?\\u0000"}'
+    async for text in export_text(tracker.database, "jsonl"):
+        assert json.loads(text.encode())["raw_usage"]["?"] == "?\0"

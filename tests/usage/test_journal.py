@@ -163,6 +163,8 @@ async def test_many_wait_for_one_disk(path: Path, monkeypatch: pytest.MonkeyPatc
     assert [entry for piece in pieces for entry in piece] == calls
     assert journal.is_empty
     assert journal.path.stat().st_size == 0
+    assert await journal.keep(calls[7]), "it begins anew"
+    assert await all_of(journal) == [calls[7]]
     await journal.close()
     assert not journal.path.exists()
 
@@ -207,6 +209,13 @@ async def test_a_journal_of_nothing_but_damage(path: Path, monkeypatch: pytest.M
     await left.close()
 
 
+async def test_its_folder_is_made(tmp_path: Path) -> None:
+    assert list(Journal.left_behind(path := tmp_path / "not" / "there" / "a.db.journal")) == []
+    journal = Journal(path, "w1")
+    assert await journal.keep(a_call())
+    await journal.close()
+
+
 async def test_a_living_worker_keeps_its_journal(path: Path) -> None:
     """I22: nobody replays what its worker is still writing."""
     journal = Journal(path, "w1")
@@ -241,13 +250,62 @@ async def test_a_full_disk_leaves_no_half_line(path: Path, monkeypatch: pytest.M
     await journal.close()
 
 
+async def test_a_disk_that_cannot_be_read(path: Path, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
+    """I21: it is left alone for a moment, and nothing of it is lost."""
+    monkeypatch.setattr(journal_module, "UNREADABLE_SECONDS", 0.1)
+    journal = Journal(path, "w1")
+    assert await journal.keep(call := a_call())
+
+    def broken(descriptor: int, length: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    began = perf_counter()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(os, "read", broken)
+        assert await journal.read() == []
+    assert perf_counter() - began > 0.09
+    assert f"the journal {journal.path} can't be read: Input/output error" in caplog.text
+    assert not journal.is_empty
+    assert await all_of(journal) == [call]
+    await journal.close()
+
+
 async def test_what_has_no_place_in_a_line_or_in_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """I24: it is refused at once, and harms no other."""
     journal = Journal(path, "w1")
     monkeypatch.setattr(journal_module, "QUEUE_LIMIT", 3)
     kept = [journal.keep(a_call(user_id=object()))] + [journal.keep(a_call()) for _ in range(5)]
     assert await asyncio.gather(*kept) == [False, True, True, True, False, False]
+    longer_than_is_read_at_once = a_record(raw_usage="x" * journal_module.PIECE_BYTES)
+    assert not await journal.keep(longer_than_is_read_at_once)
     await journal.close()
+    assert not await journal.keep(a_call())
+
+
+async def test_a_disk_that_hangs_while_it_is_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I21: what is still being written keeps its descriptor, or it might be written into another file."""
+    monkeypatch.setattr(journal_module, "CLOSE_PATIENCE_SECONDS", 0.02)
+    hangs, writing, fsync = threading.Event(), threading.Event(), os.fsync
+
+    def hang(descriptor: int) -> None:
+        writing.set()
+        hangs.wait()
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", hang)
+    journal = Journal(path, "w1")
+    kept, too_late = journal.keep(call := a_call()), None
+    while not writing.is_set():
+        await asyncio.sleep(0.001)
+    too_late = journal.keep(a_call())
+    await journal.close()
+    assert list(Journal.left_behind(path)) == []
+    hangs.set()
+    assert (await kept, await too_late) == (True, False)
+    while not (found := list(Journal.left_behind(path))):
+        await asyncio.sleep(0.001)
+    assert await all_of(found[0]) == [call]
+    await found[0].close()
 
 
 # The ledger with one.
@@ -670,6 +728,26 @@ async def test_closing_leaves_what_the_database_did_not_take(database, real, pat
         assert await the_books(real) == await recount(real)
 
 
+@pytest.mark.sqlite_only
+async def test_closing_amid_a_write_that_hangs(database, real, path: Path) -> None:
+    """I21: what was being written is in the journal, and who waited for it has left."""
+    async with open_ledger(database, path) as ledger:
+        await ledger.admit(ended := a_call())
+        database.delay = 60
+        ledger.settle(ended, a_settlement(5))
+        flushing, admitting = (
+            asyncio.gather(ledger.flush(), ledger.admit(left := a_call(reserved=3))),
+            asyncio.sleep(0.01),
+        )
+        await admitting
+        await ledger.close(patience_seconds=0.05)
+        await flushing
+    database.delay = 0
+    async with open_ledger(database, path):
+        found = await real.fetch("SELECT id, status, cost_nano_usd FROM usage_records ORDER BY id")
+        assert found == [(ended.id, "ok", 5), (left.id, "interrupted", 3)]
+
+
 async def test_opening_while_the_database_is_away_keeps_the_journal(database, path: Path) -> None:
     """I21: it says so, and the next opening finds all of it."""
     left = path.with_name(f"{path.name}-dead")
@@ -684,6 +762,14 @@ async def test_opening_while_the_database_is_away_keeps_the_journal(database, pa
         assert await database.fetch("SELECT id, status, cost_nano_usd FROM usage_records") == [
             (record.call.id, "ok", 5)
         ]
+        database.gone = True
+        await ledger.admit(a_call())
+        with ledger._outage.journal.path.open("ab") as file:
+            file.write(b"half a line\n")
+        await ledger.admit(a_call())
+        database.gone = False
+        await asyncio.wait_for(ledger.flush(), 3)
+        assert ledger.unreadable == 2
     assert not left.exists()
 
 

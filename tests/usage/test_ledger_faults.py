@@ -147,14 +147,19 @@ async def test_an_intent_that_no_database_takes(database, poison, caplog: pytest
     async with ledger_on(database) as ledger:
         bad = a_call(**poison)
         calls = [a_call() for _ in range(50)] + [bad] + [a_call() for _ in range(49)]
+
+        async def refuse() -> None:
+            ledger._entries.add_refusal((1, 7, "budget busy"))
+
         async with asyncio.timeout(2):
-            await asyncio.gather(*(ledger.admit(call) for call in calls))
+            await asyncio.gather(*(ledger.admit(call) for call in calls), refuse())
         for call in calls:
             ledger.settle(call, a_settlement())
         await ledger.flush()
         assert ledger.dropped == 1
         assert bad.id in caplog.text
         assert not ledger._writer._unbooked
+    assert await database.fetch("SELECT guild_id, hour, cause, calls FROM refusals") == [(1, 7, "budget busy", 1)]
     assert await total_calls(database) == 99
     assert await the_books(database) == await recount(database)
 
@@ -299,6 +304,16 @@ async def test_a_slow_database_holds_nobody_beyond_the_bound(database, monkeypat
         await ledger.flush()
     assert await total_calls(database) == 60
     assert await the_books(database) == await recount(database)
+
+
+async def test_who_was_written_in_time_is_watched_no_longer(database, monkeypatch, caplog) -> None:
+    """I23: or each call would be followed by an outage that is none."""
+    monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 0.1)
+    async with ledger_on(database) as ledger:
+        await ledger.admit(a_call())
+        await asyncio.sleep(0.15)
+        assert not ledger.is_away
+    assert caplog.text == ""
 
 
 async def test_the_stated_bound() -> None:

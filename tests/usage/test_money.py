@@ -108,6 +108,31 @@ def test_money_for_people_is_near_and_clean(nano_usd: int) -> None:
     assert places == 2 or (places > 2 and text[-1] != "0")
 
 
+@pytest.mark.parametrize(
+    ("nano_usd", "limit", "text"),
+    [
+        (11_600_000, 13_000_000, "$0.012"),
+        (165_400, 170_000, "$0.000165"),
+        (4_998_000_000, 5_000_000_000, "$4.998"),
+        (5_000_000_000, 5_000_000_000, "$5.00"),
+        (5_000_000_001, 5_000_000_000, "$5.000000001"),
+        (1_236_000_000, 1_238_000_000, "$1.236"),
+        (12_500_000, 12_500_000, "$0.0125"),
+        (0, 0, "$0.00"),
+    ],
+)
+def test_beside_a_limit(nano_usd: int, limit: int, text: str) -> None:
+    """Figures that agree: what isn't all of a limit doesn't read as all of it, nor as more."""
+    assert format_cost(nano_usd, of=limit) == text
+
+
+@given(st.integers(min_value=0, max_value=10**13), st.integers(min_value=-2_000, max_value=2_000))
+def test_beside_a_limit_it_reads_as_it_is(limit: int, over: int) -> None:
+    text = format_cost(max(0, limit + over), of=limit)
+    read = int(Decimal(text.removeprefix("$").replace(",", "")) * 10**9)
+    assert (read > limit, read < limit) == (over > 0, over < 0 < limit)
+
+
 def test_a_million_of_the_cheapest_calls() -> None:
     """I8: integers don't drift, where floats would."""
     assert usd_text(sum([3] * 1_000_000)) == "0.003"

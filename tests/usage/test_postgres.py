@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from time import perf_counter
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -60,6 +61,10 @@ async def test_the_url_chooses_the_database(postgres_url: str) -> None:
     [
         ("postgresql://u:s3cret@127.0.0.1:1/d", DatabaseUnavailableError),
         ("postgresql://u:s3cret@127.0.0.1:port/d", DatabaseUrlError),
+        ("postgresql://u:[s3cret@127.0.0.1/d", DatabaseUrlError),
+        ("postgresql://u:\u2100s3cret@127.0.0.1/d", DatabaseUrlError),
+        ("postgresql://u:1/s3cret@127.0.0.1/d", DatabaseUnavailableError),
+        ("postgresql://u:1?s3cret@127.0.0.1/d", DatabaseUnavailableError),
         ("postgresql://u:s3cret@localhost/d?sslmode=perhaps", DatabaseUrlError),
         ("postgresql://u:s3cret@no-such-host.invalid/d", DatabaseUnavailableError),
         ("postgresql://nobody:s3cret@/nothing?host={socket}", DatabaseUnavailableError),
@@ -215,6 +220,22 @@ async def test_a_deadlock_is_undone_and_tried_again(database: PostgresDatabase, 
     await asyncio.gather(database.transact(lambda: add("a", "b")), database.transact(lambda: add("b", "a")))
     assert tries == 3
     assert await database.fetch("SELECT claimed_at FROM claims") == [(2,), (2,)]
+
+
+async def test_rows_are_made_once_however_often_they_are_written(database: PostgresDatabase, monkeypatch) -> None:
+    """I22: a generator of rows has none left for a second try."""
+    run_all, tries = postgres_module._run_all, 0
+
+    async def second_time(*work: Any) -> None:
+        nonlocal tries
+        tries += 1
+        await run_all(*work)
+        if tries == 1:
+            raise asyncpg.DeadlockDetectedError("deadlock detected")
+
+    monkeypatch.setattr(postgres_module, "_run_all", second_time)
+    await database.write([("INSERT INTO claims (id, claimed_at) VALUES ($1, 0)", ((id_,) for id_ in "ab"))])
+    assert (tries, await database.fetch("SELECT id FROM claims ORDER BY id")) == (2, [("a",), ("b",)])
 
 
 async def test_several_queries_are_of_one_moment(database: PostgresDatabase) -> None:

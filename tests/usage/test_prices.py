@@ -1,8 +1,10 @@
 """What a call costs: exact, dated, tiered, never charged twice, never guessed."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from itertools import cycle, islice
 
 import genai_prices
@@ -11,7 +13,9 @@ from genai_prices.data import providers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.usage.pricing.price_file import PriceFile, PriceFileError
+from bot.usage.errors import DataFileError
+from bot.usage.pricing.price_file import PriceFile
+from bot.usage.pricing.price_units import TOKENS, RateTable, count_units
 from bot.usage.pricing.prices import PriceList
 from bot.usage.records import Kind, Price, Usage
 
@@ -113,6 +117,16 @@ class TestSubsets:
         """I11: image tokens have their own rates."""
         assert cost("gpt-image-1", input_tokens=110, input_image_tokens=100, output_tokens=10, images=1) == 1_450_000
         assert cost("gpt-image-1.5", output_tokens=110, output_image_tokens=100) == 3_300_000
+
+    @given(st.lists(st.integers(-3, 9), min_size=11, max_size=11))
+    def test_counts_are_disjoint(self, counts):
+        """I5: with a rate for everything, what is charged adds up to the totals, however they contradict themselves."""
+        usage = Usage(*counts)
+        charged = count_units(usage, RateTable(dict.fromkeys(TOKENS, ((-1, Fraction(1)),))))
+        output = {unit for unit in TOKENS if unit.startswith("output")} | {"reasoning"}
+        assert min(charged.values()) >= 0
+        assert sum(charged[unit] for unit in TOKENS - output) == max(0, usage.input_tokens)
+        assert sum(charged[unit] for unit in output) == max(0, usage.output_tokens)
 
     @given(
         st.sampled_from(["gpt-4o", "gpt-realtime", "claude-sonnet-4-5", "gpt-5.4", "gpt-image-1.5"]),
@@ -448,7 +462,7 @@ class TestLimitsAndDates:
         assert PRICES.described().endswith("; data/prices.toml (2026-11-23)")
 
     def test_memory_is_bounded(self):
-        """I24: names come from callers; forgetting them changes no price."""
+        """I24: names come from callers; those that are forgotten cost the same afterwards."""
         prices = PriceList.load()
         for number in range(2100):
             prices._memo.setdefault((f"model-{number}", None, None), [])
@@ -458,8 +472,6 @@ class TestLimitsAndDates:
             at = datetime(2025, 1, 1, 12, tzinfo=UTC) + timedelta(days=day)
             prices.price(Usage(input_tokens=1), "deepseek-chat", at=at)
         assert max(len(cards) for cards in prices._memo.values()) <= 16
-        prices.forget()
-        assert not prices._memo
 
 
 class TestFile:
@@ -498,6 +510,35 @@ class TestFile:
         assert (nano(100), nano(101), nano(10, "flex"), nano(10, "priority")) == (100_000, 303_000, 5_000, 90_000)
         assert (nano(10, "batch"), nano(10, "platinum")) == (10_000, None)
 
+    def test_a_price_for_each_call_alone(self, tmp_path):
+        """I9, I15: with no other price it is the whole price, whatever the call uses, and its worst case."""
+        prices = self.load(tmp_path, entry("call = 0.005") + entry("call = 1", '["gpt-4o"]'))
+        for usage in (Usage(), Usage(10, output_tokens=5), Usage(images=2), Usage(audio_seconds=Decimal(9))):
+            assert prices.price(usage, "mine", at=AT) == Price(5_000_000, "data/prices.toml")
+        worst = prices.worst_case("mine", input_tokens=10, output_tokens=5, at=AT)
+        assert worst == Price(5_000_000, "data/prices.toml")
+        assert prices.price(Usage(10), "gpt-4o", at=AT).cost_nano_usd == 10**9 + 25_000
+
+    def test_parts_that_are_more_than_their_whole_together(self, tmp_path):
+        """I5: 60 cached and 60 written of 100 tokens: each token is charged once, so 40 were written."""
+        prices = self.load(tmp_path, entry("input = 3\ncached_input = 0.3\ncache_write = 3.75\noutput = 1"))
+        usage = Usage(input_tokens=100, cached_input_tokens=60, cache_write_input_tokens=60)
+        assert prices.price(usage, "mine", at=AT).cost_nano_usd == 60 * 300 + 40 * 3_750
+
+    def test_characters_are_paid_by_tokens_where_speech_reports_them(self, tmp_path):
+        """I9: anywhere else they need a rate of their own, or something in the call is unpriced."""
+        prices = self.load(tmp_path, entry("input = 1\noutput = 2"))
+        usage = Usage(input_tokens=10, output_tokens=5, characters=7)
+        found = [prices.price(usage, "mine", at=AT, kind=kind).cost_nano_usd for kind in (Kind.AUDIO, Kind.LLM)]
+        assert found == [20_000, None]
+        heard = self.load(tmp_path, entry("input = 1\noutput = 2\ninput_audio = 3"))
+        assert heard.price(replace(usage, characters=0, audio_seconds=7), "mine", at=AT).cost_nano_usd == 20_000
+
+    def test_input_without_a_price_is_not_given_away(self, tmp_path):
+        """I9: a price of the output alone is none of a call that has read something."""
+        prices = self.load(tmp_path, entry("output = 2"))
+        assert prices.price(Usage(input_tokens=10, output_tokens=5), "mine", at=AT).cost_nano_usd is None
+
     def test_wildcards_and_providers(self, tmp_path):
         """I9: only a declared * stands for more than one name, and an entry may hold at one provider alone."""
         prices = self.load(tmp_path, entry('call = 0.001\ninput = 0\nproviders = ["here"]', '["mine:*"]'))
@@ -525,6 +566,8 @@ class TestFile:
             (entry("input = 1", "[]"), "model 1", "names"),
             (entry("input = 1\nlong_context = { input = 2 }"), "model 1 (mine)", "above"),
             (entry("input = 1\nlong_context = { above = 5, output = 2 }"), "model 1 (mine)", "output"),
+            (entry("input = 1\nlong_context = { above = 5, free = true }"), "model 1 (mine), long_context", "free"),
+            ("[fees.openai]\nweb_search = 1\nfrom = 2026-01-01", "fees.openai", "from"),
             ('[[model]]\nnames = ["x"]\ninput = 1\nas_of = 2026-01-01', "model 1 (x)", "source"),
             ('[[model]]\nnames = ["x"]\ninput = 1\nsource = "y"', "model 1 (x)", "as_of"),
             ("[max_output_tokens]\nx = 1.5", "max_output_tokens.x", "whole"),
@@ -534,7 +577,7 @@ class TestFile:
     def test_mistakes_are_named(self, tmp_path, text, where, problem):
         """A mistake in the file names the file, the entry and the problem."""
         path = written(tmp_path, text)
-        with pytest.raises(PriceFileError) as caught:
+        with pytest.raises(DataFileError) as caught:
             PriceList.load(path)
         assert caught.value.entry == where
         assert problem in caught.value.problem
@@ -561,5 +604,5 @@ class TestFile:
 
     def test_a_missing_file_is_named(self, tmp_path):
         """A missing file is a mistake too."""
-        with pytest.raises(PriceFileError, match=r"nowhere\.toml"):
+        with pytest.raises(DataFileError, match=r"nowhere\.toml"):
             PriceList.load(tmp_path / "nowhere.toml")

@@ -272,3 +272,17 @@ async def test_a_server_that_left_is_erased_after_thirty_days_unless_it_comes_ba
     await tracker.removals.notice(here=[2], is_ours=lambda _: True)
     clock.now += ERASED_AFTER
     assert await tracker.removals.due() == [], "2 came back, 1 is erased already"
+
+
+async def test_a_server_that_is_back_while_it_is_erased_keeps_what_it_chooses(
+    tracker: UsageTracker, clock: Clock
+) -> None:
+    """I25: erasing takes minutes, of a large one. Its budget isn't one from before."""
+    await tracker.removals.note(1)
+    clock.now += ERASED_AFTER
+    assert await tracker.removals.due() == [1]
+    await tracker.removals.is_back(1)
+    await tracker.set_budget(scope="guild", guild_id=1, period="month", limit_usd=5)
+    await tracker.removals.erase(1, 0)
+    assert [budget.limit for budget in await tracker.budgets.of(1)] == [5 * 10**9]
+    assert await tracker.removals.due() == []

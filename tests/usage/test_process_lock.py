@@ -1,5 +1,6 @@
 """One process at a time, with real processes."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from time import perf_counter
 import pytest
 
 from bot.usage.errors import DatabaseBusyError, DatabaseUnavailableError
+from bot.usage.storage import process_lock
 from bot.usage.storage.process_lock import ProcessLock
 
 HOLD = """
@@ -93,3 +95,18 @@ async def test_no_place_for_it_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailableError) as caught:
         await ProcessLock.acquire(tmp_path / "file" / "x.lock", 0)
     assert "x.lock" in str(caught.value)
+
+
+async def test_a_place_that_knows_no_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I23: some file systems of networks have none; the file is closed again."""
+    tried: list[int] = []
+
+    def no_locks(descriptor: int) -> bool:
+        tried.append(descriptor)
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(process_lock, "try_lock", no_locks)
+    with pytest.raises(DatabaseUnavailableError, match=r"x\.lock is unavailable: .*No locks available"):
+        await ProcessLock.acquire(tmp_path / "x.lock", 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(tried[0])

@@ -391,6 +391,23 @@ async def test_a_grant_ends_when_it_is_over(tracker: UsageTracker, clock: Clock)
     assert [(await tracker.settings.of(guild)).tier for guild in (1, 2)] == ["gold", None]
 
 
+async def test_what_is_renewed_meanwhile_stays(tracker: UsageTracker, clock: Clock, monkeypatch: pytest.MonkeyPatch):
+    """A renewal that comes between looking for what is over and taking it back isn't taken back."""
+    grants, over, fetch = tracker.quotas.grants, NOW + timedelta(days=1), tracker.database.fetch
+    await grants.grant_server(1, "premium", Source.ENTITLEMENT, until=over)
+    clock.now = over
+
+    async def found_and_renewed(*query: Any) -> Any:
+        found = await fetch(*query)
+        monkeypatch.undo()
+        await grants.grant_server(1, "premium", Source.ENTITLEMENT, until=over + timedelta(days=30))
+        return found
+
+    monkeypatch.setattr(tracker.database, "fetch", found_and_renewed)
+    await grants.expire_servers()
+    assert (await tracker.settings.of(1)).tier == "premium"
+
+
 async def test_mistakes_are_named(tracker: UsageTracker):
     with pytest.raises(
         UnknownTierError, match="there is no tier 'silver'; there are free, premium, gold, staff, exempt"

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,15 @@ ASK: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content
 
 
 class Service:
-    """The API of `tracker`. `losing`: what it does isn't answered for; `away`: it does nothing; `busy`: ask again."""
+    """The API of `tracker`. `losing`: what it does isn't answered for; `away`: it does nothing; `busy`: ask again;
+    `strange`: somebody else answers in its place.
+    """
 
     def __init__(self, tracker: UsageTracker) -> None:
         self.app = create_app(tracker)
         self.tracker = tracker
         self.url = self.key = ""
-        self.losing = self.away = self.busy = False
+        self.losing = self.away = self.busy = self.strange = False
         self.paths: list[str] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -45,6 +48,11 @@ class Service:
             self.busy = False
             await send({"type": "http.response.start", "status": 429, "headers": [(b"retry-after", b"1")]})
             await send({"type": "http.response.body", "body": b"{}"})
+            return
+        if self.strange:
+            self.strange = False
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b'{"please": "log in"}'})
             return
         if self.losing or self.away:
             if not self.away:
@@ -102,6 +110,7 @@ async def test_what_is_told_by_hand_is_on_the_books_as_if_told_there(
     plain = [[{k: v for k, v in row.items() if k not in ours} for row in rows] for rows in (here, there)]
     assert plain[0] == plain[1]
     assert [row["cost_nano_usd"] for row in there] == [450_000, 0, 40_000_000, 590_000_000, None]
+    assert service.tracker.ledger.faults == 0
 
 
 async def test_lost_answers_outages_and_what_cannot_be_booked(
@@ -134,6 +143,32 @@ async def test_what_cannot_be_told_at_the_end_is_said(service: Service, caplog: 
         remote._remote.close = lambda: type(remote._remote).close(remote._remote, 0.1)
     assert "3 calls are not on the books of 127.0.0.1: 127.0.0.1 doesn't answer" in caplog.text
     await remote.track_usage(model="gpt-4o", input_tokens=1)
+
+
+async def test_nothing_ends_the_telling(service: Service, records: Records, caplog: pytest.LogCaptureFixture) -> None:
+    """I22, I23: neither an answer that isn't the API's, nor half an emoji in what a call is said to be about."""
+    async with service.opened(buffering=Buffering(1, 60)) as remote:
+        service.strange = True
+        await remote.track_usage(model="gpt-4o", input_tokens=1, metadata={"title": "\ud83d"})
+        await remote.track_usage(model="gpt-4o", input_tokens=2)
+        await asyncio.wait_for(remote.force_flush(), 5)
+    assert [(row["input_tokens"], row["metadata"]) for row in await records(service.tracker)] == [
+        (1, '{"title": "?"}'),
+        (2, None),
+    ]
+    assert "can't be told: KeyError" in caplog.text
+
+
+async def test_closing_tries_at_once(service: Service, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I21: what waits for the next try doesn't wait past its end."""
+    monkeypatch.setattr(remote_ledger, "RETRY_SECONDS", (60.0,))
+    service.away = True
+    async with service.opened(buffering=Buffering(1, 60)) as remote:
+        await remote.track_usage(model="gpt-4o", input_tokens=1)
+        while not remote._remote.faults:
+            await asyncio.sleep(0.01)
+        service.away = False
+    assert [row["input_tokens"] for row in await records(service.tracker)] == [1]
 
 
 async def test_memory_is_bounded(service: Service, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,6 +319,8 @@ async def test_questions(service: Service) -> None:
         assert (allowance.can_use, allowance.remaining_tokens) == (False, 2_000)
         assert await remote.get_quota_summary("eve") == await there.get_quota_summary("eve")
         assert await remote.get_cost_summary() == await there.get_cost_summary()
+        tonight = datetime.now(UTC).replace(hour=1).astimezone(timezone(timedelta(hours=-5)))  # yesterday there
+        assert (await remote.get_cost_summary(end=tonight))["total_calls"] == 1
         assert await remote.check_operation_allowed("eve", "other") == await there.check_operation_allowed(
             "eve", "other"
         )
@@ -307,6 +344,9 @@ async def test_questions(service: Service) -> None:
         ("http://localhost:1", None, "give `key`"),
         ("https://books.example", "", "give `key`"),
         ("https://", "trilo_x", "no address"),
+        ("https://[books", "trilo_x", "no address"),
+        ("https://books.example:x", "trilo_x", "no address"),
+        ("https://books.example", "trilo_ö", "give `key`"),
     ],
 )
 async def test_addresses_that_no_key_is_sent_to(url: str, key: str | None, words: str, prices: PriceList) -> None:

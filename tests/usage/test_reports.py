@@ -301,3 +301,14 @@ async def test_a_million_of_the_cheapest_calls(database) -> None:
     await database.write([(rollups.UPSERT, amounts)])
     total = (await reports_at(database).spend(1, "all", "day")).total
     assert (total.calls, total.cost_nano_usd) == (1_000_000, 3_000_000)
+
+
+async def test_an_hour_of_refusals_belongs_to_the_day_in_which_it_begins(database) -> None:
+    """I17: midnight in Kolkata is half past six in the evening, UTC; of two hours one begins before it."""
+    await database.execute("INSERT INTO guild_settings (guild_id, time_zone) VALUES (1, 'Asia/Kolkata')")
+    for clock, calls in (("2026-03-14T18", 3), ("2026-03-14T19", 5)):
+        hour = int(datetime.fromisoformat(f"{clock}:00+00:00").timestamp()) // 3600
+        await database.execute("INSERT INTO refusals VALUES (1, $1, 'paused', $2)", hour, calls)
+    days = [date(2026, 3, 14), date(2026, 3, 15)]
+    found = [await reports_at(database).spend_between(1, Days(day, day), "day") for day in days]
+    assert [report.refused_calls for report in found] == [3, 5]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.usage import PriceList, UsageTracker, open_tracker
-from bot.usage.calls.hand_tracking import id_of
+from bot.usage.calls.told import id_of
 from bot.usage.upkeep.integrity import verify
 
 BOTH_DATABASES = True
@@ -17,15 +17,15 @@ CALL = {"model": "gpt-4o", "at": NOW, "guild_id": 42}
 WORST = 1_250_000
 
 
-async def reserve(tracker: UsageTracker, key: str, times: int = 1) -> None:
-    usage = {"input_tokens": 100, "output_tokens": 100}
-    verdict = await tracker.reservations.reserve(await tracker.reservations.call(**CALL, usage=usage, key=key), times)
+async def reserve(tracker: UsageTracker, key: str, times: int = 1, **what: Any) -> None:
+    call = {**CALL, "usage": {"input_tokens": 100, "output_tokens": 100}, **what}
+    verdict = await tracker.reservations.reserve(await tracker.reservations.call(**call, key=key), times)
     assert verdict.refusal is None
 
 
-async def tell(tracker: UsageTracker, key: str) -> None:
+async def tell(tracker: UsageTracker, key: str, **what: Any) -> None:
     """$0.00025."""
-    await tracker.book_event(kind="llm", key=key, usage={"input_tokens": 100}, **CALL)
+    await tracker.book_event(kind="llm", key=key, usage={"input_tokens": 100}, **{**CALL, **what})
     await tracker.force_flush()
 
 
@@ -54,6 +54,23 @@ async def test_its_process_ends(database_url: str, how: dict[str, Any]) -> None:
             await tell(second, "a")
             assert await levels(second, 42) == [(250_000 + WORST, 0)]
         assert await is_exact(second)
+
+
+async def test_what_served_it_and_what_is_owed(database_url: str, how: dict[str, Any]) -> None:
+    """I4, I11: another model than asked for; where its price isn't known, what was reserved may be owed."""
+    async with open_tracker(database_url, **how) as tracker:
+        pairs = [("gpt-4o", "gpt-4o"), ("gpt-4o", "gpt-4o-2024-08-06"), ("gpt-4o", "nobody-knows"), ("?", "?")]
+        for key, (asked, served) in enumerate(pairs):
+            await reserve(tracker, f"{key}", model=asked)
+            await tell(tracker, f"{key}", model=served)
+        sql = "SELECT request_model, response_model, cost_nano_usd, doubtful_nano_usd FROM usage_records"
+        assert sorted(await tracker.database.fetch(sql), key=repr) == [
+            ("?", None, None, 0),
+            ("gpt-4o", "gpt-4o-2024-08-06", 250_000, 0),
+            ("gpt-4o", "nobody-knows", None, WORST),
+            ("gpt-4o", None, 250_000, 0),
+        ]
+        assert tracker.ledger.faults == 0
 
 
 async def test_it_is_told_to_another_process(emptied_url: str, how: dict[str, Any]) -> None:
@@ -88,3 +105,10 @@ async def test_it_is_told_to_two_at_once(emptied_url: str, how: dict[str, Any]) 
             await asyncio.gather(reserve(first, f"r{n}"), reserve(second, f"r{n}"))
         assert await levels(first, 42) == [(10 * 250_000, 10 * WORST)]
         assert await is_exact(first)
+
+
+async def test_without_a_cap_it_may_take_all_that_its_model_can(tracker: UsageTracker) -> None:
+    """I21: whoever serves it."""
+    asked = {"model": "openai/gpt-4o", "provider": "openrouter", "usage": {"input_tokens": 100}, "choices": 2}
+    call = await tracker.reservations.call(**asked)  # type: ignore[arg-type]
+    assert call.reserved_usage.output_tokens == 2 * 16_384

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from bot.usage.budgeting.rules import Rules
 from bot.usage.budgeting.server_settings import SettingsBook
 from bot.usage.errors import BudgetExceededError
 from bot.usage.storage.database import Database, open_database
-from tests.usage.making import NOW, a_call, a_settlement, recount, the_books
+from bot.usage.storage.rows import microseconds
+from tests.usage.making import NOW, FaultyDatabase, a_call, a_settlement, recount, the_books
 
 STATUSES = "SELECT id, status, cost_nano_usd FROM usage_records ORDER BY id"
 Open = Callable[[], Any]
@@ -137,13 +139,18 @@ async def test_one_who_was_taken_for_dead_goes_on(ledgers: list[Ledger], databas
     await databases[2].execute("UPDATE workers SET ended_at = 1 WHERE id = $1", name)
     assert len(await other._writer.recover()) == 2
     mistaken.settle(old[0], a_settlement(40))
-    await mistaken.admit(new := a_call(reserved=60))
-    await mistaken.admit_again(old[1])
+    new = a_call(reserved=60)
+    await asyncio.gather(mistaken.admit(new), mistaken.admit_again(old[1]), mistaken.flush())  # all in one transaction
+    await mistaken.admit_again(old[1], 3)
     mistaken.settle(old[1], a_settlement(40))
+    await mistaken.flush()
+    assert mistaken.faults == 0
+    second_name, mistaken._writer._database = mistaken.worker_id, (faulty := FaultyDatabase(databases[0]))
+    faulty.faults.append(faulty.problem)
     mistaken.settle(new, a_settlement(50))
     await mistaken.flush()
-    assert mistaken.worker_id != name
-    assert mistaken.faults == 0
+    assert mistaken.faults == 1
+    assert mistaken.worker_id == second_name != name, "a transaction that fails now isn't another death"
     assert await databases[0].fetch(STATUSES) == [
         *((call.id, "interrupted", 100) for call in old),
         (new.id, "ok", 50),
@@ -157,7 +164,9 @@ async def test_a_pause_of_ours_makes_nobody_look_dead(databases: list[Database],
     now = [100.0]
     monkeypatch.setattr(siblings_module, "perf_counter", lambda: now[0])
     insert = "INSERT INTO workers (id, started_at, heartbeat_at, last_batch) VALUES ($1, 0, 0, $2)"
-    await databases[0].write([(insert, [("me", 1), ("quiet", 2), ("lively", 3)])])
+    await databases[0].write([(insert, [("me", 1), ("quiet", 2), ("lively", 3), ("ended", 4), ("long ago", 5)])])
+    for name, ago in ("ended", timedelta(days=1)), ("long ago", timedelta(days=1, microseconds=1)):
+        await databases[0].execute("UPDATE workers SET ended_at = $2 WHERE id = $1", name, microseconds(NOW - ago))
     siblings = Siblings(databases[0], lambda: NOW)
     found = []
     for number in range(12):
@@ -165,9 +174,11 @@ async def test_a_pause_of_ours_makes_nobody_look_dead(databases: list[Database],
         await databases[0].execute("UPDATE workers SET last_batch = last_batch + 1 WHERE id = 'lively'")
         found.append(await siblings.end_the_dead("me"))
     assert found == [*[[]] * 8, ["quiet"], *[[]] * 3]
-    assert await databases[0].fetch("SELECT id FROM workers WHERE ended_at IS NULL ORDER BY id") == [
-        ("lively",),
-        ("me",),
+    assert await databases[0].fetch("SELECT id, ended_at IS NULL FROM workers ORDER BY id") == [
+        ("ended", False),
+        ("lively", True),
+        ("me", True),
+        ("quiet", False),
     ]
 
 

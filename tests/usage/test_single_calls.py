@@ -133,5 +133,5 @@ async def test_it_reads_through_an_index(tracker: UsageTracker, only: Only | Non
 @pytest.mark.sqlite_only
 async def test_an_answers_calls_are_found_by_its_execution(tracker: UsageTracker):
     """I18."""
-    plan = await tracker.database.fetch(f"EXPLAIN QUERY PLAN {_OF_EXECUTION}", 1, "e1", 10)
+    plan = await tracker.database.fetch(f"EXPLAIN QUERY PLAN {_OF_EXECUTION}", 1, "e1")
     assert "usage_records_execution (execution_id=?)" in plan[0][3]

@@ -146,7 +146,7 @@ def test_long_prompts_are_priced_one_by_one_and_days_at_their_own_price(prices: 
             Suggestion(Advice.LOWER_CAP, figures(p99_output=256), tokens=512, cap=4_000, tied_nano_usd=34_880_000),
             (
                 "chat on gpt-4o: 99 of 100 answers have at most 256 tokens, and the cap is 4,000. 512 would do: the "
-                "rest is reserved in every budget while a call runs, $0.03 a call."
+                "rest is reserved in every budget while a call runs, $0.035 a call."
             ),
         ),
         (
@@ -160,7 +160,7 @@ def test_long_prompts_are_priced_one_by_one_and_days_at_their_own_price(prices: 
             Suggestion(Advice.RETRIES, figures(retried_calls=12, doubtful_nano_usd=5_000_000)),
             (
                 "chat on gpt-4o: 12 of 100 calls were sent more than once. The provider may have billed each time, "
-                "$0.0050 at most; `reconcile` compares with the bill. Look at rate limits and time-outs."
+                "$0.005 at most; `reconcile` compares with the bill. Look at rate limits and time-outs."
             ),
         ),
         (

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.usage.budgeting.quotas import Tier, TierFileError, Tiers
-from bot.usage.errors import UsageError
+from bot.usage.budgeting.quotas import Tier, Tiers
+from bot.usage.errors import DataFileError, UsageError
 
 TOKENS = 'monthly_tokens must be a whole number from 0 on, or "unlimited"'
 GOOD = "[free]\nmonthly_tokens = 10\n[premium]\nmonthly_tokens = 20\npremium = true\n"
@@ -58,7 +58,7 @@ def test_a_name_that_is_gone_is_free_and_said_once(caplog: pytest.LogCaptureFixt
 def test_mistakes_name_file_entry_and_problem(tmp_path: Path, text: str, entry: str, problem: str):
     file = tmp_path / "tiers.toml"
     file.write_text(text)
-    with pytest.raises(TierFileError) as caught:
+    with pytest.raises(DataFileError) as caught:
         Tiers.load(file)
     assert (caught.value.path, caught.value.entry, caught.value.problem) == (file, entry, problem)
     assert str(caught.value) == f"{file}: {entry}: {problem}"
@@ -67,10 +67,10 @@ def test_mistakes_name_file_entry_and_problem(tmp_path: Path, text: str, entry: 
 
 def test_a_file_that_is_no_toml(tmp_path: Path):
     (tmp_path / "tiers.toml").write_text("free = ")
-    with pytest.raises(TierFileError, match="file: isn't valid TOML: "):
+    with pytest.raises(DataFileError, match="file: isn't valid TOML: "):
         Tiers.load(tmp_path / "tiers.toml")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path):
-    with pytest.raises(TierFileError, match=r"can't be read \(No such file or directory\)"):
+    with pytest.raises(DataFileError, match=r"can't be read \(No such file or directory\)"):
         Tiers.load(tmp_path / "none.toml")

@@ -149,8 +149,11 @@ def press(number: int, custom_id: str, message: JsonObject, user: JsonObject, mo
 
 def submit(number: int, form: JsonObject, typed: str, user: JsonObject, most_bytes: int) -> JsonObject:
     """Somebody types the same into all of a form, and sends it."""
-    labels = [{**label, "component": {**label["component"], "value": typed}} for label in form["components"]]
-    return _interaction(number, 5, {"custom_id": form["custom_id"], "components": labels}, user, most_bytes)
+    filled = [
+        {**one, "component": {**one["component"], "value": typed}} if "component" in one else one  # a text in between
+        for one in form["components"]
+    ]
+    return _interaction(number, 5, {"custom_id": form["custom_id"], "components": filled}, user, most_bytes)
 
 
 def typing(number: int, name: str, option: str, user: JsonObject, most_bytes: int) -> JsonObject:

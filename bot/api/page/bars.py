@@ -6,6 +6,7 @@ Widths are shares of the picture and heights are pixels, so that its text has on
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.colours import colours_of
 from bot.usage.records import SpendLine
 
 HEIGHT = 180
@@ -18,9 +19,9 @@ _GAP = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a bar. `series` is the place of its key among those that are told apart; None: all others."""
+    """A part of a bar. `colour` is the number of its key's; None: all others."""
 
-    series: int | None
+    colour: int | None
     y: str
     height: str
 
@@ -39,16 +40,17 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`top`: nano-USD at the upper edge. `bars` is empty where nothing cost anything."""
+    """`top`: nano-USD at the upper edge. `bars` is empty where nothing cost anything. `colours` go by key."""
 
     bars: list[Bar]
     top: int
     days_a_bar: int
+    colours: dict[str, int]
 
     @property
     def has_others(self) -> bool:
         """Whether any bar has a part that isn't told apart."""
-        return any(piece.series is None for bar in self.bars for piece in bar.pieces)
+        return any(piece.colour is None for bar in self.bars for piece in bar.pieces)
 
 
 def chart_of(trend: Sequence[SpendLine], by_key: Mapping[str, Mapping[str, int]]) -> Chart:
@@ -58,25 +60,24 @@ def chart_of(trend: Sequence[SpendLine], by_key: Mapping[str, Mapping[str, int]]
     chunks = [trend[:cut]] * bool(cut) + [trend[n : n + days_a_bar] for n in range(cut, len(trend), days_a_bar)]
     costs = [sum(line.cost_nano_usd for line in chunk) for chunk in chunks]
     highest = max(costs, default=0)
+    colours = colours_of(by_key)
     if highest <= 0:
-        return Chart([], 0, days_a_bar)
+        return Chart([], 0, days_a_bar, colours)
     top, place = _rounded_up(highest), 100 / len(chunks)
     bars = []
     for number, (chunk, cost) in enumerate(zip(chunks, costs, strict=True)):
-        parts = [sum(days.get(line.key, 0) for line in chunk) for days in by_key.values()]
+        parts = [(colours[key], sum(days.get(line.key, 0) for line in chunk)) for key, days in by_key.items()]
         x, width = (number + _GAP / 2) * place, (1 - _GAP) * place
-        bars.append(
-            Bar(chunk[0].key, chunk[-1].key, cost, f"{x:.3f}%", f"{width:.3f}%", _pieces(parts, cost - sum(parts), top))
-        )
-    return Chart(bars, top, days_a_bar)
+        bars.append(Bar(chunk[0].key, chunk[-1].key, cost, f"{x:.3f}%", f"{width:.3f}%", _pieces(parts, cost, top)))
+    return Chart(bars, top, days_a_bar, colours)
 
 
-def _pieces(parts: Sequence[int], others: int, top: int) -> list[Piece]:
-    """From the bottom up."""
+def _pieces(parts: Sequence[tuple[int, int]], cost: int, top: int) -> list[Piece]:
+    """From the bottom up: the parts of those that are told apart, each with its colour, then the rest of the cost."""
     pieces, below = [], 0
-    for series, part in [*enumerate(parts), (None, others)]:
+    for colour, part in [*parts, (None, cost - sum(part for _, part in parts))]:
         if part > 0:
-            pieces.append(Piece(series, f"{HEIGHT - (below + part) * HEIGHT / top:.2f}", f"{part * HEIGHT / top:.2f}"))
+            pieces.append(Piece(colour, f"{HEIGHT - (below + part) * HEIGHT / top:.2f}", f"{part * HEIGHT / top:.2f}"))
             below += part
     return pieces
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
+from bot.colours import COLOURS
 from bot.usage.budgeting.budget_book import Standing
 from bot.usage.budgeting.budgets import BOT, Scope
 from bot.usage.records import SpendLine
@@ -16,8 +17,6 @@ from bot.usage.tracker import UsageTracker
 
 TOP = 20
 """Rows of a breakdown; what is beyond them is one line."""
-TOLD_APART = 5
-"""Keys with a colour of their own in the trend."""
 CALLS = 20
 CALLS_FROM = timedelta(days=30)
 """Single calls are looked for no further back, whatever the period: there may be millions."""
@@ -76,7 +75,7 @@ async def read_look(tracker: UsageTracker, guild_id: int | None, choice: Choice,
     report = await reports.spend(guild_id, period, by, limit=None if by == "day" else TOP)
     trend_days = report.days if report.days.first < report.days.last else await reports.days(guild_id, "7d")
     trend = await reports.trend(guild_id, trend_days)
-    told_apart = [] if by == "day" else [row.key for row in report.rows[:TOLD_APART]]
+    told_apart = [] if by == "day" else [row.key for row in report.rows[:COLOURS]]
     zone = await reports.zone(guild_id)
     since = max(bounds(report.days, zone)[0], now - CALLS_FROM)
     newest = now + timedelta(days=1), ""

@@ -15,6 +15,7 @@ from bot import figures
 from bot.api.page import words
 from bot.api.page.bars import HEIGHT, chart_of
 from bot.api.page.look import ADVISED_DAYS, COUNTERS, Look
+from bot.operation_titles import title_of
 from bot.suggestion_texts import TITLES, gain, reason
 from bot.translation import _, count_text, n_, spoken
 
@@ -53,7 +54,8 @@ class Screens:
             "_": _said, "n_": n_, "spoken": spoken, "strong": Markup("<strong>{}</strong>").format,
             "share": figures.share, "amount": figures.amount, "at_limit": figures.at_limit,
             "change": words.change, "day": words.day, "span": words.span, "moment": words.moment,
-            "budget_title": words.budget_title, "gain": gain, "reason": partial(reason, named=str),
+            "budget_title": words.budget_title, "title_of": title_of,
+            "gain": gain, "reason": partial(reason, named=str),
             "PERIODS": figures.PERIODS, "PHRASES": figures.PHRASES, "ENDED": figures.ENDED, "TITLES": TITLES,
             "HEADINGS": words.HEADINGS, "HEIGHT": HEIGHT, "COUNTERS": COUNTERS, "ADVISED_DAYS": ADVISED_DAYS,
         }  # fmt: skip

@@ -30,49 +30,76 @@ def page_site(service: Service, names: Names, *, is_https: bool) -> ASGIApp:
     """The page over open books, to be mounted. `is_https`: its cookies are for encrypted connections alone."""
     screens = Screens()
     visits = Visits(service, screens, is_https=is_https)
+    page, faults = _Page(service, screens, visits, names), _Faults(screens)
+    routes = [
+        Route("/", page.show),
+        Route("/export.{form}", page.export),
+        Route("/open", visits.open),
+        Route("/sign-in", visits.sign_in, methods=["POST"]),
+        Route("/sign-out", visits.sign_out, methods=["POST"]),
+        Route("/style.css", _style),
+    ]
+    told: dict[Any, Any] = {
+        Problem: faults.problem,
+        HTTPException: faults.missing,
+        DatabaseUnavailableError: faults.out_of_reach,
+    }
+    return kept_private(heard(Starlette(routes=routes, exception_handlers=told)))
 
-    async def show(request: Request) -> Response:
-        viewer = await visits.viewer(request)
+
+class _Page:
+    """What whoever is signed in can look at; whoever isn't is asked to sign in."""
+
+    def __init__(self, service: Service, screens: Screens, visits: Visits, names: Names) -> None:
+        self._service = service
+        self._screens = screens
+        self._visits = visits
+        self._names = names
+
+    async def show(self, request: Request) -> Response:
+        """The screen itself."""
+        viewer = await self._visits.viewer(request)
         if viewer is None:
-            return await visits.ask(request)
+            return await self._visits.ask(request)
         guild_id = _server(request, viewer)
-        look = await read_look(service.tracker, guild_id, _choice(request, guild_id), names)
-        return await screens.spend(look, may_see_all=viewer.guild_id is None)
+        look = await read_look(self._service.tracker, guild_id, _choice(request, guild_id), self._names)
+        return await self._screens.spend(look, may_see_all=viewer.guild_id is None)
 
-    async def export(request: Request) -> Response:
-        viewer = await visits.viewer(request)
+    async def export(self, request: Request) -> Response:
+        """The calls of the chosen period, as a file."""
+        viewer = await self._visits.viewer(request)
         if viewer is None:
-            return await visits.ask(request, status=403)
+            return await self._visits.ask(request, status=403)
         form = next((form for form in FORMATS if form == request.path_params["form"]), None)
         if form is None:
             raise HTTPException(404)
         guild_id = _server(request, viewer)
-        days = await service.tracker.reports.days(guild_id, _choice(request, guild_id).period)
-        return await export_answer(service, guild_id, days, form)
+        days = await self._service.tracker.reports.days(guild_id, _choice(request, guild_id).period)
+        return await export_answer(self._service, guild_id, days, form)
 
-    async def look_of_it(_request: Request) -> Response:
-        return await style()
 
-    async def problem(_request: Request, error: Problem) -> Response:
-        return await screens.words(error.detail, error.status, error.headers)
+class _Faults:
+    """What can't be shown, in words."""
 
-    async def missing(_request: Request, error: HTTPException) -> Response:
-        return await screens.words(_("There is nothing here."), error.status_code, error.headers)
+    def __init__(self, screens: Screens) -> None:
+        self._screens = screens
 
-    async def out_of_reach(_request: Request, _error: DatabaseUnavailableError) -> Response:
+    async def problem(self, _request: Request, error: Problem) -> Response:
+        """What a route can't do."""
+        return await self._screens.words(error.detail, error.status, error.headers)
+
+    async def missing(self, _request: Request, error: HTTPException) -> Response:
+        """An address of which there is none."""
+        return await self._screens.words(_("There is nothing here."), error.status_code, error.headers)
+
+    async def out_of_reach(self, _request: Request, _error: DatabaseUnavailableError) -> Response:
+        """The database is away."""
         told = _("The books are out of reach just now. Try again in a minute.")
-        return await screens.words(told, 503, {"Retry-After": "60"})
+        return await self._screens.words(told, 503, {"Retry-After": "60"})
 
-    routes = [
-        Route("/", show),
-        Route("/export.{form}", export),
-        Route("/open", visits.open),
-        Route("/sign-in", visits.sign_in, methods=["POST"]),
-        Route("/sign-out", visits.sign_out, methods=["POST"]),
-        Route("/style.css", look_of_it),
-    ]
-    told: dict[Any, Any] = {Problem: problem, HTTPException: missing, DatabaseUnavailableError: out_of_reach}
-    return kept_private(heard(Starlette(routes=routes, exception_handlers=told)))
+
+async def _style(_request: Request) -> Response:
+    return await style()
 
 
 def _server(request: Request, viewer: Viewer) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 
 from bot.figures import COMPARED_WITH, allowance, compared, cost_of, day_words, span_words
+from bot.operation_titles import title_of
 from bot.translation import _, mark
 from bot.usage.budgeting.budgets import Budget, Scope
 from bot.usage.records import SpendLine
@@ -75,4 +76,6 @@ def budget_title(budget: Budget, names: Mapping[str, Mapping[str, str]]) -> str:
     """`$5.00 a month for this server`. `names` are those of channels, members (`user`) and roles, by their ids."""
     kind = {Scope.CHANNEL: "channel", Scope.USER: "user", Scope.ROLE: "role", Scope.EACH_IN_ROLE: "role"}
     name = names.get(kind.get(budget.scope, ""), {}).get(budget.scope_id, budget.scope_id)
+    if budget.scope is Scope.OPERATION:
+        name = title_of(budget.scope_id)
     return _("{allowance} for {whom}", allowance=allowance(budget), whom=_(_FOR[budget.scope], name=name))

@@ -19,7 +19,7 @@ from bot.usage.alerting.deliveries import (
     ending,
     expecting,
 )
-from bot.usage.budgeting.alert_rows import COLUMNS, INSERT, Alert, AlertKind, alert_of
+from bot.usage.budgeting.alert_rows import COLUMNS, INSERT, PASSED, Alert, AlertKind, alert_of
 from bot.usage.budgeting.budgets import BOT
 from bot.usage.ids import new_id
 from bot.usage.storage.database import Database, Script
@@ -33,6 +33,8 @@ OPERATOR = "operator"
 """Target: the bot's owners, by direct message."""
 REPORT = "report"
 """Target of a scheduled report, whose row isn't an alert's."""
+AT_ONCE = 100
+"""Alerts that are taken up in one transaction."""
 MAIN = (SERVER, OPERATOR)
 """An alert is delivered when these have it; addresses outside Discord are owed theirs all the same."""
 LOG = "log"
@@ -47,6 +49,10 @@ _CLEARED = "cleared "
 """What `bot_state` has of trouble that is over, before the microsecond of its end; else the id of its alert."""
 _IS_FRESH = "NOT EXISTS (SELECT 1 FROM alert_deliveries AS d WHERE d.alert_id = alerts.id)"
 _FRESH = f"SELECT {COLUMNS} FROM alerts WHERE delivered_at IS NULL AND {_IS_FRESH} ORDER BY fired_at, id LIMIT $1"
+_COVERED = (
+    f"UPDATE alerts SET delivered_at = $2, delivered_how = '{PASSED}' "
+    f"WHERE id = $1 AND delivered_at IS NULL AND {_IS_FRESH}"
+)
 _DUE = (
     f"SELECT {', '.join('a.' + name for name in COLUMNS.split(', '))}, d.target FROM ("
     "SELECT min(alert_id) AS alert_id, target FROM alert_deliveries WHERE delivered_at IS NULL AND next_try_at <= $1 "
@@ -113,16 +119,17 @@ class AlertBook:
         sql = f"SELECT 1 FROM bot_state WHERE name = $1 AND value NOT LIKE '{_CLEARED}%'"
         return bool(await self._database.fetch(sql, _standing(kind, key)))
 
-    async def take_up(
-        self, outside: Sequence[str] = (), *, with_addresses: bool = True, limit: int = 100
-    ) -> list[Alert]:
-        """Note to whom fresh alerts are owed; returns those that this very call took up, oldest first.
+    async def take_up(self, outside: Sequence[str] = (), *, with_addresses: bool = True) -> list[Alert]:
+        """Note to whom fresh alerts are owed, some at a time; returns those that this very call took up, oldest first.
+
+        Of a budget's thresholds that were passed one after the other meanwhile, the message on the highest covers those
+        before it, as if they had been passed at once (I19): a refusal at 100 % often follows 90 % in the same second.
 
         `outside` are the operator's own targets; `with_addresses`: those that a server has added, too.
         """
         if not await self._database.fetch(_FRESH, 1):
             return []
-        taken = await self._database.transact(lambda: self._take_up(outside, limit, with_addresses=with_addresses))
+        taken = await self._database.transact(lambda: self._take_up(outside, with_addresses=with_addresses))
         for callback in self._callbacks:
             for alert in taken:
                 try:
@@ -183,11 +190,15 @@ class AlertBook:
         yield (INSERT, (alert_id, guild_id, kind.value, "", key, "", 0, 0, 0, now_us, None, None))
         return True
 
-    def _take_up(self, outside: Sequence[str], limit: int, *, with_addresses: bool) -> Script[list[Alert]]:
+    def _take_up(self, outside: Sequence[str], *, with_addresses: bool) -> Script[list[Alert]]:
         now_us = microseconds(self._clock())
         taken = []
-        rows = yield (_FRESH, (limit,))
-        for alert in map(alert_of, rows):
+        rows = yield (_FRESH, (AT_ONCE,))
+        fresh = [alert_of(row) for row in rows]
+        for alert in fresh:
+            if any(_covers(other, alert) for other in fresh):
+                yield (_COVERED, (alert.id, now_us))
+                continue
             stored = yield ("SELECT id FROM alert_targets WHERE guild_id = $1 ORDER BY id", (alert.guild_id,))
             addresses = [target for (target,) in stored] if with_addresses else []
             is_ours = True
@@ -203,6 +214,17 @@ class AlertBook:
         yield from ending(delivery, now_us)
         if delivery.target in MAIN:
             yield (_ALL_TOLD, (delivery.event_id, now_us, how))
+
+
+def _covers(one: Alert, other: Alert) -> bool:
+    """Whether one alert says what the other would: a higher threshold of the same counter, not passed before it."""
+    if one.kind is not AlertKind.BUDGET or one.threshold <= other.threshold or one.fired_at < other.fired_at:
+        return False
+    return _counter(one) == _counter(other)
+
+
+def _counter(alert: Alert) -> tuple[object, ...]:
+    return (alert.guild_id, alert.kind, alert.budget_id, alert.key, alert.period_start)
 
 
 def _main_targets(alert: Alert) -> list[str]:

@@ -12,6 +12,8 @@ from bot.usage.storage.rows import from_microseconds, microseconds
 
 MOST = 5
 """Addresses of one server."""
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(7286314650103)"
+"""Of two that are added at once the second sees the first."""
 _SELECT = "SELECT id, guild_id, label, added_by, added_at FROM alert_targets"
 
 
@@ -68,6 +70,7 @@ class AlertTargets:
 
     def _add(self, guild_id: int, url: str, label: str, actor: str) -> Script[AlertTarget | None]:
         now = self._clock()
+        yield (_ONE_AT_A_TIME, ())
         same = yield (f"{_SELECT} WHERE guild_id = $1 AND url = $2", (guild_id, url))
         if same:
             return _target_of(same[0])

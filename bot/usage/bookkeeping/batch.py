@@ -25,9 +25,8 @@ def refusal_of(call: OpenCall, error: CallRefusedError) -> Refusal:
 class Intent:
     """A call that wants to leave, or has left already where nobody waits for the answer.
 
-    `times`: above 1 it is on the books, and about to be sent once more while the first may be
-    billed. `patience_ends` (the
-    event loop's time) is when a call that finds no room stops waiting for some.
+    `times`: above 1 it is on the books, and about to be sent once more while the first may be billed. `patience_ends`
+    (the event loop's time) is when a call that finds no room stops waiting for some.
     """
 
     call: OpenCall

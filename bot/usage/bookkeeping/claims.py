@@ -37,7 +37,7 @@ class Claims:
         return str(found[0][0]) if found else None
 
     async def remember(self, name: str, value: str) -> None:
-        """Remember a value under a name until the next start."""
+        """Remember a value under a name, beyond the next start, in place of what was there."""
         sql = (
             "INSERT INTO bot_state (name, value) VALUES ($1, $2) "
             "ON CONFLICT (name) DO UPDATE SET value = excluded.value"

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 QUEUE_LIMIT = 10_000
 """Lines that wait for a slow disk; beyond it no more are taken: memory is bounded (I24)."""
 PIECE_BYTES = 256 * 1024
-"""How much is replayed at once: a few hundred calls."""
+"""How much is replayed at once: a few hundred calls. A longer line isn't taken."""
 CLOSE_PATIENCE_SECONDS = 2.0
 UNREADABLE_SECONDS = 1.0
 """How long a journal that can't be read is left alone."""
@@ -46,6 +46,7 @@ class Journal:
         self._length = self._replayed = self._read = 0
         self._queue: list[tuple[bytes, asyncio.Future[bool]]] = []
         self._appending: asyncio.Task[None] | None = None
+        self._is_closed = False
         self.is_failing = False
 
     @classmethod
@@ -75,14 +76,14 @@ class Journal:
         return self._length - self._replayed
 
     def keep(self, entry: Entry) -> asyncio.Future[bool]:
-        """Append an entry. Tells whether it is on the disk: False where neither that nor memory has room."""
+        """Append an entry. Tells whether it is on the disk: False where that has no room for it, nor memory."""
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         try:
             line = line_of(entry)
         except (OverflowError, TypeError, ValueError):
             kept.set_result(False)
             return kept
-        if len(self._queue) >= QUEUE_LIMIT:
+        if self._is_closed or len(self._queue) >= QUEUE_LIMIT or len(line) > PIECE_BYTES:
             kept.set_result(False)
             return kept
         self._queue.append((line, kept))
@@ -107,20 +108,17 @@ class Journal:
         """Let go of the file, once what was given is on the disk. It goes where all of it is on the books."""
         if self._appending is not None:
             await asyncio.wait({self._appending}, timeout=CLOSE_PATIENCE_SECONDS)
-        done = self.is_empty
+        self._is_closed = True
+        if self._appending is not None or self._descriptor is not None:
+            let_go = asyncio.get_running_loop().run_in_executor(self._thread, self._let_go, self.is_empty)
+            await asyncio.wait({let_go}, timeout=CLOSE_PATIENCE_SECONDS)
         self._thread.shutdown(wait=False)
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-            if done:
-                with suppress(OSError):
-                    self.path.unlink()
 
     async def _append_all(self) -> None:
         try:
             while self._queue:
                 group, self._queue = self._queue, []
-                taken = await self._take(b"".join(line for line, _ in group))
+                taken = not self._is_closed and await self._take(b"".join(line for line, _ in group))
                 for _, kept in group:
                     if not kept.done():
                         kept.set_result(taken)
@@ -181,3 +179,13 @@ class Journal:
             os.ftruncate(self._descriptor, 0)
             self._length = self._replayed = self._read = 0
         return entries
+
+    def _let_go(self, done: bool) -> None:
+        """Behind whatever is still being written: its descriptor could be another file's by then."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
+            if done:
+                with suppress(OSError):
+                    self.path.unlink()

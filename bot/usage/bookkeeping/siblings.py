@@ -1,10 +1,9 @@
 """The other workers of a database that several processes share: which of them live, and which are dead.
 
 Each numbers its transactions, and has one every `LOOK_SECONDS` at the least. Who sees another's number unchanged for
-`LEASE_SECONDS` ends that worker, whose open calls then belong to whoever finds them. That time is
-measured by our own watch, and anew where we couldn't look for a while: so neither clocks that differ nor a database
-that was away for everybody make the living look dead. A session's lock would tell sooner, but a pooler may stand
-between.
+`LEASE_SECONDS` ends that worker, whose open calls then belong to whoever finds them. That time is measured by our own
+watch, and anew where we couldn't look for a while: so neither clocks that differ nor a database that was away for
+everybody make the living look dead. A session's lock would tell sooner, but a pooler may stand between.
 """
 
 from collections.abc import Callable

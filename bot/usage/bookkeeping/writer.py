@@ -204,13 +204,15 @@ class Writer:
         parts = batch.parts()
         for part in parts:
             await self.write(part)
-        if not parts and batch.intents:
+        if parts:
+            return
+        if batch.intents:
             [intent] = batch.intents
             self.pass_over(intent.call)
             self._told.untakeable(intent.call, error, intent)
-        elif not parts and batch.records:
+        elif batch.records:
             self._told.untakeable(batch.records[0].call, error, None)
-        elif not parts:
+        elif batch.refusals:
             log.error("%d refusals can't be counted: %s", batch.refusals.total(), type(error).__name__)
 
     async def _is_written(self, batch: Batch) -> bool:

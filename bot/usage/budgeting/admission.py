@@ -1,9 +1,9 @@
 """Whether one call may leave, and with what output cap: pure, given the budgets that count it and how they stand.
 
 A call that sets its own cap fits or doesn't. One that sets none is given its operation's cap, else `USUAL_CAP` tokens,
-but at most what an eighth of the tightest budget pays for: giving the first call all that is left would serve 30 % of
-the limit and refuse the rest, this rule serves 94 %. Below `SHORTEST` tokens an answer would end in half a sentence, so
-the call is refused instead (I13).
+but at most what an eighth of the tightest budget pays for, once its input is paid: giving the first call all that is
+left would serve 30 % of the limit and refuse the rest, this rule serves 94 %. Below `SHORTEST` tokens an answer would
+end in half a sentence, so the call is refused instead (I13).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,10 +18,11 @@ from bot.usage.records import OpenCall, Usage
 
 USUAL_CAP = 1024
 SHORTEST = 150
+"""Fewer tokens than that are half a sentence."""
 SMALL_INPUT = 1_000
 """Tokens that an ordinary question stays within, instructions included."""
 SHARE = 8
-"""A call without a cap is given one that costs at most this part of what is left."""
+"""The answer to a call without a cap costs at most this part of what its input leaves."""
 
 EndOf = Callable[[Budget], datetime | None]
 
@@ -108,14 +109,14 @@ def _share(call: OpenCall, budget: Budget, level: Level) -> int:
     """The longest answer, in tokens, that a call without a cap gets out of a budget."""
     elastic = call.elastic
     assert elastic is not None  # noqa: S101 - see `judge`
-    share = (budget.limit - level.used - level.reserved) // SHARE
+    left = budget.limit - level.used - level.reserved
     if budget.unit is Unit.TOKENS:
-        tokens = (share - call.reserved_usage.input_tokens) // elastic.choices
+        tokens = (left - call.reserved_usage.input_tokens) // SHARE // elastic.choices
     else:
         nothing, everything = elastic.nano_usd(0), elastic.nano_usd(elastic.most)
         if nothing is None or everything is None or everything <= nothing:
             return elastic.most
-        tokens = (share - nothing) * elastic.most // (everything - nothing)
+        tokens = (left - nothing) // SHARE * elastic.most // (everything - nothing)
     return max(min(SHORTEST, elastic.most), min(elastic.most, tokens))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from bot.usage.budgeting import alert_rows
@@ -23,7 +23,8 @@ from bot.usage.budgeting.budgets import (
 )
 from bot.usage.budgeting.calendars import Period
 from bot.usage.budgeting.counters import SET_FIRED
-from bot.usage.budgeting.rules import BUDGET_COLUMNS, LEVELS, CounterKey, Rules, budget_of, changing, read_calendar
+from bot.usage.budgeting.guild_rules import BUDGET_COLUMNS, budget_of, read_calendar
+from bot.usage.budgeting.rules import LEVELS, CounterKey, Rules, changing
 from bot.usage.ids import new_id
 from bot.usage.storage import audit
 from bot.usage.storage.database import Database, Script
@@ -43,13 +44,15 @@ _SELECT_SAME = (
 )
 _DELETE = f"DELETE FROM budgets WHERE id = $1 AND guild_id = $2 AND owner = $3 RETURNING {BUDGET_COLUMNS}"
 _MOST_USED = f"{LEVELS} ORDER BY spent DESC, key LIMIT 100"
+_FIRST_DAY = "SELECT min(day) FROM spend_daily WHERE guild_id = $1 AND dimension = $2"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How one counter of a budget stands in its running period. Instants are UTC, amounts in the budget's unit.
 
-    `runs_out_at` is when it is used up at the pace of this period so far; None where that is after its end.
+    `runs_out_at` is when it is used up at the pace of this period so far; None where that is after its end. A budget in
+    total has counted since the first day on the books.
     """
 
     budget: Budget
@@ -142,7 +145,7 @@ class BudgetBook:
         return [budget_of(row) for row in await self._database.fetch(sql, guild_id)]
 
     async def standing(self, guild_id: int) -> list[Standing]:
-        """Each budget of a server as it stands now; of budgets for each member, every member with a counter.
+        """Each budget of a server as it stands now; of budgets for each member, the 100 who have spent most.
 
         A budget without a counter yet stands at zero.
         """
@@ -150,14 +153,20 @@ class BudgetBook:
         now, calendar = self._clock(), self._rules.calendar(guild_id)
         budgets = await self.of(guild_id)
         wanted = [(_MOST_USED, (guild_id, budget.id, calendar.start(budget.period, now))) for budget in budgets]
+        always = await self._first_day(guild_id) if any(b.period is Period.TOTAL for b in budgets) else None
         found: list[Standing] = []
         for budget, rows in zip(budgets, await self._database.fetch_all(wanted), strict=True):
             ends_at = calendar.end(budget.period, now)
-            began = calendar.begin(budget.period, now) or budget.set_at or now
+            began = calendar.begin(budget.period, now) or min(filter(None, (always, budget.set_at)), default=now)
             for key, *amounts in rows or [("", 0, 0, 0, 0)]:
                 level = Level(*amounts)
                 found.append(Standing(budget, key, level, ends_at, _runs_out(budget, level, began, now, ends_at)))
         return found
+
+    async def _first_day(self, guild_id: int) -> datetime | None:
+        """The first day that a server (0: the whole bot) has anything on the books; None where it has nothing."""
+        [(day,)] = await self._database.fetch(_FIRST_DAY, guild_id, "guild" if guild_id == BOT else "total")
+        return datetime.fromisoformat(day).replace(tzinfo=UTC) if day else None
 
     def _set(self, budget: Budget, actor: str) -> Script[Budget]:
         yield from changing(budget.guild_id)

@@ -75,10 +75,7 @@ class OperationCosts:
         if asked is None:
             raise UnknownOperationError(name, "name a model, or declare the operation with one (define_operation)")
         calls = await self._database.fetch(_NEWEST, name, asked, LEARN_FROM)
-        if not calls:
-            calls = [_declared_size(name, declared)]
-            return self._cost(asked, calls, learned=0)
-        return self._cost(asked, calls, learned=len(calls))
+        return self._cost(asked, calls or [_declared_size(name, declared)], learned=len(calls))
 
     async def usual_tokens(self, operation: str) -> int:
         """How many tokens an operation usually takes, input and output; 0 where too little is known to say.

@@ -8,7 +8,7 @@ switched on for the server: that switch is for the calls themselves, which the l
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 
-from bot.usage.budgeting.budgets import BOT, FULL
+from bot.usage.budgeting.budgets import BOT
 from bot.usage.budgeting.calendars import ALWAYS_UTC, Period
 from bot.usage.budgeting.counters import SET_FIRED
 from bot.usage.budgeting.events import CROSSINGS, Events, prompt_event, refusal_event, status_event
@@ -21,7 +21,17 @@ from bot.usage.budgeting.quota_answers import (
     Subscription,
     TokenAllowance,
 )
-from bot.usage.budgeting.quotas import EXEMPT, SubscriptionTier, Tier, percentage, status, tier_of, verdict, warnings
+from bot.usage.budgeting.quotas import (
+    EXEMPT,
+    FULL,
+    SubscriptionTier,
+    Tier,
+    percentage,
+    status,
+    tier_of,
+    verdict,
+    warnings,
+)
 from bot.usage.budgeting.rules import QUOTA, Rules
 from bot.usage.budgeting.tier_grants import Source, TierGrants
 from bot.usage.context import storable

@@ -6,7 +6,6 @@ still use at worst is reserved and counts as used until they end.
 
 import logging
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from bot.usage.data_files import data_file
-from bot.usage.errors import QuotaResult, UsageError
+from bot.usage.data_files import data_file, read_toml
+from bot.usage.errors import DataFileError, QuotaResult
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +48,6 @@ class QuotaStatus(StrEnum):
     EXCEEDED = "exceeded"
 
 
-class TierFileError(UsageError):
-    """data/tiers.toml has a mistake. `path` is the file, `entry` where in it, `problem` what is wrong."""
-
-    def __init__(self, path: Path, entry: str, problem: str) -> None:
-        super().__init__(f"{path}: {entry}: {problem}")
-        self.path = path
-        self.entry = entry
-        self.problem = problem
-
-
 @dataclass(frozen=True, slots=True)
 class Tier:
     """What a person may use: tokens a month (None: no limit), and whether premium operations are open to them."""
@@ -78,19 +67,13 @@ class Tiers:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
-        """Read data/tiers.toml, or the file given. Raises `TierFileError`, naming file, entry and problem."""
+        """Read data/tiers.toml, or the file given. Raises `DataFileError`, naming file, entry and problem."""
         path = path or data_file("tiers.toml")
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise TierFileError(path, "file", f"can't be read ({error.strerror})") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise TierFileError(path, "file", f"isn't valid TOML: {error}") from error
+        raw = read_toml(path)
         for name in SubscriptionTier:
             if name not in raw:
-                raise TierFileError(path, "file", f"needs a tier [{name}]")
-        tiers = [_tier(path, name, entry) for name, entry in raw.items()]
-        return cls(tiers)
+                raise DataFileError(path, "file", f"needs a tier [{name}]")
+        return cls(_tier(path, name, entry) for name, entry in raw.items())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -220,7 +203,7 @@ def _words(operation: str) -> str:
 def _tier(path: Path, name: str, entry: Any) -> Tier:
     def require(right: bool, problem: str) -> None:
         if not right:
-            raise TierFileError(path, name, problem)
+            raise DataFileError(path, name, problem)
 
     require(isinstance(entry, dict), f"write a tier as [{name}] with its keys below")
     require(_NAME.fullmatch(name) is not None, "a name has at most 32 small letters, digits, - and _")

@@ -5,86 +5,50 @@ They are read when the books are opened. Whoever changes one, in whatever proces
 by the rules of that instant, for the price of one look into an index.
 """
 
-import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.usage.budgeting.budgets import BOT, NUMBERED, Budget, Level, Mode, Owner, Saving, Scope, Unit, Unknown, saving
-from bot.usage.budgeting.calendars import ALWAYS_UTC, BEGINNING, Calendar, Period, zone_named
+from bot.usage.budgeting.budgets import BOT, Budget, Level, Mode, Saving, saving
+from bot.usage.budgeting.calendars import Calendar
+from bot.usage.budgeting.guild_rules import GuildRules, read_all_rules, read_rules
 from bot.usage.budgeting.quotas import Tier, Tiers
 from bot.usage.errors import AiPausedError, OptedOutError
 from bot.usage.operations import UNDECLARED, Operation
 from bot.usage.records import Attribution, Kind, OpenCall
-from bot.usage.storage.database import Row, Script
+from bot.usage.storage.database import Script
 from bot.usage.storage.rows import from_microseconds, microseconds
-
-log = logging.getLogger(__name__)
 
 LEVELS_LIMIT = 10_000
 """Counters of saving budgets that are remembered at most."""
 STRICTNESS = (Saving.NONE, Saving.CHEAPER_MODEL, Saving.NO_PICTURES)
 FOREVER = 2**62
 """`paused_until` of a pause without an end."""
-BUDGET_COLUMNS = (
-    "id, guild_id, owner, scope, scope_id, period, unit, limit_amount, mode, thresholds, cheaper_at, unknown_cost, "
-    "created_at"
-)
 _RULES = 7286314650102
 _KEEP_RULES = "SELECT pg_advisory_xact_lock_shared($1)"
 """Until this transaction ends, no rule changes: what was read of them holds, and whoever changes one counts what this
 transaction adds. Any number of processes may keep them at once."""
 _CHANGE_RULES = "SELECT pg_advisory_xact_lock($1)"
-NEXT_VERSION = (
+_NEXT_VERSION = (
     "INSERT INTO bot_state (name, value) VALUES ('rules version', '1') "
     "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(bot_state.value AS BIGINT) + 1 AS TEXT) RETURNING value"
 )
 """Serialises whoever changes rules: numbers are committed in their order, so none is overlooked."""
-CHANGED = (
+_CHANGED = (
     "INSERT INTO rule_changes (guild_id, version) VALUES ($1, $2) "
     "ON CONFLICT (guild_id) DO UPDATE SET version = excluded.version"
 )
-
 LEVELS = (
     "SELECT key, spent, reserved, doubtful, fired FROM budget_periods "
     "WHERE guild_id = $1 AND budget_id = $2 AND period_start = $3"
 )
 """How the counters of a budget stand in one period."""
-_SETTINGS = "SELECT guild_id, paused_until, quotas, tier, time_zone FROM guild_settings"
-_TIERS = "SELECT guild_id, subject, tier FROM quota_rules"
-_ZONES = "SELECT guild_id, changed_at, zone_before FROM guild_time_zones"
-_ZONES_OF_GUILD = f"{_ZONES} WHERE guild_id = $1"
 
 QUOTA = "quota"
 """`budget_id` of the counters of members' monthly tokens, which are the bot's: guild 0, months in UTC, key the user."""
 
 CounterKey = tuple[int, str, str, str]
 """guild_id, budget_id, key, period_start: one row of `budget_periods`."""
-
-
-@dataclass(frozen=True, slots=True)
-class GuildRules:
-    """One server's rules; of guild 0, the operator's for the whole bot.
-
-    `since` has the period in which each budget was set, by its id: it counts no call of an earlier one.
-    `paused_until` is microseconds since 1970, 0 where nothing is paused. `tiers` gives a tier of quota, or `exempt`, by
-    `role:ID` or `user:ID`; `tier` is the server's own subscription.
-    """
-
-    budgets: tuple[Budget, ...] = ()
-    paused_until: int = 0
-    quotas: bool = False
-    tier: str | None = None
-    tiers: Mapping[str, str] = field(default_factory=dict)
-    calendar: Calendar = ALWAYS_UTC
-    since: Mapping[str, str] = field(default_factory=dict)
-
-    def budget(self, budget_id: str) -> Budget | None:
-        """The budget of that id; None where it was removed."""
-        return next((budget for budget in self.budgets if budget.id == budget_id), None)
-
-
-_NO_RULES = GuildRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +59,7 @@ class Counted:
     counter: CounterKey
 
 
+_NO_RULES = GuildRules()
 NO_TIERS = Tiers([Tier("free", None)])
 _NO_OPERATIONS: Mapping[str, Operation] = {}
 
@@ -171,30 +136,20 @@ class Rules:
         """Take in what has changed since the last look, everything at the first. It holds till the transaction ends."""
         yield (_KEEP_RULES, (_RULES,))
         if self.version < 0:
-            version = yield from self._read_all()
+            [(version,)] = yield ("SELECT COALESCE(max(version), 0) FROM rule_changes", ())
+            self._guilds.update((yield from read_all_rules()))
             changed = list(self._guilds)
         else:
             rows = yield ("SELECT guild_id, version FROM rule_changes WHERE version > $1", (self.version,))
             changed, version = [guild_id for guild_id, _ in rows], max([self.version, *(v for _, v in rows)])
             for guild_id in changed:
-                self._guilds[guild_id] = yield from _read_guild(guild_id)
+                self._guilds[guild_id] = yield from read_rules(guild_id)
         if self.version < 0 or BOT in changed:
             rows = yield ("SELECT user_id FROM opt_outs", ())
             self.opted_out = frozenset(user_id for (user_id,) in rows)
         for guild_id in changed:
             yield from self._read_levels(guild_id, now)
         self.version = version  # last: what fails on the way is read again
-
-    def _read_all(self) -> Script[int]:
-        found = yield ("SELECT COALESCE(max(version), 0) FROM rule_changes", ())
-        budgets = yield (f"SELECT {BUDGET_COLUMNS} FROM budgets ORDER BY created_at, id", ())
-        settings = yield (_SETTINGS, ())
-        zones = yield (_ZONES, ())
-        tiers = yield (_TIERS, ())
-        by_guild = [_by_guild(rows, n) for rows, n in ((budgets, 1), (settings, 0), (zones, 0), (tiers, 0))]
-        for guild_id in set().union(*by_guild):
-            self._guilds[guild_id] = _rules(*(rows.get(guild_id, []) for rows in by_guild))
-        return int(found[0][0])
 
     def _read_levels(self, guild_id: int, now: datetime) -> Script[None]:
         """How the budgets that save stand at the start, or when one is set."""
@@ -225,86 +180,5 @@ def changing(guild_id: int) -> Script[None]:
     It waits for those that are just working by the rules, so what it reads after it has everything they add.
     """
     yield (_CHANGE_RULES, (_RULES,))
-    [(version,)] = yield (NEXT_VERSION, ())
-    yield (CHANGED, (guild_id, int(version)))
-
-
-def calendar_of(time_zone: str, changes: list[Row]) -> Calendar:
-    """From `guild_settings.time_zone`, chosen last, and `guild_time_zones`' rows (…, changed_at, zone_before)."""
-    if not changes:
-        return Calendar.of(zone_named(time_zone)) if time_zone != "UTC" else ALWAYS_UTC
-    ordered = sorted((changed_at, name) for *_, changed_at, name in changes)
-    zones = [name for _, name in ordered] + [time_zone]
-    since = [BEGINNING] + [from_microseconds(changed_at) for changed_at, _ in ordered]
-    return Calendar(tuple((at, zone_named(name)) for at, name in zip(since, zones, strict=True)))
-
-
-def read_calendar(guild_id: int) -> Script[Calendar]:
-    """The calendar of a server as the books have it now."""
-    settings = yield ("SELECT time_zone FROM guild_settings WHERE guild_id = $1", (guild_id,))
-    changes = yield (_ZONES_OF_GUILD, (guild_id,))
-    return calendar_of(settings[0][0] if settings else "UTC", changes)
-
-
-def budget_of(row: Row) -> Budget:
-    """A row of `BUDGET_COLUMNS`. One that this version can't read (a later one's, a damaged row) allows its server
-    nothing, until whoever set it removes it: it fails closed (I23).
-    """
-    try:
-        return _readable(row)
-    except (TypeError, ValueError):
-        budget_id, guild_id, owner = str(row[0]), int(row[1]), Owner.SERVER if row[2] == "server" else Owner.OPERATOR
-        log.error("budget %s of server %d can't be read: nothing is let through under it", budget_id, guild_id)  # noqa: TRY400
-        scope, scope_id = (Scope.GUILD, str(guild_id)) if guild_id != BOT else (Scope.BOT, "")
-        return Budget(budget_id, guild_id, scope, scope_id, Period.TOTAL, Unit.USD, 0, Mode.HARD, owner)
-
-
-def _readable(row: Row) -> Budget:
-    budget_id, guild_id, owner, scope, scope_id, period, unit, limit, mode, thresholds, cheaper_at, unknown, at = row
-    if scope in NUMBERED:
-        int(scope_id)
-    return Budget(
-        id=budget_id,
-        guild_id=guild_id,
-        owner=Owner(owner),
-        scope=Scope(scope),
-        scope_id=scope_id,
-        period=Period(period),
-        unit=Unit(unit),
-        limit=limit,
-        mode=Mode(mode),
-        thresholds=tuple(int(part) for part in thresholds.split(",") if part),
-        cheaper_at=cheaper_at,
-        unknown=Unknown(unknown),
-        set_at=from_microseconds(at),
-    )
-
-
-def _read_guild(guild_id: int) -> Script[GuildRules]:
-    only = (guild_id,)
-    budgets = yield (f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE guild_id = $1 ORDER BY created_at, id", only)
-    settings = yield (f"{_SETTINGS} WHERE guild_id = $1", only)
-    zones = yield (_ZONES_OF_GUILD, only)
-    tiers = yield (f"{_TIERS} WHERE guild_id = $1", only)
-    return _rules(budgets, settings, zones, tiers)
-
-
-def _rules(budgets: list[Row], settings: list[Row], zones: list[Row], tiers: list[Row]) -> GuildRules:
-    _, paused_until, quotas, tier, time_zone = settings[0] if settings else (0, None, 0, None, "UTC")
-    found, calendar = tuple(map(budget_of, budgets)), calendar_of(time_zone, zones)
-    return GuildRules(
-        budgets=found,
-        paused_until=paused_until or 0,
-        quotas=bool(quotas),
-        tier=tier,
-        tiers={subject: name for _, subject, name in tiers},
-        calendar=calendar,
-        since={budget.id: calendar.start(budget.period, budget.set_at or BEGINNING) for budget in found},
-    )
-
-
-def _by_guild(rows: list[Row], column: int) -> dict[int, list[Row]]:
-    found: dict[int, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row[column], []).append(row)
-    return found
+    [(version,)] = yield (_NEXT_VERSION, ())
+    yield (_CHANGED, (guild_id, int(version)))

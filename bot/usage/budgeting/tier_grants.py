@@ -7,6 +7,7 @@ when they are needed. The best of a server's is its `guild_settings.tier`, which
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from bot.usage.budgeting.budgets import BOT
 from bot.usage.budgeting.quotas import EXEMPT, Tiers, tier_of
@@ -28,6 +29,10 @@ _OF_PERSON = "SELECT tier FROM user_tiers WHERE user_id = $1 AND (until IS NULL 
 _OF_SERVER = "SELECT tier FROM guild_tiers WHERE guild_id = $1 AND (until IS NULL OR until > $2) ORDER BY source"
 _TELL_ANEW = "UPDATE budget_periods SET fired = 0 WHERE guild_id = $1 AND budget_id = $2 AND key = $3"
 """With another limit, 80 % of it is news again (`QuotaBook.newly_crossed`)."""
+_TAKE_FROM_SERVER = (
+    "DELETE FROM guild_tiers WHERE guild_id = $1 AND source = $2 "
+    "AND (CAST($3 AS BIGINT) IS NULL OR until <= $3) RETURNING tier"
+)
 _SET_SERVER_TIER = (
     "INSERT INTO guild_settings (guild_id, tier) VALUES ($1, $2) "
     "ON CONFLICT (guild_id) DO UPDATE SET tier = excluded.tier"
@@ -109,7 +114,7 @@ class TierGrants:
 
     async def take_back_server(self, guild_id: int, source: Source, *, actor: object = audit.SYSTEM) -> bool:
         """Take back what a source gave a server; False where it gave nothing."""
-        taken = await self._database.transact(lambda: self._take_back_server(guild_id, source, str(actor)))
+        taken = await self._database.transact(lambda: self._take_back_server(guild_id, source.value, str(actor)))
         await self._changed()
         return taken
 
@@ -124,9 +129,13 @@ class TierGrants:
 
     async def expire_servers(self) -> None:
         """Take back what servers were given until a time that is over."""
-        sql = "SELECT guild_id, source FROM guild_tiers WHERE until <= $1"
-        for guild_id, source in await self._database.fetch(sql, microseconds(self._clock())):
-            await self.take_back_server(guild_id, Source(source))
+        now_us = microseconds(self._clock())
+        found = await self._database.fetch("SELECT guild_id, source FROM guild_tiers WHERE until <= $1", now_us)
+        for guild_id, source in found:
+            await self._database.transact(
+                partial(self._take_back_server, guild_id, source, audit.SYSTEM, over_us=now_us)
+            )
+            await self._changed()
 
     async def set_rule(self, guild_id: int, subject: str, tier: str | None, *, actor: object = audit.SYSTEM) -> None:
         """Give a server's `role:ID` or `user:ID` a tier there, or `exempt`; None takes the rule away.
@@ -183,13 +192,13 @@ class TierGrants:
         yield from self._settle_server(guild_id)
         yield from audit.note(now, guild_id, actor, "tier granted", {"tier": tier, "source": source.value})
 
-    def _take_back_server(self, guild_id: int, source: Source, actor: str) -> Script[bool]:
+    def _take_back_server(self, guild_id: int, source: str, actor: str, *, over_us: int | None = None) -> Script[bool]:
+        """`over_us`: only what is over by then; it may have been renewed since somebody looked."""
         yield from changing(guild_id)
-        sql = "DELETE FROM guild_tiers WHERE guild_id = $1 AND source = $2 RETURNING tier"
-        gone = yield sql, (guild_id, source.value)
+        gone = yield _TAKE_FROM_SERVER, (guild_id, source, over_us)
         for (tier,) in gone:
             yield from self._settle_server(guild_id)
-            facts = {"tier": tier, "source": source.value}
+            facts = {"tier": tier, "source": source}
             yield from audit.note(self._clock(), guild_id, actor, "tier taken back", facts)
         return bool(gone)
 

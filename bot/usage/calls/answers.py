@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from bot.usage.calls.endpoints import picture_units
-from bot.usage.context import storable
+from bot.usage.context import storable, storable_json
 from bot.usage.records import Usage
 
 MAX_REPORTED = 10**9
@@ -74,7 +74,7 @@ def read_answer(api: str, payload: Mapping[str, Any], body: Mapping[str, Any]) -
     error = payload.get("error")
     return Answer(
         usage=usage,
-        raw_usage=json.dumps(raw) if raw else None,
+        raw_usage=storable_json(json.dumps(raw)) if raw else None,
         model=_name(payload.get("model")),
         response_id=_name(payload.get("id")),
         service_tier=_name(payload.get("service_tier")),

@@ -16,7 +16,8 @@ from bot.usage.calls.endpoints import Endpoint
 from bot.usage.calls.intent import adds_usage, open_call
 from bot.usage.calls.providers import provider_of
 from bot.usage.calls.request_tokens import estimate_request_async
-from bot.usage.calls.tracked_call import Retrieval, TrackedCall
+from bot.usage.calls.retrieval import Retrieval
+from bot.usage.calls.tracked_call import TrackedCall
 from bot.usage.errors import CallRefusedError, QuotaExceededError
 from bot.usage.pricing.prices import PriceList
 from bot.usage.records import OpenCall, Settlement, UsageRecord
@@ -50,8 +51,8 @@ class CallsInFlight:
         self._in_flight: set[str] = set()
         self._landed = asyncio.Event()
         self._settling: set[asyncio.Task[None]] = set()
-        self._background: dict[str, TrackedCall] = {}
-        self._patience: dict[str, asyncio.TimerHandle] = {}
+        self._background: dict[str, TrackedCall] = {}  # by the provider's id of the response
+        self._expected: dict[str, tuple[str, asyncio.TimerHandle]] = {}  # the same by our id, and until when
 
     def __len__(self) -> int:
         return len(self._in_flight)
@@ -86,8 +87,8 @@ class CallsInFlight:
     def settle(self, call: OpenCall, settled: Settlement) -> None:
         """Queue how a call ended."""
         self._has_landed(call)
-        if (patience := self._patience.pop(call.id, None)) is not None:
-            patience.cancel()  # which lets go of the call: else it would stay in memory for the rest of the day
+        if call.id in self._expected:
+            self._stop_expecting(call)
         self.ledger.settle(call, settled)
         self._on_settled(UsageRecord(call, settled))
 
@@ -103,16 +104,13 @@ class CallsInFlight:
             self._background.pop(next(iter(self._background)))
         self._background[call.background_id] = call
         self._has_landed(call.opened)
-        if call.opened.id not in self._patience:
-            loop = asyncio.get_running_loop()
-            self._patience[call.opened.id] = loop.call_later(BACKGROUND_PATIENCE_SECONDS, self._stop_expecting, call)
+        if call.opened.id not in self._expected:
+            patience = asyncio.get_running_loop().call_later(BACKGROUND_PATIENCE_SECONDS, self._give_up, call)
+            self._expected[call.opened.id] = call.background_id, patience
 
     def retrieval(self, response_id: str | None) -> Retrieval | None:
         """The unsettled call that a retrieved response belongs to. Retrieving any other is no new charge (I2)."""
         call = self._background.get(response_id or "")
-        if call is not None and call.is_settled:
-            del self._background[call.background_id]
-            return None
         return Retrieval(call) if call is not None else None
 
     async def landed(self, patience_seconds: float) -> None:
@@ -129,9 +127,23 @@ class CallsInFlight:
             if patience_seconds is not None:
                 return
 
-    def _stop_expecting(self, call: TrackedCall) -> None:
+    def close(self) -> None:
+        """Expect nothing any more: what goes on at the provider is booked at the next opening (I21)."""
+        for _, patience in self._expected.values():
+            patience.cancel()
+        self._expected.clear()
+        self._background.clear()
+
+    def _stop_expecting(self, call: OpenCall) -> None:
+        """It has ended: nothing of it stays in memory for the rest of the day (I24)."""
+        response_id, patience = self._expected.pop(call.id)
+        patience.cancel()
+        found = self._background.get(response_id)
+        if found is not None and found.opened.id == call.id:
+            del self._background[response_id]
+
+    def _give_up(self, call: TrackedCall) -> None:
         """Nobody has asked for it: its reservation has to end, and it may have been billed in full (I14)."""
-        self._background.pop(call.background_id, None)
         if not call.is_settled:
             call.give_up("never retrieved")
 

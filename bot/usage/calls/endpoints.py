@@ -31,6 +31,8 @@ class Endpoint:
     takes_cap: bool = False
 
 
+TEXT_APIS = frozenset({"chat", "completions", "responses"})
+"""`api`s that answer in text, with tokens for usage."""
 CAP_FIELDS = {"chat": "max_completion_tokens", "responses": "max_output_tokens"}
 """Where a request says how long its answer may get, by `api`."""
 SHORTEST_CAPS = {"responses": 16}

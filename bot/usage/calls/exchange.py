@@ -8,11 +8,11 @@ import asyncio
 import logging
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import httpx2
 
@@ -20,11 +20,6 @@ from bot.usage.bookkeeping.keeper import Keeper
 from bot.usage.calls.answers import payload_of
 from bot.usage.calls.metered_body import End, MeteredBody, Seen, seen_whole
 from bot.usage.calls.plain_body import PlainBody
-from bot.usage.pricing.prices import PriceList
-from bot.usage.records import OpenCall, Settlement
-
-if TYPE_CHECKING:
-    from bot.usage.calls.tracked_call import TrackedCall
 
 try:
     import aiohttp
@@ -75,9 +70,9 @@ def spares_the_caller(method: MethodT) -> MethodT:
     return cast("MethodT", spared)
 
 
-def note_fault(ledger: Keeper, error: Exception) -> None:
+def note_fault(keeper: Keeper, error: Exception) -> None:
     """Count and log a fault of ours: where it was, not what it said, which may quote anything (I33)."""
-    ledger.faults += 1
+    keeper.faults += 1
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error("accounting failed: %s at %s:%s", type(error).__name__, Path(frame.filename).name, frame.lineno)
 
@@ -90,29 +85,13 @@ async def _read(response: httpx2.Response) -> None:
         raise
 
 
-class Books(Protocol):
-    """What a call needs of the tracker."""
-
-    prices: PriceList
-    ledger: Keeper
-
-    def settle(self, call: OpenCall, settled: Settlement) -> None:
-        """Queue how a call ended."""
-
-    def expect_background(self, call: "TrackedCall") -> None:
-        """Keep a call open that goes on at the provider."""
-
-    def settle_later(self, settling: Coroutine[Any, Any, None]) -> None:
-        """Own a settlement that must count tokens first."""
-
-
 class Exchange(ABC):
     """One request to the provider and what came back. What that means for the books is for its subclasses."""
 
     hides_usage = False
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
         self._response: httpx2.Response | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -152,7 +131,7 @@ class Exchange(ABC):
 
     def fault(self, error: Exception) -> None:
         """Count and log a fault of ours."""
-        note_fault(self.books.ledger, error)
+        note_fault(self._keeper, error)
 
     @abstractmethod
     def failed(self, error: BaseException) -> None:

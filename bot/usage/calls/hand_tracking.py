@@ -1,21 +1,22 @@
 """Calls made elsewhere and told to us: priced like the door's, buffered, and never a trouble to the teller."""
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.usage.bookkeeping.keeper import Keeper
-from bot.usage.context import token_tracking_context
+from bot.usage.calls.told import Ending, Told, attribution_named, id_of, utc
+from bot.usage.context import storable, text_of, token_tracking_context
+from bot.usage.errors import DataFileError
 from bot.usage.ids import new_id
 from bot.usage.pricing.costs import Money, amount_of, nano_usd_of
-from bot.usage.pricing.fees import FeeFileError, fee_of
+from bot.usage.pricing.fees import fee_of
 from bot.usage.pricing.prices import PriceList
-from bot.usage.records import BY_HAND, BY_KEY, Kind, OpenCall, Price, Settlement, Status, Usage, UsageRecord
+from bot.usage.records import BY_HAND, BY_KEY, Kind, OpenCall, Price, Usage, UsageRecord
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,8 @@ class HandTracking:
             "cached_input_tokens": cached_input_tokens,
             "output_tokens": output_tokens,
         }
-        ending = _Ending(duration_ms, failed, error_type, estimated, response_id)
-        await self._tell(Kind.LLM, model, counts, provider, cost, ending, who)
+        ending = Ending(duration_ms, failed, error_type, estimated, response_id)
+        await self._tell(Told(Kind.LLM, model, counts, provider, cost, ending, who))
 
     async def track_embedding(
         self,
@@ -97,8 +98,8 @@ class HandTracking:
         **who: Any,
     ) -> None:
         """Book one embedding made elsewhere; as `track_llm_call`."""
-        ending = _Ending(duration_ms, failed)
-        await self._tell(Kind.EMBEDDING, model, {"input_tokens": tokens}, provider, cost, ending, who)
+        counts = {"input_tokens": tokens}
+        await self._tell(Told(Kind.EMBEDDING, model, counts, provider, cost, Ending(duration_ms, failed), who))
 
     async def track_image_generation(
         self,
@@ -115,7 +116,7 @@ class HandTracking:
     ) -> None:
         """Book images made elsewhere, of a size like `1024x1024`; as `track_llm_call`."""
         counts = {"images": images, "image_size": resolution, "image_quality": quality}
-        await self._tell(Kind.IMAGE, model, counts, provider, cost, _Ending(duration_ms, failed), who)
+        await self._tell(Told(Kind.IMAGE, model, counts, provider, cost, Ending(duration_ms, failed), who))
 
     async def track_payment_fee(self, *, gateway: str, amount: Money, fee: Money | None = None, **who: Any) -> None:
         """Book what a payment gateway kept of a payment of `amount` USD: `fee` in USD, else what data/fees.toml says.
@@ -123,12 +124,12 @@ class HandTracking:
         Fees count towards no AI budget, quota or sum; they have a line of their own. Never raises.
         """
         try:
-            kept = amount_of(fee) if fee is not None else fee_of(gateway).of(amount_of(amount))
-            told = {"amount_usd": str(amount_of(amount)), **(who.pop("metadata", None) or {})}
-        except (FeeFileError, ValueError) as error:
+            kept = amount_of(fee) if fee is not None else fee_of(str(gateway)).of(amount_of(amount))
+            facts = {"amount_usd": str(amount_of(amount)), **(who.pop("metadata", None) or {})}
+        except (DataFileError, TypeError, ValueError) as error:
             log.error("a payment's fee can't be booked: %s", error)  # noqa: TRY400 - as below
             return
-        await self._tell(Kind.PAYMENT, gateway, {}, gateway, kept, _Ending(), {**who, "metadata": told})
+        await self._tell(Told(Kind.PAYMENT, gateway, {}, gateway, kept, Ending(), {**who, "metadata": facts}))
 
     async def book_event(
         self,
@@ -159,62 +160,43 @@ class HandTracking:
         is UTC. Raises `ValueError` or `TypeError` for what can't be booked.
         """
         feared = nano_usd_of(doubtful_cost), doubtful_tokens
-        ending = _Ending(duration_ms, failed, error_type, estimated, response_id, service_tier, *feared)
+        ending = Ending(duration_ms, failed, error_type, estimated, response_id, service_tier, *feared)
         if kind == Kind.PAYMENT:
-            kept = amount_of(cost) if cost is not None else fee_of(model).of(amount_of(amount or 0))
-            self.keep(await self._record(Kind.PAYMENT, model, {}, model, kept, ending, who, at, key))
-            return
-        if not model:
-            raise ValueError("which model? Of a payment, `model` is the gateway")
-        self.keep(await self._record(Kind(kind), model, usage or {}, provider, cost, ending, who, at, key))
+            cost = cost if cost is not None else fee_of(model).of(amount_of(amount or 0))
+            usage, provider = {}, model
+        told = Told(Kind(kind), model, usage or {}, provider, cost, ending, who)
+        self.keep(await self._record(told, at, key))
 
-    async def _tell(
-        self,
-        kind: Kind,
-        model: str,
-        counts: Mapping[str, Any],
-        provider: str | None,
-        cost: Money | None,
-        ending: "_Ending",
-        who: dict[str, Any],
-    ) -> None:
+    async def _tell(self, told: Told) -> None:
         try:
-            record = await self._record(kind, model, counts, provider, cost, ending, who)
+            record = await self._record(told)
             await self._ledger.room()
             self.keep(record)
         except (ArithmeticError, TypeError, ValueError) as error:
             log.error("a call tracked by hand can't be booked: %s", error)  # noqa: TRY400 - the message says it all
 
-    async def _record(
-        self,
-        kind: Kind,
-        model: str,
-        counts: Mapping[str, Any],
-        provider: str | None,
-        cost: Money | None,
-        ending: "_Ending",
-        who: dict[str, Any],
-        at: datetime | None = None,
-        key: str | None = None,
-    ) -> UsageRecord:
-        usage, at = Usage.from_mapping(counts), utc(at) if at is not None else self._clock()
+    async def _record(self, told: Told, at: datetime | None = None, key: str | None = None) -> UsageRecord:
+        if not told.model:
+            raise ValueError("which model? Of a payment, `model` is the gateway")
+        told = replace(told, model=storable(told.model), provider=text_of(told.provider))
+        usage, at = Usage.from_mapping(told.usage), utc(at) if at is not None else self._clock()
         if at > self._clock() + _TOMORROW:
             raise ValueError(f"{at.isoformat()} is in the future")
-        price = self._priced(usage, model, provider, cost, at, kind, ending.service_tier)
-        async with token_tracking_context(**attribution_named(who)) as attribution:
+        price = self._priced(told, usage, at)
+        async with token_tracking_context(**attribution_named(told.who)) as attribution:
             call = OpenCall(
                 id=new_id() if key is None else id_of(key),
-                kind=kind,
+                kind=told.kind,
                 api=BY_HAND if key is None else BY_KEY,
                 started_at=at,
                 attribution=attribution,
-                provider=provider or "unknown",
-                request_model=model,
+                provider=told.provider or "unknown",
+                request_model=told.model,
                 reserved_usage=usage,
                 reserved=price,
                 context=copy_context(),
             )
-        return UsageRecord(call, ending.settlement(usage, price))
+        return UsageRecord(call, told.ending.settlement(usage, price))
 
     def hand_over(self) -> None:
         """Give what is buffered to the ledger."""
@@ -234,68 +216,12 @@ class HandTracking:
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._buffering.seconds, self.hand_over)
 
-    def _priced(
-        self,
-        usage: Usage,
-        model: str,
-        provider: str | None,
-        cost: Money | None,
-        at: datetime,
-        kind: Kind,
-        service_tier: str | None,
-    ) -> Price:
-        if cost is None:
-            return self._prices.price(usage, model, at=at, provider=provider, service_tier=service_tier, kind=kind)
-        if amount_of(cost) > LARGEST_COST_USD:
-            raise ValueError(f"a cost of {cost} USD can't be right")
-        return Price(nano_usd_of(cost), GIVEN)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    """How a call that was told ended. Milliseconds."""
-
-    duration_ms: float = 0
-    failed: bool = False
-    error_type: str | None = None
-    estimated: bool = False
-    response_id: str | None = None
-    service_tier: str | None = None
-    doubtful_nano_usd: int = 0
-    doubtful_tokens: int = 0
-
-    def settlement(self, usage: Usage, price: Price) -> Settlement:
-        return Settlement(
-            Status.ERROR if self.failed else Status.OK,
-            usage,
-            price,
-            duration_ms=round(self.duration_ms),
-            response_id=self.response_id,
-            service_tier=self.service_tier,
-            estimated=self.estimated,
-            error_type=self.error_type,
-            doubtful_nano_usd=self.doubtful_nano_usd,
-            doubtful_tokens=self.doubtful_tokens,
-        )
-
-
-def id_of(key: str) -> str:
-    """The id on the books of what is told by a key."""
-    return hashlib.sha256(key.encode()).hexdigest()[:32]
-
-
-def attribution_named(who: Mapping[str, Any]) -> dict[str, Any]:
-    """The names that other systems use, as `token_tracking_context` has them."""
-    named = dict(who)
-    if (intent := named.pop("intent", None)) is not None:
-        named["metadata"] = {**(named.get("metadata") or {}), "intent": str(intent)}
-    if (agent_id := named.pop("agent_id", None)) is not None:
-        if named.get("agent_name") is not None:
-            raise TypeError("give agent_name or agent_id, not both: they are one thing")
-        named["agent_name"] = str(agent_id)
-    return named
-
-
-def utc(at: datetime) -> datetime:
-    """An instant as it was told; a naive one is UTC."""
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    def _priced(self, told: Told, usage: Usage, at: datetime) -> Price:
+        if told.cost is None:
+            tier = told.ending.service_tier
+            return self._prices.price(
+                usage, told.model, at=at, provider=told.provider, service_tier=tier, kind=told.kind
+            )
+        if amount_of(told.cost) > LARGEST_COST_USD:
+            raise ValueError(f"a cost of {told.cost} USD can't be right")
+        return Price(nano_usd_of(told.cost), GIVEN)

@@ -89,9 +89,11 @@ class TrackedOpenAI(AsyncOpenAI):
 
     async def close(self) -> None:
         """Close the connections of both kinds."""
-        await super().close()
-        if self._stream_transport is not None:
-            await self._stream_transport.aclose()
+        try:
+            await super().close()
+        finally:
+            if self._stream_transport is not None:
+                await self._stream_transport.aclose()
 
     async def request(
         self,

@@ -18,8 +18,8 @@ from bot.usage.budgeting.budgets import BOT, Level
 from bot.usage.budgeting.quota_gate import QuotaGate
 from bot.usage.budgeting.rules import Counted, CounterKey
 from bot.usage.calls.calls_in_flight import CallsInFlight
-from bot.usage.calls.hand_tracking import attribution_named, id_of, utc
 from bot.usage.calls.intent import elastic_of
+from bot.usage.calls.told import attribution_named, id_of, utc
 from bot.usage.context import token_tracking_context
 from bot.usage.errors import AlreadyBookedError, CallRefusedError
 from bot.usage.ids import new_id
@@ -113,7 +113,7 @@ class Reservations:
         """
         at, worst, what = utc(at) if at is not None else self._clock(), Usage.from_mapping(usage), Kind(kind)
         uncapped = what is Kind.LLM and "output_tokens" not in usage
-        model_cap = self._prices.max_output_tokens(model, provider) if uncapped else None
+        model_cap = self._prices.max_output_tokens(model) if uncapped else None
         if uncapped:
             worst = replace(worst, output_tokens=(model_cap or 0) * choices)
         price = partial(self._worst_price, what, model, provider, service_tier, at)
@@ -146,13 +146,10 @@ class Reservations:
             raise AlreadyBookedError(call.id)
         refusal = None
         try:
+            call = _as_reserved(call, *found[0][1:]) if found else await self._calls.admitted(call)
+            self._keep(call)
             if times > 1:
                 await self._ledger.admit_again(call, times)
-            elif found:
-                call = _as_reserved(call, *found[0][1:])
-            else:
-                call = await self._calls.admitted(call)
-                self._keep(call)
         except CallRefusedError as error:
             refusal = error
         limits = await self._database.read(partial(self._limits, self._ledger.rules.counted(call)))
@@ -160,6 +157,9 @@ class Reservations:
         return Verdict(call, refusal, limits, self._stops(call), expires_at)
 
     def _keep(self, call: OpenCall) -> None:
+        """Until its time is over, which begins anew when it is asked for again."""
+        if (before := self._kept.pop(call.id, None)) is not None:
+            before[1].cancel()
         while len(self._kept) >= MOST_KEPT:
             self._give_up(next(iter(self._kept)))
         timer = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._give_up, call.id)
@@ -220,7 +220,10 @@ def _levels(wanted: Iterable[CounterKey]) -> Script[dict[CounterKey, Level]]:
 
 
 def _as_reserved(call: OpenCall, cost: int | None, input_tokens: int, output_tokens: int) -> OpenCall:
-    """The call as it was admitted, when it is asked for again."""
-    usage = replace(call.reserved_usage, input_tokens=input_tokens, output_tokens=output_tokens)
-    cap = output_tokens // call.elastic.choices if call.elastic is not None else None
-    return replace(call, reserved_usage=usage, reserved=Price(cost, call.reserved.source), elastic=None, output_cap=cap)
+    """One attempt of a call as it was admitted, when it is asked for again; on the books all attempts are together."""
+    once = call.reserved_usage.input_tokens
+    attempts = max(1, input_tokens // once) if once else 1
+    usage = replace(call.reserved_usage, output_tokens=output_tokens // attempts)
+    cap = usage.output_tokens // call.elastic.choices if call.elastic is not None else None
+    price = Price(None if cost is None else cost // attempts, call.reserved.source)
+    return replace(call, reserved_usage=usage, reserved=price, elastic=None, output_cap=cap)

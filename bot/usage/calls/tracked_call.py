@@ -1,29 +1,54 @@
 """One call from its leaving to its settlement. However it ends, it is settled exactly once (I2, I14)."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 import openai
 
-from bot.usage.calls.answers import MAX_TEXT, Answer, code_name, delivered_texts, payload_of, read_answer
-from bot.usage.calls.endpoints import CAP_FIELDS, TOLD_BY_THE_ANSWER, UNMETERED, choices_of, speech_usage, thinks_unseen
-from bot.usage.calls.exchange import Books, Exchange, spares_the_caller, was_never_sent
+from bot.usage.bookkeeping.keeper import Keeper
+from bot.usage.calls.answers import MAX_TEXT, Answer, delivered_texts, payload_of, read_answer
+from bot.usage.calls.endings import ending, exception_name, status_after, status_of
+from bot.usage.calls.endpoints import (
+    CAP_FIELDS,
+    TEXT_APIS,
+    TOLD_BY_THE_ANSWER,
+    UNMETERED,
+    choices_of,
+    speech_usage,
+    thinks_unseen,
+)
+from bot.usage.calls.exchange import Exchange, spares_the_caller, was_never_sent
 from bot.usage.calls.metered_body import End, Seen
 from bot.usage.calls.tokens import count_tokens_async
 from bot.usage.context import storable
+from bot.usage.pricing.prices import PriceList
 from bot.usage.records import NOT_CHARGED, OpenCall, Price, Settlement, Status, Usage
 
 _NOT_CHARGED = Price(0, NOT_CHARGED)
 _UNKNOWN = Price(None, "unknown")
 _TEXTLESS_APIS = frozenset({"images", "embeddings"})
-_TEXT_APIS = frozenset({"chat", "completions", "responses"})
 _AT_WORK = frozenset({"queued", "in_progress"})
-_OVER = frozenset({"completed", "failed", "cancelled", "incomplete"})
 _KEPT_IN_BACKGROUND = ("background", "model", "service_tier")
+
+
+class Books(Protocol):
+    """What a call needs of the tracker."""
+
+    prices: PriceList
+    ledger: Keeper
+
+    def settle(self, call: OpenCall, settled: Settlement) -> None:
+        """Queue how a call ended."""
+
+    def expect_background(self, call: "TrackedCall") -> None:
+        """Keep a call open that goes on at the provider."""
+
+    def settle_later(self, settling: Coroutine[Any, Any, None]) -> None:
+        """Own a settlement that must count tokens first."""
 
 
 class TrackedCall(Exchange):
@@ -39,7 +64,8 @@ class TrackedCall(Exchange):
         *,
         adds_usage: bool,
     ) -> None:
-        super().__init__(books)
+        super().__init__(books.ledger)
+        self.books = books
         self.opened = opened
         self.body = body
         self.hides_usage = adds_usage
@@ -99,12 +125,12 @@ class TrackedCall(Exchange):
             self._go_on(answer.response_id)
             return
         if error is not None:
-            answer = replace(answer, error_type=answer.error_type or _error_type(error))
-        status = _status_of(answer) if error is None else _status_after(error)
+            answer = replace(answer, error_type=answer.error_type or exception_name(error))
+        status = status_of(answer) if error is None else status_after(error)
         if answer.usage is not None and self.opened.api != UNMETERED:
             self._book(answer, status, answer.usage)
         else:
-            whole = self.opened.api not in _TEXT_APIS or bool(payload.get("choices") or payload.get("output"))
+            whole = self.opened.api not in TEXT_APIS or bool(payload.get("choices") or payload.get("output"))
             whole = whole and answer.status != "cancelled"
             self._estimate(answer, status, [payload], held=self._may_owe_more(answer, whole=whole))
 
@@ -112,7 +138,7 @@ class TrackedCall(Exchange):
     def failed(self, error: BaseException) -> None:
         """The request raised: an error answer or a connection never made costs nothing, any other end may have."""
         response, self._response = self._response, None
-        status, answer = _status_after(error), Answer(error_type=_error_type(error))
+        status, answer = status_after(error), Answer(error_type=exception_name(error))
         if isinstance(error, openai.APIStatusError) or not (self._accepted or self._unanswered):
             self._book(answer, status, Usage(), price=_NOT_CHARGED)
         elif response is not None:
@@ -134,13 +160,13 @@ class TrackedCall(Exchange):
             self.answered(payload, error)
             return
         answer = read_answer(self.opened.api, payload, self.body)
-        finished = end is End.READ and not seen.is_json and self.opened.api not in _TEXT_APIS
+        finished = end is End.READ and not seen.is_json and self.opened.api not in TEXT_APIS
         if seen.is_events:
             finished = seen.is_finished(choices_of(self.body))
         if self.body.get("background") and answer.response_id and not (answer.usage or finished):
             self._go_on(answer.response_id)
             return
-        status, answer = _ending(answer, end, error, finished=finished)
+        status, answer = ending(answer, end, error, finished=finished)
         if answer.usage is not None and self.opened.api != UNMETERED:
             self._book(answer, status, answer.usage, estimated=not finished, held=not finished)
         else:
@@ -272,53 +298,3 @@ class TrackedCall(Exchange):
 
     def _elapsed_ms(self) -> int:
         return round((perf_counter() - self._began) * 1000)
-
-
-class Retrieval(Exchange):
-    """Watches the retrieval of a response made in the background: what first shows its usage settles its call."""
-
-    def __init__(self, call: TrackedCall) -> None:
-        super().__init__(call.books)
-        self._call = call
-
-    def failed(self, error: BaseException) -> None:
-        """A failed retrieval says nothing of the call."""
-
-    def give_up(self) -> None:
-        """Nor does one that can't be read: the call stays open for the next."""
-
-    def answered(self, payload: Mapping[str, Any]) -> None:
-        """Settles the call if the response is over; anything else says nothing."""
-        if payload.get("usage") or str(payload.get("status")) in _OVER:
-            self._call.answered(payload)
-
-    @spares_the_caller
-    def body_ended(self, seen: Seen, _end: End, _error: BaseException | None) -> None:
-        """A streamed retrieval ended."""
-        self.answered(seen.answer())
-
-
-def _ending(answer: Answer, end: End, error: BaseException | None, *, finished: bool) -> tuple[Status, Answer]:
-    """How a streamed call ended, and the answer with what went wrong."""
-    if end is End.BROKEN and error is not None:
-        return _status_after(error), replace(answer, error_type=answer.error_type or _error_type(error))
-    if finished or answer.error_type:
-        return _status_of(answer), answer
-    if end is End.LEFT:
-        return Status.ABORTED, answer
-    return Status.ERROR, replace(answer, error_type="truncated")
-
-
-def _status_of(answer: Answer) -> Status:
-    if answer.status == "cancelled":
-        return Status.ABORTED
-    return Status.ERROR if answer.error_type or answer.status == "failed" else Status.OK
-
-
-def _status_after(error: BaseException) -> Status:
-    return Status.ABORTED if isinstance(error, asyncio.CancelledError) else Status.ERROR
-
-
-def _error_type(error: BaseException) -> str:
-    """The provider's code where it gave one, else the exception's name. Never a message, which may quote a prompt."""
-    return code_name(getattr(error, "code", None)) or type(error).__name__

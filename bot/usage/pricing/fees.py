@@ -1,6 +1,5 @@
 """What payment gateways keep of a payment: data/fees.toml, with the source and date of each."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -9,20 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bot.usage.data_files import data_file
-from bot.usage.errors import UsageError
+from bot.usage.data_files import data_file, read_toml
+from bot.usage.errors import DataFileError, UsageError
 
 _KEYS = {"percent", "fixed_usd", "source", "as_of"}
-
-
-class FeeFileError(UsageError):
-    """data/fees.toml has a mistake. `path` is the file, `entry` the gateway, `problem` what is wrong."""
-
-    def __init__(self, path: Path, entry: str, problem: str) -> None:
-        super().__init__(f"{path}: {entry}: {problem}")
-        self.path = path
-        self.entry = entry
-        self.problem = problem
 
 
 class UnknownGatewayError(UsageError, ValueError):
@@ -50,17 +39,13 @@ class Fee:
 
 @lru_cache(maxsize=4)
 def load_fees(path: Path | None = None) -> Mapping[str, Fee]:
-    """Every gateway's fee by its name in small letters. Raises `FeeFileError`."""
+    """Every gateway's fee by its name in small letters. Raises `DataFileError`."""
     path = path or data_file("fees.toml")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise FeeFileError(path, "the file", str(error)) from None
-    return {name.casefold(): _fee(path, name, entry) for name, entry in raw.items()}
+    return {name.casefold(): _fee(path, name, entry) for name, entry in read_toml(path).items()}
 
 
 def fee_of(gateway: str) -> Fee:
-    """A gateway's fee, by its name in any case. Raises `UnknownGatewayError` and `FeeFileError`."""
+    """A gateway's fee, by its name in any case. Raises `UnknownGatewayError` and `DataFileError`."""
     fees = load_fees()
     fee = fees.get(gateway.strip().casefold())
     if fee is None:
@@ -70,12 +55,16 @@ def fee_of(gateway: str) -> Fee:
 
 def _fee(path: Path, name: str, entry: Any) -> Fee:
     if not isinstance(entry, dict):
-        raise FeeFileError(path, name, "must be a table: [name]")
+        raise DataFileError(path, name, "must be a table: [name]")
     if unknown := sorted(set(entry) - _KEYS):
-        raise FeeFileError(path, name, f"unknown key {unknown[0]!r}; known: {', '.join(sorted(_KEYS))}")
+        raise DataFileError(path, name, f"unknown key {unknown[0]!r}; known: {', '.join(sorted(_KEYS))}")
     if not isinstance(entry.get("source"), str) or not isinstance(entry.get("as_of"), date):
-        raise FeeFileError(path, name, "needs `source`, a text, and `as_of`, a date")
+        raise DataFileError(path, name, "needs `source`, a text, and `as_of`, a date")
     percent, fixed = entry.get("percent", 0), entry.get("fixed_usd", 0)
-    if any(isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0 for value in (percent, fixed)):
-        raise FeeFileError(path, name, "`percent` and `fixed_usd` must be numbers from 0 on")
+    if not all(_is_amount(value) for value in (percent, fixed)):
+        raise DataFileError(path, name, "`percent` and `fixed_usd` must be numbers from 0 on")
     return Fee(Decimal(percent), Decimal(fixed), entry["source"], entry["as_of"])
+
+
+def _is_amount(value: Any) -> bool:
+    return type(value) in (int, Decimal) and Decimal(value).is_finite() and value >= 0

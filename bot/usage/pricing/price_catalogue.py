@@ -103,7 +103,7 @@ class Listing:
 
 
 class Catalogue:
-    """genai-prices' data, as bundled or as its own updater has replaced it."""
+    """genai-prices' data, as it comes with that library."""
 
     @cached_property
     def source(self) -> str:

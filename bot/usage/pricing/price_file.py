@@ -1,6 +1,5 @@
 """data/prices.toml: the prices that genai-prices lacks, that an operator negotiated, or that are 0 at home."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -9,7 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
-from bot.usage.errors import UsageError
+from bot.usage.data_files import read_toml
+from bot.usage.errors import DataFileError
 from bot.usage.pricing.price_names import normal
 from bot.usage.pricing.price_units import RateTable, Steps
 
@@ -38,16 +38,6 @@ _OTHER_KEYS = frozenset(
     {"names", "providers", "service_tier", "from", "until", "free", "image", "default_image", "long_context"}
     | {"source", "as_of"}
 )
-
-
-class PriceFileError(UsageError):
-    """data/prices.toml has a mistake. `path` is the file, `entry` where in it, `problem` what is wrong."""
-
-    def __init__(self, path: Path, entry: str, problem: str) -> None:
-        super().__init__(f"{path}: {entry}: {problem}")
-        self.path = path
-        self.entry = entry
-        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +75,8 @@ class PriceFile:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read the file. Raises `PriceFileError` for a missing file, wrong TOML, or an entry that can't be right."""
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-        except OSError as error:
-            raise PriceFileError(path, "file", f"can't be read ({error.strerror})") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise PriceFileError(path, "file", f"isn't valid TOML: {error}") from error
-        return cls._from(raw, _Reader(path))
+        """Read the file. Raises `DataFileError` for a missing file, wrong TOML, or an entry that can't be right."""
+        return cls._from(read_toml(path), _Reader(path))
 
     @classmethod
     def _from(cls, raw: Mapping[str, Any], reader: "_Reader") -> Self:
@@ -130,7 +114,7 @@ class _Reader:
 
     def require(self, right: bool, where: str, problem: str) -> None:
         if not right:
-            raise PriceFileError(self.path, where, problem)
+            raise DataFileError(self.path, where, problem)
 
     def only(self, raw: Mapping[str, Any], known: Iterable[str], where: str) -> None:
         for key in raw:
@@ -146,6 +130,7 @@ class _Reader:
         names = self.words(raw, "names", f"model {number}")
         self.require(bool(names), f"model {number}", 'needs names = ["…"]')
         where = f"model {number} ({names[0]})"
+        self.only(raw, [*_RATES, *_OTHER_KEYS], where)
         for name in names:
             self.require(
                 "*" not in name or (name.index("*") == len(name) - 1 and name[-2:-1] in ("/", ":")),
@@ -195,7 +180,7 @@ class _Reader:
 
     def rates(self, raw: Any, where: str) -> dict[str, Steps]:
         self.require(isinstance(raw, dict), where, "must be a table")
-        self.only({k: v for k, v in raw.items() if k not in ("source", "as_of")}, [*_RATES, *_OTHER_KEYS], where)
+        self.only(raw, [*_RATES, "source", "as_of"], where)
         return {
             _RATES[key][0]: ((-1, self.amount(value, f"{where}, {key}") * _RATES[key][1]),)
             for key, value in raw.items()

@@ -35,7 +35,9 @@ class RateCard:
     """A rate table made ready: priced usages come out as integers, for any time from `since` up to `until`."""
 
     __slots__ = (
+        "_any_call",
         "_bands",
+        "_known",
         "_own_source",
         "_plain",
         "_scale",
@@ -46,17 +48,16 @@ class RateCard:
         "_threshold",
         "_thresholds",
         "_worst_text",
-        "known",
         "since",
         "until",
     )
 
     def __init__(
-        self, table: RateTable | None, since: datetime, until: datetime, own_source: str = "", their_source: str = ""
+        self, table: RateTable | None, since: datetime, until: datetime, own_source: str, their_source: str
     ) -> None:
         self.since = since
         self.until = until
-        self.known = table is not None
+        self._known = table is not None
         self._table = table = table or RateTable()
         self._own_source, self._their_source = own_source, their_source
         every = [rate for steps in table.rates.values() for _, rate in steps]
@@ -72,8 +73,9 @@ class RateCard:
         self._threshold = self._thresholds[1] if len(self._thresholds) > 1 else _NEVER
         self._plain = "input" in base and "output" in base and "reasoning" not in base
         self._source = self._source_of(("input", "output", "cached", "write"))
+        self._any_call = self._price_of_any_call()
 
-    def price(self, usage: Usage, kind: Kind = Kind.LLM) -> Price:
+    def price(self, usage: Usage, kind: Kind) -> Price:
         """What `usage` costs. Text alone takes a short way."""
         tokens = usage.input_tokens
         cached = usage.cached_input_tokens
@@ -109,13 +111,13 @@ class RateCard:
         _set_source(price, self._source)
         return price
 
-    def worst_case(self, tokens: int, output: int, *, audio: bool = False, image: bool = False) -> Price:
+    def worst_case(self, tokens: int, output: int, *, audio: bool, image: bool) -> Price:
         """The dearest way to bill that many input and output tokens: nothing cached, everything written to the cache
         where that costs more, long context where the input reaches it. Never falls when either number rises.
         """
-        if self._table.free:
-            return Price(0, self._source)
-        if not self.known or ("input" not in self._bands[0] and "output" not in self._bands[0]):
+        if self._any_call is not None:
+            return self._any_call
+        if not self._known or ("input" not in self._bands[0] and "output" not in self._bands[0]):
             return UNKNOWN
         upto = max(1, bisect_left(self._thresholds, tokens))
         if audio or image:
@@ -125,15 +127,23 @@ class RateCard:
         total = max(tokens, 0) * of_input + max(output, 0) * of_output + self._bands[0].get("request", 0)
         return Price(total if self._scale == 1 else round(Fraction(total, self._scale)), self._source)
 
+    def _price_of_any_call(self) -> Price | None:
+        """What every call costs, whatever it uses: nothing, or what each is billed at. None where usage decides."""
+        if self._table.free:
+            return Price(0, self._source)
+        if self._table.rates.keys() != {"request"} or self._table.images:
+            return None
+        return Price(round(Fraction(self._bands[0]["request"], self._scale)), self._source_of(("request",)))
+
     def _band(self, tokens: int) -> Mapping[str, int]:
         return self._bands[max(1, bisect_left(self._thresholds, tokens)) - 1]
 
     def _price_in_full(self, usage: Usage, kind: Kind) -> Price:
-        if not self.known:
+        if not self._known:
             return UNKNOWN
+        if self._any_call is not None:
+            return self._any_call
         table = self._table
-        if table.free:
-            return Price(0, self._source)
         counts = {unit: count for unit, count in count_units(usage, table).items() if count > 0}
         by_token = any(unit in table.rates for unit in counts if unit in TOKENS)
         image_rate = self._image_rate(usage, kind, by_token=by_token)

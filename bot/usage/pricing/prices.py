@@ -18,13 +18,11 @@ from typing import Self
 
 from bot.usage.data_files import data_file
 from bot.usage.pricing.price_catalogue import Catalogue, Listing
-from bot.usage.pricing.price_file import PriceEntry, PriceFile, PriceFileError
+from bot.usage.pricing.price_file import PriceEntry, PriceFile
 from bot.usage.pricing.price_names import fine_tuned_base, normal, snapshot_family, spellings
 from bot.usage.pricing.price_rates import BEGINNING, END, RateCard
 from bot.usage.pricing.price_units import RateTable
 from bot.usage.records import Kind, Price, Usage
-
-__all__ = ["PriceFileError", "PriceList"]
 
 STANDARD_TIERS = frozenset({"", "auto", "default", "on_demand", "scale", "standard", "standard_only"})
 """Service tiers billed at standard rates: OpenAI's default, auto and (prepaid) scale, Groq's and Anthropic's words."""
@@ -46,7 +44,7 @@ class PriceList:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
-        """Read data/prices.toml, or the file given. Raises `PriceFileError`, naming file, entry and problem."""
+        """Read data/prices.toml, or the file given. Raises `DataFileError`, naming file, entry and problem."""
         return cls(PriceFile.load(path or data_file("prices.toml")))
 
     def price(
@@ -89,17 +87,17 @@ class PriceList:
         card = self._card(model, provider, service_tier, at)
         return card.worst_case(input_tokens, output_tokens, audio=audio, image=image)
 
-    def max_output_tokens(self, model: str, provider: str | None = None) -> int | None:
+    def max_output_tokens(self, model: str) -> int | None:
         """The most tokens the model can answer with, for calls without a cap; None if unknown."""
         limits = self._file.max_output_tokens
-        for name, where in self._names(model, provider):
+        for name, where in self._names(model, None):  # whoever serves it
             if name in limits:
                 return limits[name]
             listing = self._catalogue.find(name, where)
             if listing is not None and listing.info.id.lower() in limits:
                 return limits[listing.info.id.lower()]
         base = fine_tuned_base(normal(model).rpartition("/")[2])
-        return self.max_output_tokens(base, provider) if base else None
+        return self.max_output_tokens(base) if base else None
 
     def context_window(self, model: str, provider: str | None = None) -> int | None:
         """The most input tokens the model takes, as genai-prices has it; None if unknown."""
@@ -115,10 +113,6 @@ class PriceList:
         """Both sources with their dates, for the console and the owner."""
         theirs, ours = (day or "undated" for day in (self._catalogue.as_of, self._file.as_of))
         return f"{self._catalogue.source} ({theirs}); {self._file.label} ({ours})"
-
-    def forget(self) -> None:
-        """Work every price out anew: after genai-prices has refreshed its data."""
-        self._memo.clear()
 
     def _card(self, model: str, provider: str | None, service_tier: str | None, at: datetime) -> RateCard:
         at = _utc(at)

@@ -23,7 +23,7 @@ def is_remote(url: str) -> bool:
 class Unreached(Exception):  # noqa: N818 - never leaves the books
     """A request without a good answer. `never_sent`: nothing arrived. `is_mistake`: sent again, it would fail again.
 
-    `retry_after` is how many seconds the API asked for.
+    `is_away`: nobody there answers now. `retry_after` is how many seconds the API asked for.
     """
 
     def __init__(self, problem: str, *, status: int = 0, never_sent: bool = False, retry_after: float = 0.0) -> None:
@@ -38,16 +38,20 @@ class RemoteApi:
     """A client of one API with one key. Raises `RemoteBooksError` for an address that no key may be sent to."""
 
     def __init__(self, url: str, key: str | None) -> None:
-        parts = urlsplit(url)
-        self.host = parts.hostname or ""
+        try:
+            parts = urlsplit(url)
+            self.host = parts.hostname or ""
+            address = httpx2.URL(url.rstrip("/"))
+        except (httpx2.InvalidURL, ValueError):
+            raise RemoteBooksError("", "that is no address") from None
         if not self.host:
-            raise RemoteBooksError(self.host, "that is no address")
+            raise RemoteBooksError("", "that is no address")
         if parts.scheme.casefold() != "https" and not _is_loopback(self.host):
             raise RemoteBooksError(self.host, "use https://; http:// would show the key to everybody on the way")
-        if not key:
+        if not (key and key.isascii() and key.isprintable()):
             raise RemoteBooksError(self.host, "give `key`: whoever runs it makes one with `python -m bot keys create`")
         headers = {"Authorization": f"Bearer {key}"}
-        self._http = httpx2.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=_TIMEOUT)
+        self._http = httpx2.AsyncClient(base_url=address, headers=headers, timeout=_TIMEOUT)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON of the answer. Raises `Unreached`."""

@@ -68,7 +68,7 @@ class RemoteLedger:
         self._told = self._arrived = 0
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class RemoteLedger:
 
     async def admit(self, call: OpenCall) -> OpenCall:
         """Have a call's worst case reserved. When this returns it may leave. Raises `CallRefusedError`."""
-        if self._closing:
+        if self._closing.is_set():
             raise LedgerClosedError
         await self.room()
         if perf_counter() < self._away_until:
@@ -116,7 +116,7 @@ class RemoteLedger:
 
     def record(self, record: UsageRecord) -> None:
         """Queue a call that is over. Never blocks and never raises."""
-        if self._closing and (self._task is None or self._task.done()):
+        if self._closing.is_set() and (self._task is None or self._task.done()):
             self._drop(1, "the tracker is closed")
         elif len(self._queue) >= QUEUE_LIMIT:
             self._drop(1, "too many wait to be told")
@@ -145,18 +145,19 @@ class RemoteLedger:
 
     async def close(self, patience_seconds: float = 10.0) -> None:
         """Tell what is queued, then stop. What can't be told within the patience is said with its count."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         if self._task is None:
             return
-        await asyncio.wait({self._task}, timeout=patience_seconds)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        if self._queue:
-            self._drop(len(self._queue), f"{self._api.host} doesn't answer")
-            self._queue.clear()
-        self._progress.set()
-        await self._api.close()
+        try:
+            await asyncio.wait({self._task}, timeout=patience_seconds)
+        finally:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            if self._queue:
+                self._drop(len(self._queue), f"{self._api.host} doesn't answer")
+                self._queue.clear()
+            await self._api.close()
 
     def _leave_unasked(self, call: OpenCall) -> OpenCall:
         if (refusal := self.stopping(call.attribution)) is not None:
@@ -196,31 +197,43 @@ class RemoteLedger:
 
     async def _tell_forever(self) -> None:
         failures = 0
-        while self._queue or not self._closing:
-            if not self._queue:
-                await self._wake.wait()
-                self._wake.clear()
-                await asyncio.sleep(0 if self._closing else SETTLE_DELAY_SECONDS)
-                continue
-            batch = list(islice(self._queue, BATCH))
-            try:
-                booked = await self._tell(batch)
-            except Unreached as error:
-                self.faults += 1
-                if not failures:
-                    log.warning("%s can't be told: %s; %d calls wait", self._api.host, error, len(self._queue))
-                pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
-                failures += 1
-                await asyncio.sleep(max(pause, error.retry_after) if not self._closing else RETRY_SECONDS[0])
-                continue
-            failures = 0
-            for _ in batch:
-                self._queue.popleft()
-            self._arrived += len(batch)
-            self._show(booked)
+        try:
+            while self._queue or not self._closing.is_set():
+                if not self._queue:
+                    await self._wake.wait()
+                    self._wake.clear()
+                    await asyncio.sleep(0 if self._closing.is_set() else SETTLE_DELAY_SECONDS)
+                    continue
+                batch = list(islice(self._queue, BATCH))
+                try:
+                    booked = await self._tell(batch)
+                except Exception as error:  # noqa: BLE001 - whatever was answered, the others must be told
+                    await self._wait_to_retry(error, failures)
+                    failures += 1
+                    continue
+                failures = 0
+                for _ in batch:
+                    self._queue.popleft()
+                self._arrived += len(batch)
+                if booked:
+                    self._on_booked(booked)
+                self._progress.set()
+                self._progress.clear()
+        finally:
             self._progress.set()
-            self._progress.clear()
-        self._progress.set()
+
+    async def _wait_to_retry(self, error: Exception, failures: int) -> None:
+        """Longer after each failure, but not while closing: that has a patience of its own."""
+        self.faults += 1
+        found = error if isinstance(error, Unreached) else Unreached(type(error).__name__)
+        if not failures:
+            log.warning("%s can't be told: %s; %d calls wait", self._api.host, found, len(self._queue))
+        if self._closing.is_set():
+            await asyncio.sleep(RETRY_SECONDS[0])
+            return
+        pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), max(pause, found.retry_after))
 
     async def _tell(self, batch: list[UsageRecord]) -> list[UsageRecord]:
         """Those that are on the books now. A batch that is refused is halved until the one at fault is found.
@@ -241,10 +254,6 @@ class RemoteLedger:
         for problem in rejected.values():
             self._drop(1, problem)
         return [record for record in batch if record.call.id not in rejected]
-
-    def _show(self, records: list[UsageRecord]) -> None:
-        if records:
-            self._on_booked(records)
 
     def _drop(self, count: int, why: str) -> None:
         self.dropped += count

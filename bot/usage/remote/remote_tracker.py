@@ -11,12 +11,14 @@ from bot.usage.budgeting.budgets import BOT
 from bot.usage.budgeting.operation_costs import one_name
 from bot.usage.budgeting.quota_answers import QuotaSummary, TokenAllowance
 from bot.usage.calls.hand_tracking import Buffering
+from bot.usage.context import storable
 from bot.usage.errors import NotOverRestError, QuotaExceededError, QuotaResult, RemoteBooksError
 from bot.usage.money import usd
 from bot.usage.opened import at_work
 from bot.usage.pricing.prices import PriceList
 from bot.usage.remote.remote_api import RemoteApi, Unreached
 from bot.usage.remote.remote_ledger import RemoteLedger
+from bot.usage.reporting.analytics import utc_day
 from bot.usage.reporting.analytics_answers import CostSummary
 from bot.usage.tracker import UsageTracker
 
@@ -92,7 +94,7 @@ class _Answers:
             user_id, operation, operation_type=operation_type, guild_id=guild_id, role_ids=role_ids
         )
         if not result.allowed:
-            raise QuotaExceededError(guild_id, str(user_id), result)
+            raise QuotaExceededError(guild_id, storable(user_id), result)
         return result
 
     async def get_quota_summary(
@@ -101,9 +103,9 @@ class _Answers:
         """Of the person outside servers: the API asks no server's tiers."""
         if guild_id != BOT or tuple(role_ids):
             raise NotOverRestError("get_quota_summary of a server")
-        found = await self._get("/my-quota", user_id=str(user_id))
+        found = await self._get("/my-quota", user_id=storable(user_id))
         return QuotaSummary(
-            user_id=str(user_id),
+            user_id=storable(user_id),
             subscription_tier=found["subscription_tier"],
             monthly=found["monthly_usage"],
             warnings=found["warnings"],
@@ -115,7 +117,7 @@ class _Answers:
         self, user_id: object = None, start: datetime | date | None = None, end: datetime | date | None = None
     ) -> CostSummary:
         """By whole days, UTC."""
-        who = None if user_id is None else str(user_id)
+        who = None if user_id is None else storable(user_id)
         found = await self._get("/summary", user_id=who, start=_day(start), end=_day(end))
         return CostSummary(
             total_cost=usd(found["cost_nano_usd"]),
@@ -128,7 +130,7 @@ class _Answers:
         )
 
     async def _check(self, user_id: object, guild_id: int, role_ids: Iterable[int], **what: Any) -> dict[str, Any]:
-        body = {"user_id": str(user_id), "guild_id": guild_id or None, "role_ids": list(role_ids), **what}
+        body = {"user_id": storable(user_id), "guild_id": guild_id or None, "role_ids": list(role_ids), **what}
         try:
             return await self._api.post("/check", body)
         except Unreached as error:
@@ -142,7 +144,7 @@ class _Answers:
 
 
 def _day(when: datetime | date | None) -> str | None:
-    return when.isoformat()[:10] if when is not None else None
+    return utc_day(when).isoformat() if when is not None else None
 
 
 @asynccontextmanager

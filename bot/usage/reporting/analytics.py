@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from bot.usage.context import storable
 from bot.usage.money import usd
 from bot.usage.reporting.analytics_answers import (
     CostProjection,
@@ -38,7 +39,7 @@ _DAILY_SUMS = (
 )
 _IN_DAYS = "FROM spend_daily WHERE guild_id = 0 AND dimension = $1 AND day >= $2 AND day <= $3"
 _UNPRICED = "CAST(COALESCE(sum(unpriced_calls), 0) AS BIGINT)"
-_BY_KEY = f"SELECT key, {_DAILY_SUMS} {_IN_DAYS} GROUP BY key ORDER BY 4 DESC, 1"
+_BY_KEY = f"SELECT key, {_DAILY_SUMS} {_IN_DAYS} GROUP BY key HAVING sum(calls) > 0 ORDER BY 4 DESC, 1"
 _FEES = (
     "SELECT CAST(COALESCE(sum(cost_nano_usd), 0) AS BIGINT) FROM spend_daily "
     "WHERE dimension = 'payment' AND day >= $1 AND day <= $2"
@@ -60,18 +61,18 @@ class Analytics:
     async def get_user_usage(self, user_id: object, days: int = 30, *, start_date: When = None) -> UsageOf:
         """What one person used on all servers: in the last so many times 24 hours, or since `start_date`."""
         since = self._clock() - timedelta(days=days) if start_date is None else _instant(start_date)
-        return _usage(await self._grouped("user_id = $1", str(user_id), since))
+        return _usage(await self._grouped("user_id = $1", storable(user_id), since))
 
     async def get_thread_usage(self, thread_id: object) -> UsageOf:
         """What one conversation used, from its beginning."""
-        return _usage(await self._grouped("session_id = $1", str(thread_id), EPOCH))
+        return _usage(await self._grouped("session_id = $1", storable(thread_id), EPOCH))
 
     async def get_cost_summary(self, user_id: object = None, start: When = None, end: When = None) -> CostSummary:
         """What was spent from `start` to `end`, days included; without them all of it. One person's, or everybody's."""
         if user_id is not None:
             since, until = _instant(start or EPOCH), _end(end)
-            usage = _usage(await self._grouped("user_id = $1", str(user_id), since, until))
-            fees = _usage(await self._grouped("user_id = $1", str(user_id), since, until, kind="="))
+            usage = _usage(await self._grouped("user_id = $1", storable(user_id), since, until))
+            fees = _usage(await self._grouped("user_id = $1", storable(user_id), since, until, kind="="))
             return _summary(usage, fees.total_cost)
         await wait_for_queued(self._before_reading)
         days = (_day(start, date.min), _day(end, date.max))
@@ -100,7 +101,7 @@ class Analytics:
         first = today - timedelta(days=max(1, days) - 1)
         found: dict[str, tuple[int, int, int]] = {}
         if user_id is not None:
-            for row in await self._grouped("user_id = $1", str(user_id), _instant(first)):
+            for row in await self._grouped("user_id = $1", storable(user_id), _instant(first)):
                 calls, tokens, cost = found.get(_iso(row[0]), (0, 0, 0))
                 found[_iso(row[0])] = (calls + row[4], tokens + row[6] + row[7], cost + row[8])
         else:
@@ -225,10 +226,13 @@ def _end(when: When) -> datetime | None:
     """The first instant after a day; a time itself is an end already."""
     if when is None or isinstance(when, datetime):
         return None if when is None else _instant(when)
-    return _instant(when) + timedelta(days=1)
+    return None if when == date.max else _instant(when) + timedelta(days=1)
 
 
 def _day(when: When, default: date) -> str:
-    if when is None:
-        return default.isoformat()
-    return _instant(when).astimezone(UTC).date().isoformat()
+    return (default if when is None else utc_day(when)).isoformat()
+
+
+def utc_day(when: date | datetime) -> date:
+    """The day of an instant in UTC; a day stays what it is."""
+    return _instant(when).astimezone(UTC).date()

@@ -28,7 +28,7 @@ _receipt: ContextVar[Receipt | None] = ContextVar("receipt", default=None)
 
 @contextmanager
 def receipt() -> Iterator[Receipt]:
-    """Sum up the calls that are made inside and answered whole; of a stream, what ends inside the block.
+    """Sum up the calls that are made inside, as each ends: a stream that is read later comes onto it then.
 
     Tasks started inside add to the same receipt. An inner block has one of its own.
     """
@@ -42,7 +42,7 @@ def receipt() -> Iterator[Receipt]:
 
 def put_on_receipt(record: UsageRecord) -> None:
     """Add a call that has just ended to the receipt of whoever made it, if they keep one."""
-    paper = _receipt.get()
+    paper = record.call.context.get(_receipt) if record.call.context is not None else None
     if paper is None:
         return
     paper.calls += 1

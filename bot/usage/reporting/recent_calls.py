@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from bot.usage.bookkeeping.kept_since import kept
+from bot.usage.context import storable
 from bot.usage.storage.database import Database, Row
 from bot.usage.storage.queued import wait_for_queued
 from bot.usage.storage.rows import from_microseconds, microseconds
@@ -20,12 +21,10 @@ _PAGE = (
     f"SELECT {_COLUMNS} FROM usage_records WHERE status <> 'open' AND started_at >= $1 "
     "AND (started_at < $2 OR (started_at = $2 AND id < $3)) {which} ORDER BY started_at DESC, id DESC LIMIT $4"
 )
-
-
 # A plus keeps the database from reading all that the server has: there are few calls of one execution.
 _OF_EXECUTION = (
     f"SELECT {_COLUMNS} FROM usage_records WHERE +guild_id = $1 AND execution_id = $2 AND status <> 'open' "
-    "ORDER BY started_at, id LIMIT $3"
+    "ORDER BY started_at, id LIMIT 100"
 )
 
 
@@ -85,12 +84,12 @@ class RecentCalls:
         rows = await self._database.fetch(sql, *parameters)
         return [_call(row) for row in rows]
 
-    async def of_execution(self, guild_id: int, execution_id: object, *, limit: int = 100) -> list[RecentCall]:
-        """A server's calls that were made for one execution (of the bot's answers: the question's message), oldest
-        first.
+    async def of_execution(self, guild_id: int, execution_id: object) -> list[RecentCall]:
+        """A server's calls that were made for one execution (of the bot's answers: the question's message), the first
+        hundred of them, oldest first.
         """
         await wait_for_queued(self._before_reading)
-        rows = await self._database.fetch(_OF_EXECUTION, guild_id, str(execution_id), max(1, min(limit, MOST)))
+        rows = await self._database.fetch(_OF_EXECUTION, guild_id, storable(execution_id))
         return [_call(row) for row in rows]
 
     async def kept_since(self) -> datetime | None:

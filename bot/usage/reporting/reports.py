@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from bot.usage.bookkeeping.rollups import MEASURES, spans
 from bot.usage.budgeting.calendars import ALWAYS_UTC, Calendar, Period
-from bot.usage.budgeting.rules import read_calendar
+from bot.usage.budgeting.guild_rules import read_calendar
 from bot.usage.records import SpendLine
 from bot.usage.storage.database import Database, Query, Result, Script
 from bot.usage.storage.queued import wait_for_queued
@@ -168,13 +168,10 @@ def earlier_days(period: PeriodName, days: Days) -> Days | None:
         return None
     if period == "month":
         last_of_before = days.first - timedelta(days=1)
-        return Days(last_of_before.replace(day=1), min(last_of_before, _same_day(last_of_before, days.last.day)))
+        same_day = last_of_before.replace(day=min(days.last.day, last_of_before.day))
+        return Days(last_of_before.replace(day=1), same_day)
     length = timedelta(days=_LAST_DAYS[period])
     return Days(days.first - length, days.last - length)
-
-
-def _same_day(month: date, day: int) -> date:
-    return month.replace(day=min(day, month.day))
 
 
 def _next_month(first: date) -> date:
@@ -284,7 +281,8 @@ def _refused_query(guild_id: int | None, days: Days, zone: tzinfo) -> Query:
 
 
 def _hour(day: date, zone: tzinfo) -> int:
-    return 0 if day.year < EPOCH.year else int(datetime.combine(day, time(), zone).timestamp() // 3600)
+    """The first that begins in a day: in some zones midnight isn't on the hour."""
+    return 0 if day.year < EPOCH.year else -int(-datetime.combine(day, time(), zone).timestamp() // 3600)
 
 
 def _scope(guild_id: int | None, dimension: str, days: Days) -> tuple[int, str, str, str]:

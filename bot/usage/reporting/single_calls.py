@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from bot.usage.budgeting.calendars import Period
-from bot.usage.budgeting.rules import read_calendar
+from bot.usage.budgeting.guild_rules import read_calendar
 from bot.usage.records import SpendLine
 from bot.usage.reporting.reports import Days, Report, rest_of
 from bot.usage.storage.database import Database, Row, Script

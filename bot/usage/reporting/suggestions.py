@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 
+from bot.usage.budgeting.admission import SHORTEST
 from bot.usage.calls.providers import price_id_of
 from bot.usage.operations import UNDECLARED, Operation
 from bot.usage.pricing.prices import PriceList
@@ -39,8 +40,6 @@ HARDLY_CACHED = 0.25
 """Below this share of what all prompts could have in common, the cache isn't used."""
 CAP_UNUSED = 0.25
 """A cap is too large where 99 of 100 answers stay within this share of it."""
-SMALLEST_CAP = 150
-"""Fewer tokens than that are half a sentence: the door refuses such calls."""
 TOO_MUCH_FAILED = 0.05
 """The share of an operation's cost that went into calls without an answer."""
 TOO_MANY_RETRIES = 0.1
@@ -173,7 +172,7 @@ def _cap(figures: Figures, cap: int | None, prices: PriceList, now: datetime) ->
     answered = figures.calls - figures.failed_calls
     if cap is None or answered < ENOUGH_FOR_A_CAP or not 0 < figures.p99_output <= CAP_UNUSED * cap:
         return None
-    enough = max(SMALLEST_CAP, 2 * figures.p99_output)
+    enough = max(SHORTEST, 2 * figures.p99_output)
     if enough >= cap:
         return None
     unused = Day(now, 1, Usage(output_tokens=cap - enough))

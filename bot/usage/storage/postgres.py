@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Self
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 
@@ -77,10 +77,9 @@ class PostgresDatabase:
 
         Raises `DatabaseUrlError` where it can't be read, `DatabaseUnavailableError` without a word of its password.
         """
-        parts = urlsplit(url)
-        name = _name(parts)
+        name = _name(url)
         try:
-            address = _without_foreign_parts(parts)
+            address = _without_foreign_parts(url)
             is_pooled = await _is_pooled(address)
             pool = await asyncpg.create_pool(
                 address,
@@ -91,10 +90,8 @@ class PostgresDatabase:
                 statement_cache_size=0 if is_pooled else 200,
                 reset=_leave_as_it_is,
             )
-        except asyncpg.ClientConfigurationError:
-            raise DatabaseUrlError(parts.scheme) from None
-        except ValueError:  # whose words may quote the URL
-            raise DatabaseUrlError(parts.scheme) from None
+        except ValueError:  # asyncpg's of the kind too; their words may quote the URL
+            raise DatabaseUrlError(url.partition(":")[0]) from None
         except _DRIVERS as error:
             raise DatabaseUnavailableError(name, _words(error)) from error
         return cls(name, pool, read_only=read_only)
@@ -105,7 +102,8 @@ class PostgresDatabase:
         Raises `DatabaseUnavailableError` where trying again may help, else whatever a row did to the driver:
         `asyncpg.PostgresError`, `asyncpg.InterfaceError`, `OverflowError`, `TypeError`, `ValueError`.
         """
-        await self._transaction(self._begin, lambda connection: _run_all(connection, statements))
+        again = [(sql, None if rows is None else list(rows)) for sql, rows in statements]
+        await self._transaction(self._begin, lambda connection: _run_all(connection, again))
 
     async def transact(self, script: Callable[[], Script[Result]]) -> Result:
         """Run a script in one transaction. It is made anew where another transaction got in the way."""
@@ -268,15 +266,16 @@ async def _leave_as_it_is(_connection: object) -> None:
     """Transactions leave nothing behind in a connection, so there is nothing to reset."""
 
 
-def _without_foreign_parts(parts: SplitResult) -> str:
+def _without_foreign_parts(url: str) -> str:
+    parts = urlsplit(url)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name.lower() not in _FOR_OTHERS]
     return parts._replace(query=urlencode(query)).geturl()
 
 
-def _name(parts: SplitResult) -> str:
-    """The database as logs and people may see it: without user and password (I35)."""
-    place = parts.netloc.rpartition("@")[2]
-    return re.sub(r"[^\w.:,\[\]-]", "", place) + parts.path
+def _name(url: str) -> str:
+    """The database as logs and people may see it: without user and password, whatever signs these have (I35)."""
+    place = url.partition("://")[2].rpartition("@")[2]
+    return re.sub(r"[^\w.:,/\[\]-]", "", re.split("[?#]", place)[0])
 
 
 def _words(error: BaseException) -> str:

@@ -33,25 +33,29 @@ class ProcessLock:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
+            try:
+                await _wait(descriptor, path, wait_seconds)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        except OSError as error:  # some file systems of networks know no locks
             raise DatabaseUnavailableError(str(path), str(error)) from error
-        started, waiting = perf_counter(), False
-        try:
-            while not try_lock(descriptor):
-                if not waiting:
-                    waiting = True
-                    log.warning("waiting for another process to let go of %s (at most %g s)", path, wait_seconds)
-                if perf_counter() - started >= wait_seconds:
-                    raise DatabaseBusyError(str(path), wait_seconds)  # noqa: TRY301 - the descriptor must be closed
-                await asyncio.sleep(POLL_SECONDS)
-        except BaseException:
-            os.close(descriptor)
-            raise
         return cls(descriptor)
 
     def release(self) -> None:
         """Give the lock back. The file stays: deleting it would let two processes lock two different files."""
         os.close(self._descriptor)
+
+
+async def _wait(descriptor: int, path: Path, wait_seconds: float) -> None:
+    started, waiting = perf_counter(), False
+    while not try_lock(descriptor):
+        if not waiting:
+            waiting = True
+            log.warning("waiting for another process to let go of %s (at most %g s)", path, wait_seconds)
+        if perf_counter() - started >= wait_seconds:
+            raise DatabaseBusyError(str(path), wait_seconds)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 if sys.platform == "win32":

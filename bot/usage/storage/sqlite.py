@@ -1,4 +1,4 @@
-"""The door to SQLite. With `postgres.py`, the only module that imports a database driver.
+"""The door to SQLite. With `postgres.py`, the only module of the books that imports a database driver.
 
 Statements get to it as `?1`, its own notation for a numbered parameter, so that parameters bind by number and not by
 order of appearance. Locks that PostgreSQL needs mean nothing here, where a transaction holds the one write lock:
@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
@@ -128,7 +129,12 @@ class SqliteDatabase:
 
     async def execute(self, sql: str, *parameters: Any) -> list[Row]:
         """Run one statement in a transaction of its own; its `RETURNING` rows."""
-        return await self._on_thread(self._writer, partial(_fetch, _numbered(sql), parameters))
+
+        def work(connection: sqlite3.Connection) -> list[Row]:
+            self._require_file()
+            return _fetch(_numbered(sql), parameters, connection)
+
+        return await self._on_thread(self._writer, work)
 
     async def fetch(self, sql: str, *parameters: Any) -> list[Row]:
         """The rows of a query, read beside any write."""
@@ -148,16 +154,14 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Close every connection, once the log isn't being moved."""
-        if self._cleaning is not None:
-            await self._cleaning
-        self._closed = True
-        try:
-            if self._cleaner is not None:
-                await self._cleaner.close()
-            if self._reader is not self._writer:
-                await self._reader.close()
-        finally:
-            await self._writer.close()
+        async with AsyncExitStack() as stack:  # each, whatever goes wrong with another: its thread would stay
+            for connection in filter(None, (self._writer, self._reader, self._cleaner)):
+                stack.push_async_callback(connection.close)
+            try:
+                if self._cleaning is not None:
+                    await self._cleaning
+            finally:
+                self._closed = True
 
     async def _on_thread(
         self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]

@@ -14,6 +14,7 @@ from bot.usage.bookkeeping.booked import beginning, page, place_of
 from bot.usage.bookkeeping.corrections import RECONCILED, correct
 from bot.usage.bookkeeping.kept_since import kept
 from bot.usage.budgeting.rules import Rules
+from bot.usage.calls.endpoints import TEXT_APIS
 from bot.usage.calls.providers import price_id_of
 from bot.usage.operations import Operation
 from bot.usage.pricing.prices import PriceList
@@ -28,8 +29,6 @@ LONGEST_CALL = timedelta(hours=1)
 SETTLED_AFTER = timedelta(days=1)
 """A day's bill is taken for complete when it has been over for so long."""
 _ROUNDING_NANO_USD = 1_000
-_ON_THE_BILL = frozenset({"chat", "completions", "responses"})
-"""`api`s whose tokens are on the bill that is read."""
 
 
 class Cause(StrEnum):
@@ -179,7 +178,7 @@ def _add(record: UsageRecord, ours: Ours) -> None:
     ours.estimated_nano_usd += cost if settled.estimated else 0
     ours.doubtful_nano_usd += settled.doubtful_nano_usd
     ours.doubtful_tokens += settled.doubtful_tokens
-    if record.call.api not in _ON_THE_BILL:
+    if record.call.api not in TEXT_APIS:  # the bill that is read has no other tokens
         return
     if not settled.estimated and _ended(record) <= _midnight(record.call.started_at.date() + timedelta(days=1)):
         ours.known = Usage(

@@ -86,7 +86,10 @@ class Removals:
         return [guild_id for (guild_id,) in rows]
 
     async def erase(self, guild_id: int, pause_seconds: float = PAUSE_SECONDS) -> int:
-        """Erase a server from the books in small steps; how many single calls went. Totals stay (I25)."""
+        """Erase a server that is due from the books in small steps; how many single calls went. Totals stay (I25).
+
+        What it has chosen goes last, and only if the bot isn't back meanwhile.
+        """
         now = self._clock()
         before = now - ERASED_AFTER
         calls = await forget_calls(self._database, before, pause_seconds, guild_id=guild_id, doubtful_too=True)
@@ -101,6 +104,7 @@ class Removals:
 
 def _erase(guild_id: int, now_us: int) -> Script[None]:
     yield from changing(guild_id)
-    for sql in _OF_SERVER:
-        yield sql, (guild_id,)
-    yield "UPDATE removals SET erased_at = $2 WHERE guild_id = $1", (guild_id, now_us)
+    still_gone = yield "UPDATE removals SET erased_at = $2 WHERE guild_id = $1 RETURNING guild_id", (guild_id, now_us)
+    if still_gone:
+        for sql in _OF_SERVER:
+            yield sql, (guild_id,)

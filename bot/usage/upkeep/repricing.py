@@ -18,14 +18,13 @@ from bot.usage.calls.endpoints import TOLD_BY_THE_ANSWER
 from bot.usage.calls.hand_tracking import GIVEN
 from bot.usage.calls.providers import price_id_of
 from bot.usage.pricing.prices import PriceList
-from bot.usage.records import BY_HAND, BY_KEY, Kind, Price, Settlement, Status, Usage, UsageRecord
+from bot.usage.records import BY_HAND, BY_KEY, NOT_CHARGED, Kind, Price, Settlement, Status, Usage, UsageRecord
 from bot.usage.storage import audit
 from bot.usage.storage.database import Database, Script, Statement
 from bot.usage.storage.rows import RESERVED_SOURCE
+from bot.usage.upkeep.retention import PAUSE_SECONDS
 
-PAUSE_SECONDS = 0.05
-"""How long the writer is left alone between two transactions."""
-_STAY = frozenset({GIVEN, "not charged", RECONCILED, RESERVED_SOURCE})
+_STAY = frozenset({GIVEN, NOT_CHARGED, RECONCILED, RESERVED_SOURCE})
 _BY_USAGE_ALONE = frozenset({"images", "audio.speech", *TOLD_BY_THE_ANSWER})
 """`api`s whose worst case can't be told from tokens."""
 _AT_WORST = frozenset({"accounting failed", "never retrieved"})

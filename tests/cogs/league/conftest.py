@@ -1,25 +1,15 @@
 """The whole bot with its league, inside simcord, and the sandbox's stand-in in the model's place, over HTTP."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import discord
-import httpx2
-import openai
 import pytest
 import simcord
 
-from bot.assistant.conversation import Conversation
-from bot.assistant.guide import Guide
-from bot.assistant.league_commands import LeagueCommands
-from bot.assistant.operations import Models, declare
-from bot.assistant.setup_help import SetupHelp
-from bot.client import EXTENSIONS, INVITE_PERMISSIONS, Services, Trilo
-from bot.league.league_book import LeagueBook
-from bot.sandbox.stand_in_model import StandInModel
+from bot.client import INVITE_PERMISSIONS, Trilo
 from bot.sandbox.structured_answers import STRUCTURED
 from bot.settings import Settings
-from bot.usage.tracker import UsageTracker
 from tests.cogs.helpers import Server
 from tests.cogs.league.helpers import League, make_league
 
@@ -27,25 +17,8 @@ Says = Callable[[str, Any], None]
 
 
 @pytest.fixture
-async def simcord_bot(settings: Settings, tracker: UsageTracker) -> AsyncIterator[Trilo]:
-    models = Models(fast="gpt-4o-mini", smart="gpt-4o")
-    declare(tracker, models, max_output_tokens=1_024)
-    async with StandInModel(latency=0, token_delay=0) as model:
-        # Connections are kept for long: simcord would wait for the end of those that are let go of after five seconds.
-        kept = openai.DefaultAioHttpClient(limits=httpx2.Limits(keepalive_expiry=3_600))
-        client = tracker.openai(api_key="k", base_url=model.base_url, max_retries=0, http_client=kept)
-        assert "cogs.league" in EXTENSIONS
-        yield Trilo(
-            Services(
-                settings,
-                tracker,
-                Conversation(client, models, tracker),
-                LeagueBook(tracker.database, tracker.clock),
-                LeagueCommands(client, models, tracker),
-                SetupHelp(client, models, tracker, Guide.load()),
-            ),
-            shard_count=1,
-        )
+def simcord_bot(whole_bot: Trilo) -> Trilo:
+    return whole_bot
 
 
 @pytest.fixture

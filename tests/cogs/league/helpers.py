@@ -120,15 +120,6 @@ def labels(message: Any) -> dict[str, bool]:
     return {button.label or "": not button.disabled for button in buttons}
 
 
-async def refused(press: simcord.InteractionResult) -> str:
-    """What a press was answered with, for the presser alone."""
-    assert press.acknowledged
-    answer = press.followups[0] if press.followups else press.response
-    assert answer is not None
-    assert answer.ephemeral
-    return answer.content
-
-
 def menu(message: Any, custom_id: str) -> list[discord.SelectOption]:
     """The entries of a list, by its custom id; none where it isn't there."""
     view = discord.ui.LayoutView.from_message(getattr(message, "message", message))

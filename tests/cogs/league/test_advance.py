@@ -7,9 +7,10 @@ import pytest
 
 from cogs._access import NOT_A_COMMISSIONER
 from cogs._views import plan as plans
+from cogs._views import private
 from cogs._views.plan import PlanView
-from tests.cogs.helpers import everybody_speaks
-from tests.cogs.league.helpers import League, labels, make_week, refused, shown
+from tests.cogs.helpers import everybody_speaks, refusal
+from tests.cogs.league.helpers import League, labels, make_week, shown
 
 # The books' clock says Sunday 15 March 2026, 12:00 UTC; New York is on summer time, four hours behind.
 SUNDAY_8PM = 1774224000
@@ -182,8 +183,8 @@ async def test_a_plan_that_expired_or_is_from_before_a_restart_says_so(league: L
     """I29: a press on what this process doesn't know any more is answered all the same."""
     make_week(league, 7)
     message = await league.say(league.commissioner, "tag the players of week 7")
-    plans._open[message.id].stop()  # as after a restart: nobody listens to its buttons
-    assert await refused(await league.commissioner.click(message, custom_id="plan:go")) == plans.GONE
+    private._open[message.id].stop()  # as after a restart: nobody listens to its buttons
+    assert await refusal(await league.commissioner.click(message, custom_id="plan:go")) == plans.GONE
 
 
 async def test_a_spanish_server_is_told_in_spanish_whoever_announces(league: League):

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 
 from cogs._views import plan as plans
+from cogs._views import private
 from cogs._views.plan import CHANGED, PlanView
-from tests.cogs.helpers import Clock
-from tests.cogs.league.helpers import League, labels, make_week, refused, shown, slash
+from tests.cogs.helpers import Clock, refusal
+from tests.cogs.league.helpers import League, labels, make_week, shown, slash
 
 
 @pytest.fixture
@@ -99,7 +101,7 @@ async def test_shutting_down_half_way_is_written_down_and_shown(league: League, 
 async def test_a_form_sent_meanwhile_changes_nothing(league: League, at_step: Any):
     """I27: what is carried out, and written down, is what was shown when the button was pressed."""
     view = await slash(league, "create", week=7, games="Texans vs Colts")
-    live = plans._open[view.message.id]
+    live = private._open[view.message.id]
 
     def change() -> None:
         live.change("Week 99", "A vs B")  # type: ignore[attr-defined]
@@ -134,7 +136,7 @@ async def test_whatever_was_shown_and_is_otherwise_now_is_shown_again(league: Le
 async def test_a_server_from_before_the_connection_was_lost_isnt_believed(league: League):
     """I27: discord.py makes new servers then, and the ones it had stand still: a press brings the one there is."""
     view = await slash(league, "create", week=7, games="Texans vs Colts")
-    live = plans._open[view.message.id]
+    live = private._open[view.message.id]
     live.guild = copy.copy(live.guild)
     live.guild._channels = dict(live.guild._channels)
     league.guild.create_category("Week 7")
@@ -183,5 +185,68 @@ async def test_while_we_shut_down_nothing_new_is_begun(league: League):
     view = await slash(league, "create", week=7, games="Texans vs Colts")
     league.bot.is_leaving = True
     press = await league.builder.click(view, custom_id="plan:go")
-    assert await refused(press) == "I'm restarting. Please ask again in a minute."
+    assert await refusal(press) == "I'm restarting. Please ask again in a minute."
     assert league.layout() == {"": ["general"]}
+
+
+@pytest.mark.parametrize("games", ["Texans vs Colts", "Texans vs Colts, Chiefs vs Broncos"])
+async def test_what_is_being_made_when_we_shut_down_goes_too(
+    league: League, monkeypatch: pytest.MonkeyPatch, games: str
+):
+    """I32: Discord has the request already, and makes it whether or not somebody waits for the answer."""
+    make, made = discord.http.HTTPClient.create_channel, []
+
+    async def slow(*request: Any, **options: Any) -> Any:
+        made.append(await make(*request, **options))
+        if len(made) == 2:
+            task = next(iter(league.bot._work))
+            task.cancel()
+            await asyncio.sleep(0.1)
+        return made[-1]
+
+    view = await slash(league, "create", week=7, games=games)
+    monkeypatch.setattr(discord.http.HTTPClient, "create_channel", slow)
+    await league.builder.click(view, custom_id="plan:go")
+    assert len(made) == 2
+    assert league.layout() == {"": ["general"]}
+
+
+async def test_shutting_down_while_it_is_taken_back_takes_it_back_all_the_same(
+    league: League, at_step: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """I32."""
+    delete, deleted = discord.http.HTTPClient.delete_channel, []
+
+    async def slow(*request: Any, **options: Any) -> None:
+        deleted.append(request)
+        if len(deleted) == 1:
+            next(iter(league.bot._work)).cancel()
+            await asyncio.sleep(0.1)
+        await delete(*request, **options)
+
+    view = await slash(league, "create", week=7, games="Texans vs Colts, Chiefs vs Broncos")
+    at_step(2, lambda: league.fail("POST", "/guilds/*/channels", status=403, code=50013))
+    monkeypatch.setattr(discord.http.HTTPClient, "delete_channel", slow)
+    await league.builder.click(view, custom_id="plan:go")
+    assert len(deleted) == 2
+    assert league.layout() == {"": ["general"]}
+
+
+async def test_what_was_deleted_without_an_answer_comes_back_too(league: League, monkeypatch: pytest.MonkeyPatch):
+    """I32: the line broke, so that nobody knows whether it is gone."""
+    make_week(league, 3, ["a-vs-b", "c-vs-d"])
+    view = await slash(league, "delete", weeks="3")
+    delete, deleted = discord.http.HTTPClient.delete_channel, []
+
+    async def unanswered(http: Any, channel_id: int, **options: Any) -> None:
+        await delete(http, channel_id, **options)
+        deleted.append(channel_id)
+        if len(deleted) == 2:
+            league.fail("DELETE", "/channels/*", status=403, code=50013, times=None)
+            raise aiohttp.ServerDisconnectedError
+
+    monkeypatch.setattr(discord.http.HTTPClient, "delete_channel", unanswered)
+    press = await league.builder.click(view, custom_id="plan:go")
+    assert "I took back what I had done, so that nothing has changed." in press.followups[0].content
+    assert len(league.env.errors) == 1
+    assert {channel.name for channel in league.real.categories[0].channels} == {"a-vs-b", "c-vs-d"}

@@ -9,10 +9,11 @@ import pytest
 import simcord
 
 from cogs._access import NOT_A_COMMISSIONER
+from cogs._views import private
 from cogs._views.owned import NOT_YOURS
 from cogs._views.plan import PlanView
-from tests.cogs.helpers import everybody_speaks
-from tests.cogs.league.helpers import League, labels, make_week, menu, refused, shown
+from tests.cogs.helpers import everybody_speaks, refusal
+from tests.cogs.league.helpers import League, labels, make_week, menu, shown
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -86,6 +87,21 @@ async def test_a_picture_is_read_shown_and_corrected(league: League, model_says:
     [(_, _, facts)] = await league.history()
     assert facts["cost_nano_usd"] == report.total.cost_nano_usd > 0
     assert facts["tokens"] == report.total.total_tokens
+
+
+async def test_games_that_a_form_has_no_room_for_stay(league: League, model_says: Any):
+    """Discord takes 4,000 characters in a field: what is beyond them isn't lost by sending it."""
+    games = [{"away": f"{n:02}{'a' * 48}", "home": f"{n:02}{'b' * 48}", "confidence": 1.0} for n in range(60)]
+    model_says("WeekRead", {"week": 8, "title": None, "games": games, "question": None})
+    view = await plan(league, league.builder, picture=("week.png", PNG))
+    live: Any = private._open[view.id]
+    form = await league.builder.click(view, custom_id="plan:edit")
+    title, field = (one["component"] for one in form.modal["components"])
+    assert 3_800 < len(field["value"]) <= 4_000
+    corrected = field["value"].replace("a" * 48, "Colts", 1)
+    await league.builder.submit_modal(form, {"title": title["value"], "games": corrected})
+    assert live.games[0].away == "00Colts"
+    assert [game.home[:2] for game in live.games] == [f"{n:02}" for n in range(60)]
 
 
 async def test_a_doubtful_row_is_corrected_by_one_tap(league: League):
@@ -162,7 +178,7 @@ async def test_it_may_be_pressed_only_while_they_may(league: League):
     """I26, I27: refused once the role is gone."""
     view = await plan(league, league.commissioner, week=7, games=GAMES)
     league.env.backend.remove_member_role(league.guild.id, league.commissioner.id, league.commissioner_role.id)
-    assert await refused(await league.commissioner.click(view, custom_id="plan:go")) == NOT_A_COMMISSIONER
+    assert await refusal(await league.commissioner.click(view, custom_id="plan:go")) == NOT_A_COMMISSIONER
     assert league.layout() == {"": ["general"]}
 
 
@@ -261,7 +277,7 @@ async def test_by_mention_the_plan_stands_below_the_message(league: League):
     assert shown(message).startswith("## Week 7: 2\xa0games\n1. `texans-vs-colts` · Texans vs Colts\n")
     assert "-# Reading this took " in shown(message)
     assert "$" not in shown(message)  # a commissioner may not see what the server spends
-    assert await refused(await league.ann.click(message, custom_id="plan:go")) == NOT_YOURS
+    assert await refusal(await league.ann.click(message, custom_id="plan:go")) == NOT_YOURS
     await league.commissioner.click(message, custom_id="plan:go")
     assert league.layout() == {"": ["general"], "Week 7": ["texans-vs-colts", "chiefs-vs-broncos"]}
     message = await league.say(league.server.owner, "create week 8: Texans vs Colts")

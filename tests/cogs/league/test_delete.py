@@ -6,13 +6,14 @@ import discord
 import pytest
 import simcord
 
+from bot.usage.errors import DatabaseUnavailableError
 from cogs._access import NOT_A_CHANNEL_MANAGER
 from cogs._views import plan as plans
 from cogs._views.owned import NOT_YOURS
 from cogs._views.plan import PlanView
 from cogs.league import NO_SNAPSHOT
-from tests.cogs.helpers import everybody_speaks
-from tests.cogs.league.helpers import League, labels, make_week, refused, shown
+from tests.cogs.helpers import everybody_speaks, refusal
+from tests.cogs.league.helpers import League, labels, make_week, shown
 
 
 async def plan(league: League, weeks: str, who: simcord.MemberActor | None = None) -> Any:
@@ -67,7 +68,7 @@ async def test_only_manage_channels_deletes_and_restores(league: League):
     view = await plan(league, "3")
     builders = league.guild.roles["Builders"].id
     league.env.backend.remove_member_role(league.guild.id, league.builder.id, builders)
-    assert await refused(await league.builder.click(view, custom_id="plan:go")) == NOT_A_CHANNEL_MANAGER
+    assert await refusal(await league.builder.click(view, custom_id="plan:go")) == NOT_A_CHANNEL_MANAGER
     assert "Week 3" in league.layout()
 
 
@@ -151,8 +152,6 @@ async def test_a_failure_half_way_builds_it_again(league: League, monkeypatch: p
 
 async def test_without_a_snapshot_nothing_is_deleted(league: League, monkeypatch: pytest.MonkeyPatch):
     """The books are out of reach: what can't be kept isn't deleted."""
-    from bot.usage.errors import DatabaseUnavailableError
-
     make_week(league, 3)
     view = await plan(league, "3")
 
@@ -242,7 +241,7 @@ async def test_a_plan_below_a_message_speaks_the_servers_language_whoever_presse
     view = league.channel.last_message
     assert labels(view) == {"Borrar 2\xa0categorías con 4\xa0canales": True, "Cancelar": True}
     press = await league.bob.click(view, custom_id="plan:go")
-    assert await refused(press) == NOT_YOURS
+    assert await refusal(press) == NOT_YOURS
     monkeypatch.setattr(plans, "PROGRESS_SECONDS", 0.0)
     await league.builder.click(view, custom_id="plan:go")
     assert shown(league.channel.last_message) == (

@@ -74,6 +74,24 @@ async def test_of_a_channel_made_twice_one_stays(league: League, at_making: Any)
     assert league.layout() == WEEK
 
 
+@pytest.mark.parametrize(("number", "layout"), [(1, {"": ["general"], "Week 7": []}), (2, WEEK)])
+async def test_of_what_was_made_twice_without_an_answer(league: League, at_making: Any, number: int, layout: Any):
+    """One channel stays, since what is in our category is ours. Of two categories nobody can tell whose they are."""
+    make = discord.http.HTTPClient.create_channel
+
+    async def twice(*request: Any, **options: Any) -> None:
+        await make(*request, **options)
+        await make(*request, **options)
+        raise aiohttp.ServerDisconnectedError
+
+    view = await slash(league, "create", week=7, games=GAMES)
+    at_making(number, twice)
+    await league.builder.click(view, custom_id="plan:go")
+    assert league.layout() == layout
+    assert len(league.real.categories) == (2 if number == 1 else 1)
+    assert len(league.env.errors) == (1 if number == 1 else 0)
+
+
 async def test_two_of_one_name_both_come_back(league: League):
     """A category with two channels of one name is restored with both."""
     make_week(league, 3, ["bye", "bye"])

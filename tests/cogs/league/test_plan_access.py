@@ -71,6 +71,17 @@ async def test_whoever_runs_the_league_sees_and_can_delete_private_channels(leag
     assert league.layout() == {"": ["general"]}
 
 
+async def test_whom_the_league_is_run_by_when_it_is_made_sees_private_channels(league: League):
+    """Not who ran it when the plan was shown."""
+    view = await slash(league, "create", week=7, games="Texans vs Colts", private=True)
+    officers = league.guild.create_role("Officers")
+    await league.bot.services.tracker.settings.choose(league.guild.id, commissioner_role_id=officers.id)
+    await league.builder.click(view, custom_id="plan:go")
+    [channel] = league.real.categories[0].text_channels
+    allowed = {target.id for target, over in channel.overwrites.items() if over.view_channel}
+    assert allowed & {officers.id, league.commissioner_role.id} == {officers.id}
+
+
 async def test_what_couldnt_be_closed_again_isnt_built(league: League):
     """Without View Channels we can't take it from others either: what was private would be seen by all."""
     closed = {league.guild.default_role: CLOSED, league.guild.me: OPEN}
@@ -91,12 +102,13 @@ async def test_what_couldnt_be_closed_again_isnt_built(league: League):
 
 
 async def test_nobody_tags_where_they_may_not_write(league: League):
-    """I27: nobody says through us what they may not say themselves."""
-    category = league.guild.create_category("Week 7")
-    shut = {league.guild.default_role: discord.PermissionOverwrite(send_messages=False), league.guild.me: OPEN}
-    league.guild.create_text_channel("texans-vs-colts", category=category, overwrites=shut)
+    """I27: nobody says through us what they may not say themselves; nor do we where we may not."""
+    category, closed = league.guild.create_category("Week 7"), discord.PermissionOverwrite(send_messages=False)
+    ours = {league.guild.default_role: closed, league.guild.me: discord.PermissionOverwrite(send_messages=True)}
+    league.guild.create_text_channel("texans-vs-colts", category=category, overwrites=ours)
+    league.guild.create_text_channel("colts-vs-texans", category=category, overwrites={league.guild.me: closed})
     view = await slash(league, "tag", league.commissioner, week="7")
-    assert "Left out: `texans-vs-colts`." in shown(view)
+    assert "Left out: `texans-vs-colts`, `colts-vs-texans`." in shown(view)
     assert labels(view)["Tag in 0\xa0channels"] is False
 
 

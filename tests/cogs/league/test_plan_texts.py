@@ -6,7 +6,7 @@ import discord
 import pytest
 import simcord
 
-from cogs._views import plan as plans
+from cogs._views import private
 from tests.cogs.league.helpers import League, labels, make_week, shown, slash
 from tests.cogs.league.test_create import PNG
 
@@ -54,7 +54,7 @@ async def test_long_names_and_reasons_fit_into_a_deletion(league: League):
         league.env.backend.edit_channel(category.id, {}, overwrites=[deny])
     names = ", ".join(category.name for category in league.real.categories)
     view = await slash(league, "delete", weeks=names[:300])
-    live = plans._open[view.message.id]
+    live = private._open[view.message.id]
     live._ids = [category.id for category in league.real.categories]  # type: ignore[attr-defined]
     live.question = "w" * 300
     await league.builder.click(view, custom_id="plan:go")

@@ -21,7 +21,7 @@ async def test_what_was_deleted_can_be_built_again(league: League):
         **closed, league.guild.me: discord.PermissionOverwrite(view_channel=True, manage_channels=True),
         league.server.managers: discord.PermissionOverwrite(view_channel=True, mention_everyone=True),
         league.ann: discord.PermissionOverwrite(view_channel=True),
-        next(iter([league.guild.roles["Builders"]])): discord.PermissionOverwrite(view_channel=True),
+        league.guild.roles["Builders"]: discord.PermissionOverwrite(view_channel=True),
     })  # fmt: skip
     before = league.layout()
     secret = next(channel for channel in league.real.text_channels if channel.name == "secret")

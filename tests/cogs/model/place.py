@@ -6,6 +6,7 @@ from typing import Any
 import simcord
 
 from bot.client import Services
+from tests.cogs.helpers import mention
 from tests.usage.stub import Scripted, Stub
 
 KEY = "sk-not-to-be-told"
@@ -32,8 +33,7 @@ class Place:
     @property
     def mention(self) -> str:
         """How the bot is spoken to."""
-        assert self.env.bot.user is not None
-        return f"<@{self.env.bot.user.id}>"
+        return mention(self.env)
 
     async def ask(self, *answers: Scripted, text: str = PROMPT) -> list[str]:
         """All that the bot says, oldest first, where the model answers that."""

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from cogs._refusals import REACTION, Refusals
+from tests.cogs.helpers import SIGN
 from tests.cogs.model.place import PROMPT, Place
 from tests.usage.shapes import TEXT, chunks
 from tests.usage.stub import sse
 
-TOO_FAST = "You're asking faster than I may answer: 6 a minute. Try again in 60 s."
+TOO_FAST = "You're asking faster than I may answer: 6 a minute. Try again in 60 s." + SIGN
 
 
 @pytest.mark.parametrize("settings", [{"calls_per_minute_member": 6, "calls_per_minute_server": 30}], indirect=True)

@@ -10,7 +10,7 @@ import simcord
 
 from tests.cogs.helpers import texts
 from tests.cogs.model.place import Place
-from tests.cogs.test_conversation import PNG
+from tests.cogs.recording_model import PNG
 from tests.usage.shapes import TEXT, chat, chunks
 from tests.usage.stub import Scripted, answer, sse
 

@@ -1,14 +1,17 @@
 """`/owner servers`: across servers, for the people who run the bot, on their server only (I26)."""
 
 import asyncio
+from dataclasses import replace
 
+import discord
 import pytest
 import simcord
 
 from bot.client import Trilo
 from bot.settings import Settings
+from bot.translation import translated
 from cogs._access import NOT_THE_OWNER
-from tests.cogs.helpers import Books, Server, make_server, texts
+from tests.cogs.helpers import Books, Server, everybody_speaks, make_server, texts
 
 
 async def test_the_total_first_then_the_dearest_servers(hq: Server, books: Books, simcord_env: simcord.Env, bot: Trilo):
@@ -153,6 +156,28 @@ async def test_it_is_on_the_owners_server_only(hq: Server, simcord_env: simcord.
     assert "owner servers" not in other.owner.available_commands(other.channel)
 
 
+async def test_another_server_becomes_the_owners(hq: Server, bot: Trilo, monkeypatch: pytest.MonkeyPatch):
+    """The one before loses the command, also where the first start after the change fails."""
+    settings = bot.services.settings.model_copy(update={"owner_guild_id": 5})
+    monkeypatch.setattr(bot, "services", replace(bot.services, settings=settings))
+    bot.tree.clear_commands(guild=discord.Object(hq.guild.id))
+    synced: list[int] = []
+
+    async def sync(*, guild: discord.abc.Snowflake | None = None) -> None:
+        synced.append(guild.id if guild is not None else 0)
+        if len(synced) == 1:
+            raise discord.DiscordException
+
+    monkeypatch.setattr(bot.tree, "sync", sync)
+    with pytest.raises(discord.DiscordException):
+        await bot._sync_commands()
+    await bot._sync_commands()
+    assert sorted(synced[1:]) == [5, hq.guild.id]
+    synced.clear()
+    await bot._sync_commands()
+    assert synced == []
+
+
 class TestWithoutOwnerGuild:
     """OWNER_GUILD_ID unset: there is no such command anywhere."""
 
@@ -164,3 +189,15 @@ class TestWithoutOwnerGuild:
         bot.owner_id = server.owner.id
         assert server.owner.available_commands(server.channel) == ("help", "my-usage")
         assert bot.tree.get_commands(guild=server.guild) == []
+
+
+async def test_whoever_runs_the_bot_is_spoken_to_in_english(hq: Server, books: Books, monkeypatch: pytest.MonkeyPatch):
+    """Amounts too, as the words around them; others are refused in their own language."""
+    everybody_speaks("es-ES", monkeypatch)
+    await books.book(hq.guild.id, 2_000_000_000)
+    shown = (await hq.member.slash(hq.channel, "owner servers")).response
+    for _ in range(2):
+        assert texts(shown)[0].startswith("## $2.00 this month\n")
+        await hq.member.click(shown, label="Refresh")
+    refused = (await hq.manager.slash(hq.channel, "owner servers")).response
+    assert texts(refused) == [translated(NOT_THE_OWNER, "es")]
