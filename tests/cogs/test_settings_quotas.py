@@ -151,3 +151,11 @@ async def test_who_may(server: Server, bot: Trilo, tracker: UsageTracker):
 def test_words_of_tiers(name: str, words: str):
     tiers = Tiers([Tier("free", 1), Tier("gold", None)])
     assert tier_words(tiers, name) == words
+
+
+async def test_a_rule_whose_id_is_too_long_for_a_list_is_shown_alone(server: Server, tracker: UsageTracker):
+    """Another program's: Discord takes 100 characters as an entry's value."""
+    await tracker.quotas.set_rule(server.guild.id, f"user:{'x' * 96}", "premium")
+    view = await settings_page(server, "quotas")
+    assert rules(view) == ["member xxxx: premium, 1,000,000\u00a0tokens a month", NOT_YET]
+    assert lists(view) == {}
