@@ -133,8 +133,6 @@ class Courier:
         """By direct message; False where that person takes none, or has deleted their account."""
         try:
             person = self._bot.get_user(user_id) or await self._bot.fetch_user(user_id)
-            if person.bot:
-                return False
             await self._send(person, alert, with_members=True, server=server, tag=tag)
         except (_RefusedError, discord.NotFound):
             return False

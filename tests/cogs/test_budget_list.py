@@ -187,6 +187,9 @@ async def test_many_budgets_are_pages_and_the_buttons_are_for_the_chosen_one(ser
     ]
     await server.manager.click(view, label="◀")
     assert selected(view) == [ids[0]]
+    for budget_id in ids[:3]:
+        await tracker.budgets.remove(budget_id, guild_id=guild)
+    assert texts(await shown(server))[0] == "## Budgets of this server\n-# Days, weeks and months in UTC"
 
 
 async def test_it_fits_into_a_message_at_its_fullest(server: Server, books: Books, tracker: UsageTracker):

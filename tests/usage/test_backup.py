@@ -10,7 +10,7 @@ from time import perf_counter
 import pytest
 
 from bot.usage import DatabaseBusyError, DatabaseUnavailableError, PriceList, SchemaTooNewError, open_tracker
-from bot.usage.errors import ElsewhereBackedUpError, NotABackupError
+from bot.usage.errors import DatabaseUrlError, ElsewhereBackedUpError, NotABackupError
 from bot.usage.storage import sqlite
 from bot.usage.upkeep.backup import Copy, back_up, restore
 from tests.usage.making import a_record, fresh_database, recount, the_books
@@ -177,3 +177,11 @@ async def test_postgresql_has_tools_of_its_own(url: str, shown: str) -> None:
         await restore(url, Path("trilo.dump"), AT)
     assert raised.value.command == f"pg_restore --clean --if-exists --dbname='{shown}' trilo.dump"
     assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("password", ["s3/cret", "12/s3cret", "12#s3cret", "12?s3cret", "12?x=s3cret"])
+async def test_a_password_that_is_no_part_of_a_url_is_not_shown(password: str) -> None:
+    """I35: what stands behind such a sign would be taken for the server's name, and printed."""
+    with pytest.raises(DatabaseUrlError) as raised:
+        await back_up(f"postgresql://joe:{password}@db/trilo", None, AT)
+    assert "cret" not in str(raised.value)

@@ -50,6 +50,20 @@ async def test_the_guides_sample(tracker: UsageTracker):
     assert estimate == await tracker.estimate_operation_cost("email_draft")
 
 
+async def test_what_somebody_may_be_refused_for(tracker: UsageTracker):
+    """The declared size, until there are twenty calls with the declared model: one long call makes no habit."""
+    costs = OperationCosts(tracker.database, tracker.prices, tracker.operations, tracker.clock)
+    await booked(tracker, *[(100, 11)] * 19, (9_000, 9_000))
+    assert await costs.usual_tokens("email_draft") == 0
+    tracker.define_operation("email_draft", input_tokens=560)
+    assert await costs.usual_tokens("email_draft") == 560
+    tracker.define_operation("email_draft", model="gpt-4o-mini", input_tokens=560, output_tokens=240)
+    await booked(tracker, *[(100, 11)] * 19, model="gpt-4o-mini")
+    assert await costs.usual_tokens("email_draft") == 800
+    await booked(tracker, (9_000, 9_000), model="gpt-4o-mini")
+    assert await costs.usual_tokens("email_draft") == 111
+
+
 async def test_it_learns_median_and_ninetieth_percentile(tracker: UsageTracker):
     tracker.define_operation("email_draft", model="gpt-4o", input_tokens=1, output_tokens=1)
     await booked(tracker, *((100 * n, 10 * n) for n in range(1, 11)))

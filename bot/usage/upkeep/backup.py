@@ -10,7 +10,13 @@ from itertools import chain, count
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from bot.usage.errors import DatabaseUnavailableError, ElsewhereBackedUpError, NotABackupError, SchemaTooNewError
+from bot.usage.errors import (
+    DatabaseUnavailableError,
+    DatabaseUrlError,
+    ElsewhereBackedUpError,
+    NotABackupError,
+    SchemaTooNewError,
+)
 from bot.usage.storage import schema
 from bot.usage.storage.database import is_postgres, sqlite_path
 from bot.usage.storage.process_lock import ProcessLock
@@ -140,8 +146,17 @@ def _file(database_url: str, command: str, argument: str = "") -> Path:
 
 
 def _without_secrets(url: str) -> str:
-    """A database's URL without its password: the tools ask for it, or read it from ~/.pgpass (I35)."""
+    """A database's URL without its password: the tools ask for it, or read it from ~/.pgpass (I35).
+
+    Raises `DatabaseUrlError` where a password with `/`, `?` or `#` in it makes another thing of what follows.
+    """
     parts = urlsplit(url)
+    try:
+        parts.port  # noqa: B018 - it is read here
+    except ValueError:
+        raise DatabaseUrlError(parts.scheme) from None
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise DatabaseUrlError(parts.scheme)
     user, at, host = parts.netloc.rpartition("@")
     options = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name.lower() not in _SECRETS])
     return f"{parts.scheme}://{user.partition(':')[0]}{at}{host}{parts.path}{'?' if options else ''}{options}"

@@ -1,11 +1,14 @@
 """Who sees, writes and pings what through a plan: nobody more than they might themselves, nor we more than we may."""
 
+import copy
+from dataclasses import replace
 from typing import Any
 
 import discord
 import simcord
 
 from bot.client import INVITE_PERMISSIONS
+from cogs._views import private
 from cogs._week import roles_to_mention
 from tests.cogs.league.helpers import League, labels, make_week, shown, slash
 
@@ -110,6 +113,22 @@ async def test_nobody_tags_where_they_may_not_write(league: League):
     view = await slash(league, "tag", league.commissioner, week="7")
     assert "Left out: `texans-vs-colts`, `colts-vs-texans`." in shown(view)
     assert labels(view)["Tag in 0\xa0channels"] is False
+
+
+async def test_what_the_person_may_is_looked_at_anew_at_the_press(league: League):
+    """I27: what we knew of them when the plan was shown stands still; nobody tells us of other members' roles."""
+    writers = league.guild.create_role("Writers")
+    speak = discord.PermissionOverwrite(send_messages=True)
+    shut = {league.guild.default_role: discord.PermissionOverwrite(send_messages=False), league.guild.me: speak}
+    news = league.guild.create_text_channel("news", overwrites={**shut, writers: speak})
+    ken = league.guild.add_member(league.env.create_user("ken"), roles=[league.commissioner_role, writers])
+    view = await slash(league, "advance", ken, week=8, channels="#news")
+    live: Any = private._open[view.id]
+    live.asker = replace(live.asker, user=copy.copy(live.asker.user))
+    league.env.backend.remove_member_role(league.guild.id, ken.id, writers.id)
+    await ken.click(view, custom_id="plan:go")
+    assert f"You can't write in <#{news.id}> yourself, so I don't for you." in shown(view)
+    assert news.last_message is None
 
 
 async def test_hidden_categories_and_channels_are_named_to_nobody_who_cant_see_them(league: League, model_says: Any):
