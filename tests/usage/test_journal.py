@@ -210,7 +210,8 @@ async def test_a_journal_of_nothing_but_damage(path: Path, monkeypatch: pytest.M
 
 
 async def test_its_folder_is_made(tmp_path: Path) -> None:
-    assert list(Journal.left_behind(path := tmp_path / "not" / "there" / "a.db.journal")) == []
+    path = tmp_path / "not" / "there" / "a.db.journal"
+    assert list(Journal.left_behind(path)) == []
     journal = Journal(path, "w1")
     assert await journal.keep(a_call())
     await journal.close()

@@ -150,11 +150,11 @@ def _without_secrets(url: str) -> str:
 
     Raises `DatabaseUrlError` where a password with `/`, `?` or `#` in it makes another thing of what follows.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         parts.port  # noqa: B018 - it is read here
     except ValueError:
-        raise DatabaseUrlError(parts.scheme) from None
+        raise DatabaseUrlError(url.partition(":")[0]) from None
     if "@" in f"{parts.path}{parts.query}{parts.fragment}":
         raise DatabaseUrlError(parts.scheme)
     user, at, host = parts.netloc.rpartition("@")
