@@ -6,7 +6,7 @@ from statistics import median
 from time import perf_counter
 
 from benchmarks.measure import Effort, Row
-from cogs._views.chart import OTHERS, Chart, draw
+from cogs._spend.chart import OTHERS, Chart, draw
 
 TICK_SECONDS = 0.001
 BARS = 31

@@ -132,7 +132,7 @@ async def serving_api(services: Services, outlets: Sequence[Outlet], bot: Trilo)
         return
     from bot.api.app import create_app
     from bot.api.server import serving
-    from cogs._page_names import page_names
+    from cogs._kit.page_names import page_names
 
     is_open, url, names = settings.app_env == "development", settings.public_url, page_names(bot)
     async with counted(outlets, services.tracker) as metrics:

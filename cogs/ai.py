@@ -9,8 +9,8 @@ from discord.ext import commands
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
 from bot.usage.budgeting.calendars import Period
-from cogs._access import managed_server
-from cogs._budget_words import pause_ends
+from cogs._budgets.budget_words import pause_ends
+from cogs._kit.access import managed_server
 
 NOT_PAUSED = mark("The AI isn't paused on this server.")
 RESUMED = mark("▶️ The AI answers again on this server.")

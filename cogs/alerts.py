@@ -17,13 +17,13 @@ from bot.usage.budgeting.alert_rows import Alert, AlertKind
 from bot.usage.budgeting.budgets import FULL, Budget
 from bot.usage.errors import UsageError
 from bot.words import where, words_for
-from cogs._access import NOT_A_MANAGER, may_manage
-from cogs._alert_courier import Courier
-from cogs._channels import NoChannelError, alert_channel, everyone_reads
-from cogs._language import server_language
-from cogs._views.alert import AlertButton, AlertView
-from cogs._views.alert_raise import NO_SUCH_BUDGET
-from cogs._views.look import NOBODY
+from cogs._alerts.alert import AlertButton, AlertView
+from cogs._alerts.alert_courier import Courier
+from cogs._alerts.alert_raise import NO_SUCH_BUDGET
+from cogs._kit.access import NOT_A_MANAGER, may_manage
+from cogs._kit.channels import NoChannelError, alert_channel, everyone_reads
+from cogs._kit.language import server_language
+from cogs._kit.look import NOBODY
 
 log = logging.getLogger(__name__)
 

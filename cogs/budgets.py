@@ -10,15 +10,15 @@ from bot.translation import _, mark
 from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope
 from bot.usage.budgeting.calendars import Period
 from bot.usage.budgeting.limits import LimitNotUnderstoodError, parse_limit
-from cogs._access import managed_server, may_manage
-from cogs._budget_target import APPLIES_TO, TargetError, Which, target_of
-from cogs._budget_words import misread
-from cogs._views.budget_confirm import ConfirmBudgetView
-from cogs._views.budget_form import AT_LIMIT
-from cogs._views.budget_list import BudgetsView
-from cogs._views.budget_names import labels_of
-from cogs._views.names import Names
-from cogs._views.tables import LABEL_CHARACTERS, cut
+from cogs._budgets.budget_confirm import ConfirmBudgetView
+from cogs._budgets.budget_form import AT_LIMIT
+from cogs._budgets.budget_list import BudgetsView
+from cogs._budgets.budget_names import labels_of
+from cogs._budgets.budget_target import APPLIES_TO, TargetError, Which, target_of
+from cogs._budgets.budget_words import misread
+from cogs._kit.access import managed_server, may_manage
+from cogs._kit.names import Names
+from cogs._kit.tables import LABEL_CHARACTERS, cut
 
 NOT_A_BUDGET = mark("I don't know that budget. Pick one from the list that appears while you type.")
 NOT_A_BOT = mark("Bots never ask me anything, so there is nothing to limit. Name a member who isn't one.")

@@ -18,18 +18,18 @@ from bot.usage import UsageError, token_tracking_context
 from bot.usage.budgeting.server_settings import ServerSettings
 from bot.usage.errors import CallRefusedError, OptedOutError, QuotaExceededError
 from bot.words import RESTARTING, where, words_for
-from cogs._answers import remember
-from cogs._ask import AskCog
-from cogs._asker import Asker
-from cogs._channels import lets_write
-from cogs._front_desk import help_set_up, placed, quota_line, show_plan, talk
-from cogs._help_topics import ONE_LINE_HELP
-from cogs._language import public_language
-from cogs._messages import StreamedReply
-from cogs._reading import PICTURE_BYTES, pictures_of, replies_to, text_of, turns_before
-from cogs._refusals import Pace, Refusals, TooFast, with_sign
-from cogs._views.upgrade import offer
-from cogs._where import settings_for
+from cogs._kit.asker import Asker
+from cogs._kit.channels import lets_write
+from cogs._kit.language import public_language
+from cogs._questions.answers import remember
+from cogs._questions.ask import AskCog
+from cogs._questions.front_desk import help_set_up, placed, quota_line, show_plan, talk
+from cogs._questions.help_topics import ONE_LINE_HELP
+from cogs._questions.messages import StreamedReply
+from cogs._questions.reading import PICTURE_BYTES, pictures_of, replies_to, text_of, turns_before
+from cogs._questions.refusals import Pace, Refusals, TooFast, with_sign
+from cogs._questions.upgrade import offer
+from cogs._questions.where import settings_for
 
 log = logging.getLogger(__name__)
 

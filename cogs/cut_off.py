@@ -11,7 +11,7 @@ from bot.league.under_way import Action
 from bot.translation import _, speaking
 from bot.usage import UsageError
 from bot.words import where
-from cogs._language import server_language
+from cogs._kit.language import server_language
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,14 @@ from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
-from cogs._language import hear
-from cogs._views import my_usage, plan, stats_controls
-from cogs._views.alert import AlertButton
-from cogs._views.first_contact import LimitButton
-from cogs._views.form import is_known
-from cogs._views.private import is_offered, is_open
-from cogs._views.server_look import FixButton
+from cogs._alerts.alert import AlertButton
+from cogs._kit.form import is_known
+from cogs._kit.language import hear
+from cogs._kit.private import is_offered, is_open
+from cogs._league import plan
+from cogs._settings.first_contact import LimitButton
+from cogs._settings.server_look_view import FixButton
+from cogs._spend import my_usage, stats_controls
 
 GONE = mark("That is from before I restarted, or it has expired. Use the command again: nothing was changed.")
 _STANDING = (AlertButton, FixButton, LimitButton)

@@ -12,10 +12,10 @@ from bot.discord_failures import DISCORD_FAILED
 from bot.translation import speaking
 from bot.usage import UsageError
 from bot.words import where
-from cogs._channels import Writable, everyone_reads
-from cogs._language import server_language
-from cogs._views.first_contact import HelloView, LimitButton, ServerHello, cap_of
-from cogs._views.look import NOBODY
+from cogs._kit.channels import Writable, everyone_reads
+from cogs._kit.language import server_language
+from cogs._kit.look import NOBODY
+from cogs._settings.first_contact import HelloView, LimitButton, ServerHello, cap_of
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from discord.ext import commands
 from bot.assistant.conversation import MAX_PICTURES
 from bot.client import Trilo
 from bot.translation import _, mark
-from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER, NOT_THE_OWNER, May, rights
-from cogs._help_topics import COMMANDS, READS_MENTIONS, READS_MESSAGES, START, TOPICS, Topic
-from cogs._views.look import NOBODY, text_view
+from cogs._kit.access import NOT_A_COMMISSIONER, NOT_A_MANAGER, NOT_THE_OWNER, May, rights
+from cogs._kit.look import NOBODY, text_view
+from cogs._questions.help_topics import COMMANDS, READS_MENTIONS, READS_MESSAGES, START, TOPICS, Topic
 
 _Command = app_commands.Command[Any, ..., Any]
 _MENUS = (

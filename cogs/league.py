@@ -10,16 +10,16 @@ from bot.client import Trilo, answer_privately
 from bot.league.advance_plan import MESSAGE_MOST
 from bot.league.names import MAX_WEEK
 from bot.translation import _, mark
-from cogs._access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
-from cogs._asker import Asker
-from cogs._league_advance import Wanted, plan_advance
-from cogs._league_planning import channels_named, plan_deletion, plan_tags, plan_week, roles_named
-from cogs._reading import PICTURE_BYTES, picture_of
-from cogs._views.league_history import HistoryView
-from cogs._views.league_teams import TeamsView
-from cogs._views.restore_plan import RestorePlanView
-from cogs._views.server_look import FixButton
-from cogs._views.tables import LABEL_CHARACTERS, cut
+from cogs._kit.access import NOT_A_CHANNEL_MANAGER, NOT_A_COMMISSIONER, may_manage_channels, may_run_league
+from cogs._kit.asker import Asker
+from cogs._kit.tables import LABEL_CHARACTERS, cut
+from cogs._league.league_advance import Wanted, plan_advance
+from cogs._league.league_history import HistoryView
+from cogs._league.league_planning import channels_named, plan_deletion, plan_tags, plan_week, roles_named
+from cogs._league.league_teams import TeamsView
+from cogs._league.restore_plan import RestorePlanView
+from cogs._questions.reading import PICTURE_BYTES, picture_of
+from cogs._settings.server_look_view import FixButton
 
 NOT_A_PICTURE = mark("I can't read that file. Give me a PNG, JPEG, WebP or GIF of at most {megabytes} MB.")
 NO_SNAPSHOT = mark("I have nothing of that name to restore. Pick one from the list that appears while you type.")

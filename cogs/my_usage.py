@@ -10,8 +10,8 @@ from bot.client import Trilo
 from bot.figures import PERIODS
 from bot.translation import mark
 from bot.usage.reporting.reports import PeriodName
-from cogs._views.my_usage import PREFIX, MyUsageView, take_up
-from cogs._views.private import is_from_before
+from cogs._kit.private import is_from_before
+from cogs._spend.my_usage import PREFIX, MyUsageView, take_up
 
 
 class MyUsageCog(commands.Cog):

@@ -13,13 +13,13 @@ from bot.usage.budgeting.limits import LimitNotUnderstoodError, limit_words, par
 from bot.usage.budgeting.quotas import EXEMPT, SubscriptionTier
 from bot.usage.budgeting.tier_grants import Source, UnknownTierError
 from bot.usage.reporting.reports import PeriodName
-from cogs._access import is_operator, owns_the_bot
-from cogs._views.look import NOBODY, text_view
-from cogs._views.names import SNOWFLAKE
-from cogs._views.owner_health import HealthView
-from cogs._views.owner_prices import list_words, price_words
-from cogs._views.owner_servers import ServersView
-from cogs._views.tables import LABEL_CHARACTERS, cut, plain, shorten
+from cogs._kit.access import is_operator, owns_the_bot
+from cogs._kit.look import NOBODY, text_view
+from cogs._kit.names import SNOWFLAKE
+from cogs._kit.tables import LABEL_CHARACTERS, cut, plain, shorten
+from cogs._owner.owner_health import HealthView
+from cogs._owner.owner_prices import list_words, price_words
+from cogs._owner.owner_servers import ServersView
 
 MOST_CHOICES = 25
 NOBODY_OF_THAT_NAME = "I know no server or person like that. Give a server's name or id, or a person's mention or id."

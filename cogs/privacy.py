@@ -10,7 +10,7 @@ from bot.client import Trilo
 from bot.translation import mark
 from bot.usage.errors import UsageError
 from bot.words import where
-from cogs._views.privacy import PrivacyView
+from cogs._privacy.privacy import PrivacyView
 
 log = logging.getLogger(__name__)
 

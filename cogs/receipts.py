@@ -6,9 +6,9 @@ from discord.ext import commands
 
 from bot.client import Trilo, answer_privately
 from bot.translation import _, mark
-from cogs._access import may_see_usage
-from cogs._views.look import NOBODY, text_view
-from cogs._views.receipt_text import FREE, NOT_AN_ANSWER, NOT_MINE, sections
+from cogs._kit.access import may_see_usage
+from cogs._kit.look import NOBODY, text_view
+from cogs._spend.receipt_text import FREE, NOT_AN_ANSWER, NOT_MINE, sections
 
 NAME = mark("What did this cost?")
 

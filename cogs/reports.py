@@ -17,11 +17,11 @@ from bot.usage.alerting.scheduled_reports import DueReport
 from bot.usage.budgeting.budgets import Budget, Scope
 from bot.usage.errors import UsageError
 from bot.words import where
-from cogs._channels import NoChannelError, everyone_reads, writable
-from cogs._language import server_language
-from cogs._views.look import NOBODY
-from cogs._views.names import Names, Reader, can_view
-from cogs._views.report import ReportFacts, read_report, report_view
+from cogs._kit.channels import NoChannelError, everyone_reads, writable
+from cogs._kit.language import server_language
+from cogs._kit.look import NOBODY
+from cogs._kit.names import Names, Reader, can_view
+from cogs._spend.report import ReportFacts, read_report, report_view
 
 log = logging.getLogger(__name__)
 

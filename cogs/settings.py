@@ -6,9 +6,9 @@ from discord.ext import commands
 
 from bot.client import Trilo
 from bot.translation import mark
-from cogs._access import managed_server
-from cogs._views.settings import SettingsView
-from cogs._views.settings_rows import PAGES
+from cogs._kit.access import managed_server
+from cogs._settings.settings import SettingsView
+from cogs._settings.settings_rows import PAGES
 
 
 class SettingsCog(commands.Cog):

@@ -10,11 +10,11 @@ from bot.client import Trilo, answer_privately
 from bot.figures import PERIODS
 from bot.translation import _, mark
 from bot.usage.reporting.reports import PeriodName
-from cogs._access import NOT_FOR_YOU, may_see_usage
-from cogs._views.private import is_from_before
-from cogs._views.spend import Choice, SplitName
-from cogs._views.stats_controls import PREFIX
-from cogs._views.token_stats import TokenStatsView, take_up
+from cogs._kit.access import NOT_FOR_YOU, may_see_usage
+from cogs._kit.private import is_from_before
+from cogs._spend.spend import Choice, SplitName
+from cogs._spend.stats_controls import PREFIX
+from cogs._spend.token_stats import TokenStatsView, take_up
 
 _BY: dict[SplitName, str] = {
     "operation": mark("Operation"),

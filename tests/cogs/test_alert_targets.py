@@ -10,8 +10,8 @@ import simcord
 from bot.alerts import child
 from bot.client import Trilo
 from bot.settings import Settings
-from cogs._access import NOT_A_MANAGER
-from cogs._views.alert_targets import open_alert_targets
+from cogs._alerts.alert_targets import open_alert_targets
+from cogs._kit.access import NOT_A_MANAGER
 from tests.alerts.web import web_server
 from tests.cogs.alerts import a_budget, chooses, cog_of, deliver, outside_done, spends
 from tests.cogs.helpers import Books, Clock, Server, texts
@@ -139,7 +139,7 @@ async def test_an_address_that_fails_is_tried_again_and_holds_up_nothing(
         await deliver(cog)
         await outside_done(cog)
     assert len(web.received) == 3
-    told = [record.getMessage() for record in caplog.records if record.name == "cogs._alert_courier"]
+    told = [record.getMessage() for record in caplog.records if record.name == "cogs._alerts.alert_courier"]
     assert [line for line in told if line.startswith("alerts")] == [f"alerts don't reach {label}: {trouble.problem}"]
     assert await bot.outside.dead_targets(books.tracker.alerts) == []
 

@@ -12,7 +12,7 @@ from bot.usage.budgeting.budget_book import Standing
 from bot.usage.budgeting.budgets import Budget, Level, Mode, Scope, Unit
 from bot.usage.budgeting.calendars import Period
 from bot.usage.reporting.reports import Days
-from cogs._views.alert_text import discord_text, heading, plain_text
+from cogs._alerts.alert_text import discord_text, heading, plain_text
 
 AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ENDS = datetime(2026, 4, 1, tzinfo=UTC)

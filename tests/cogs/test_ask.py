@@ -11,7 +11,7 @@ from bot.client import Services, Trilo
 from bot.settings import Settings
 from bot.translation import translated
 from bot.usage.budgeting.budgets import Owner
-from cogs._ask import I_CANT_WRITE, NAME, NO_QUESTION, NOTHING_TO_READ, YOU_CANT_WRITE
+from cogs._questions.ask import I_CANT_WRITE, NAME, NO_QUESTION, NOTHING_TO_READ, YOU_CANT_WRITE
 from tests.cogs.helpers import everybody_speaks
 from tests.cogs.recording_model import PNG, RecordingModel
 

@@ -10,8 +10,8 @@ from bot.client import Trilo
 from bot.usage.budgeting.budgets import Scope
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_A_MANAGER
-from cogs._views.owned import NOT_YOURS
+from cogs._kit.access import NOT_A_MANAGER
+from cogs._kit.owned import NOT_YOURS
 from tests.cogs.helpers import Books, Server, a_month, by_hand, make_server, refusal, texts
 
 COMMANDS: list[tuple[str, dict[str, Any]]] = [

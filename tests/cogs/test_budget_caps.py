@@ -10,7 +10,7 @@ from bot.usage.budgeting.calendars import Period
 from bot.usage.budgeting.guild_rules import GuildRules
 from bot.usage.errors import BudgetExceededError, DatabaseUnavailableError
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_THE_OWNER
+from cogs._kit.access import NOT_THE_OWNER
 from cogs.owner import CAPS_ARE_DOLLARS, NO_SUCH_SERVER, SEVERAL_SERVERS
 from tests.cogs.helpers import OWNER_GUILD, Books, Server, make_server, texts
 

@@ -10,9 +10,9 @@ import simcord
 from bot.client import Trilo
 from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope, Unknown
 from bot.usage.tracker import UsageTracker
-from cogs._views.budget_form import GONE
-from cogs._views.budget_list import NONE_YET, PAGE
-from cogs._views.private import TIMEOUT_SECONDS
+from cogs._budgets.budget_form import GONE
+from cogs._budgets.budget_list import NONE_YET, PAGE
+from cogs._kit.private import TIMEOUT_SECONDS
 from tests.cogs.helpers import NOW, Books, Clock, Server, a_month, selected, texts
 
 USD = 10**9

@@ -11,8 +11,8 @@ from bot.usage.budgeting.budget_book import Standing
 from bot.usage.budgeting.budgets import Budget, Level, Mode, Owner, Scope, Unit
 from bot.usage.budgeting.calendars import Period
 from bot.usage.budgeting.limits import LimitNotUnderstoodError, parse_limit
-from cogs._budget_target import TargetError, Which, target_of
-from cogs._budget_words import alerts_at, bar, grouped, label, misread, section, title, unnamed_title
+from cogs._budgets.budget_target import TargetError, Which, target_of
+from cogs._budgets.budget_words import alerts_at, bar, grouped, label, misread, section, title, unnamed_title
 
 USD = 10**9
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)

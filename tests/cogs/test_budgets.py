@@ -15,7 +15,7 @@ from bot.usage.budgeting.budgets import Budget, Mode, Owner, Scope, Unit, Unknow
 from bot.usage.budgeting.calendars import Period
 from bot.usage.budgeting.limits import UNDERSTOOD
 from bot.usage.tracker import UsageTracker
-from cogs._views.private import TIMEOUT_SECONDS
+from cogs._kit.private import TIMEOUT_SECONDS
 from cogs.budgets import NOT_A_BOT, NOT_A_BUDGET
 from tests.cogs.helpers import Books, Server, a_month, chosen, everybody_speaks, texts
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageFont
 
 from bot.translation import speaking
-from cogs._views import chart as chart_module
-from cogs._views.chart import OTHERS, Chart, draw, drawable, nice_step
+from cogs._spend import chart as chart_module
+from cogs._spend.chart import OTHERS, Chart, draw, drawable, nice_step
 
 BLUE, AMBER, GREY, CARD = (77, 182, 255), (255, 182, 72), (152, 161, 171), (43, 45, 49)
 

@@ -11,7 +11,7 @@ from bot.client import Services, Trilo
 from bot.settings import Settings
 from bot.usage.errors import DatabaseUnavailableError
 from bot.words import OPTED_OUT
-from cogs._help_topics import ONE_LINE_HELP
+from cogs._questions.help_topics import ONE_LINE_HELP
 from tests.cogs.helpers import SIGN, mention
 from tests.cogs.recording_model import PNG, RecordingModel
 
@@ -182,7 +182,7 @@ async def test_a_picture_goes_along_at_low_detail(simcord_env: simcord.Env, plac
 async def test_a_picture_that_is_too_large_stays_behind_and_that_is_said(
     simcord_env: simcord.Env, place: Any, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cogs._reading.PICTURE_BYTES", len(PNG) - 1)
+    monkeypatch.setattr("cogs._questions.reading.PICTURE_BYTES", len(PNG) - 1)
     _, channel, alice = place
     await alice.send(channel, f"{mention(simcord_env)} what is this?", attachments=[("week.png", PNG)])
     assert model.requests[-1]["messages"][-1]["content"] == "alice: what is this?"

@@ -13,7 +13,7 @@ from bot.translation import translated
 from bot.usage.budgeting.budgets import Owner
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_A_MANAGER
+from cogs._kit.access import NOT_A_MANAGER
 from cogs.first_contact import FirstContactCog
 from tests.cogs.helpers import Clock, Server, everybody_speaks, make_server, texts
 

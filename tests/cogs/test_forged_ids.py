@@ -12,11 +12,11 @@ from simcord.components import walk_components
 
 from bot.client import Trilo
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER, NOT_FOR_YOU
-from cogs._server_look import Fix, Missing
-from cogs._views import form
-from cogs._views.first_contact import HelloView, ServerHello
-from cogs._views.server_look import FixesView
+from cogs._kit import form
+from cogs._kit.access import NOT_A_COMMISSIONER, NOT_A_MANAGER, NOT_FOR_YOU
+from cogs._settings.first_contact import HelloView, ServerHello
+from cogs._settings.server_look import Fix, Missing
+from cogs._settings.server_look_view import FixesView
 from cogs.dead_presses import GONE
 from tests.cogs.alerts import a_budget
 from tests.cogs.helpers import Books, Server, make_server, texts

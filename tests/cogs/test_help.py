@@ -11,8 +11,8 @@ from discord import app_commands
 from bot.client import Trilo
 from bot.settings import Settings
 from bot.translation import LANGUAGES, _, speaking
-from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER, NOT_THE_OWNER, May
-from cogs._help_topics import COMMANDS, ONE_LINE_HELP, READS_MENTIONS, READS_MESSAGES, TOPICS
+from cogs._kit.access import NOT_A_COMMISSIONER, NOT_A_MANAGER, NOT_THE_OWNER, May
+from cogs._questions.help_topics import COMMANDS, ONE_LINE_HELP, READS_MENTIONS, READS_MESSAGES, TOPICS
 from cogs.help import page, usable_names
 from tests.cogs.helpers import Server, everybody_speaks, texts
 
@@ -223,7 +223,7 @@ async def test_it_works_with_the_books_closed_and_out_of_reach(
 
     await bot.services.tracker.ledger.close()
     monkeypatch.setattr(bot.services.tracker.settings, "of", hangs)
-    monkeypatch.setattr("cogs._access.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("cogs._kit.access.LOOK_SECONDS", 0.0)
     for actor, has_it in ((server.manager, True), (server.member, False)):
         result = await actor.slash(server.channel, "help", topic="statistics")
         assert result.acknowledged

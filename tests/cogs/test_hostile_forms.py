@@ -11,7 +11,7 @@ import simcord
 from hypothesis import given
 from simcord.components import walk_components
 
-from cogs._ask import NAME as ASK
+from cogs._questions.ask import NAME as ASK
 from tests.cogs.helpers import Server
 from tests.cogs.hostile import answers, close_views, commands, examples, many, needed
 from tests.cogs.league.conftest import settings, simcord_bot  # noqa: F401 - the whole bot, and a stand-in for the model

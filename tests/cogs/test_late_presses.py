@@ -9,8 +9,8 @@ import pytest
 import simcord
 
 from bot.usage.tracker import UsageTracker
-from cogs._views import private
-from cogs._views.private import PrivateView
+from cogs._kit import private
+from cogs._kit.private import PrivateView
 from tests.cogs.helpers import Books, Server, settings_page, texts
 
 Meanwhile = Callable[..., None]

@@ -15,8 +15,8 @@ from bot.league.team_list import Team
 from bot.translation import speaking
 from bot.usage.storage.audit import SYSTEM, AuditLine
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_A_COMMISSIONER
-from cogs._views.league_history import line_words
+from cogs._kit.access import NOT_A_COMMISSIONER
+from cogs._league.league_history import line_words
 from tests.cogs.helpers import NOW, Clock, Server, texts
 
 AT = f"<t:{int(NOW.timestamp())}:f>"

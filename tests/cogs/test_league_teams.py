@@ -13,9 +13,9 @@ from bot.client import Trilo
 from bot.league.league_book import LeagueBook
 from bot.league.team_list import MAX_TEAMS, Team
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_A_COMMISSIONER, may_manage_channels, may_run_league
-from cogs._views.league_team_forms import A_BOT, NO_LETTERS, NO_TEAM
-from cogs._views.league_teams import GONE, NONE_YET
+from cogs._kit.access import NOT_A_COMMISSIONER, may_manage_channels, may_run_league
+from cogs._league.league_team_forms import A_BOT, NO_LETTERS, NO_TEAM
+from cogs._league.league_teams import GONE, NONE_YET
 from tests.cogs.helpers import Server, everybody_speaks, selected, texts
 
 

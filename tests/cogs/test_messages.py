@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogs import _messages
-from cogs._messages import LIMIT, StreamedReply, open_fence
+from cogs._questions import messages as _messages
+from cogs._questions.messages import LIMIT, StreamedReply, open_fence
 
 
 class Channel:

@@ -10,8 +10,8 @@ from bot.client import Trilo
 from bot.usage.budgeting.tier_grants import Source
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.upkeep.retention import forget_calls
-from cogs._views.my_usage import EXPIRED, NOT_YOURS, MyUsageView
-from cogs._views.my_usage_text import trend
+from cogs._spend.my_usage import EXPIRED, NOT_YOURS, MyUsageView
+from cogs._spend.my_usage_text import trend
 from tests.cogs.helpers import NOW, Books, Server, by_hand, everybody_speaks, refusal, selected, texts
 
 PERIOD = "my-usage:period"

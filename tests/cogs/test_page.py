@@ -12,8 +12,8 @@ from bot.api.app import create_app
 from bot.api.page.passes import Passes, page_link
 from bot.client import Trilo
 from bot.settings import Settings
-from cogs._page_names import page_names
-from cogs._views.private import TIMEOUT_SECONDS
+from cogs._kit.page_names import page_names
+from cogs._kit.private import TIMEOUT_SECONDS
 from tests.cogs.alerts import private_channel
 from tests.cogs.helpers import Books, Server
 

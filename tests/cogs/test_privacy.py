@@ -21,8 +21,8 @@ from bot.usage.tracker import UsageTracker
 from bot.usage.upkeep.erasure import REMEMBERED
 from bot.usage.upkeep.removals import ERASED_AFTER
 from bot.usage.upkeep.retention import KEPT_DAYS, SERVER_DAYS
-from cogs._views.owned import NOT_YOURS
-from cogs._views.privacy_words import NEVER
+from cogs._kit.owned import NOT_YOURS
+from cogs._privacy.privacy_words import NEVER
 from cogs.privacy import HOURS, PrivacyCog
 from tests.cogs.helpers import Books, Clock, Server, by_hand, everybody_speaks, refusal, settings_page, texts
 

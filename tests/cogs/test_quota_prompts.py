@@ -13,8 +13,8 @@ from bot.usage.budgeting.calendars import ALWAYS_UTC, Period
 from bot.usage.budgeting.events import Event
 from bot.usage.budgeting.quotas import Tier, Tiers
 from bot.usage.errors import DatabaseUnavailableError, QuotaResult
-from cogs._refusals import REACTION
-from cogs._views.upgrade import ASK_THE_OPERATOR, upgrade_view, upgrade_words
+from cogs._questions.refusals import REACTION
+from cogs._questions.upgrade import ASK_THE_OPERATOR, upgrade_view, upgrade_words
 from tests.cogs.helpers import SIGN
 
 SKU, URL = 1_200_000_000_000_000_001, "https://example.com/premium"

@@ -9,8 +9,8 @@ import simcord
 from bot.client import Services, Trilo
 from bot.translation import speaking
 from bot.usage.reporting.recent_calls import RecentCall
-from cogs._ask import NAME as ASK
-from cogs._views.receipt_text import FREE, NOT_AN_ANSWER, NOT_MINE, sections
+from cogs._questions.ask import NAME as ASK
+from cogs._spend.receipt_text import FREE, NOT_AN_ANSWER, NOT_MINE, sections
 from cogs.receipts import NAME
 from tests.cogs.helpers import Server, make_server, mention, texts
 

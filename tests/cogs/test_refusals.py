@@ -10,7 +10,7 @@ from bot.client import Trilo
 from bot.settings import Settings
 from bot.usage.budgeting.budgets import Scope
 from bot.usage.tracker import UsageTracker
-from cogs._refusals import REACTION
+from cogs._questions.refusals import REACTION
 from tests.cogs.helpers import SIGN, Books, Clock, Server
 
 APRIL = "<t:1775001600:R>"

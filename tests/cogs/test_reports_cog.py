@@ -11,7 +11,7 @@ import simcord
 from bot.client import Trilo
 from bot.usage.alerting.scheduled_reports import DueReport, ScheduledReports
 from bot.usage.tracker import UsageTracker
-from cogs._views.report import ReportFacts, read_report
+from cogs._spend.report import ReportFacts, read_report
 from cogs.reports import ReportsCog
 from tests.cogs.alerts import a_budget, private_channel, spends
 from tests.cogs.helpers import Books, Clock, Server, make_server, texts

@@ -12,9 +12,9 @@ from bot.client import Trilo
 from bot.league.team_list import Team
 from bot.translation import speaking, translated
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_A_COMMISSIONER, NOT_A_MANAGER
-from cogs._server_look import Fix, Missing, look_at
-from cogs._views.server_look import FixButton, FixesView
+from cogs._kit.access import NOT_A_COMMISSIONER, NOT_A_MANAGER
+from cogs._settings.server_look import Fix, Missing, look_at
+from cogs._settings.server_look_view import FixButton, FixesView
 from tests.cogs.helpers import Server, everybody_speaks, texts
 
 NO_CHANNEL = "no channel for alerts is chosen: `/settings` does that"

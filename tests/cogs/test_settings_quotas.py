@@ -9,8 +9,8 @@ import simcord
 from bot.client import Trilo
 from bot.usage.budgeting.quotas import Tier, Tiers
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_A_MANAGER
-from cogs._views.settings_quota_rules import tier_words
+from cogs._kit.access import NOT_A_MANAGER
+from cogs._settings.settings_quota_rules import tier_words
 from tests.cogs.helpers import Server, settings_page, texts
 
 ROLES, OTHERS, TIERS = "settings:quota-role", "settings:quota-others", "settings:quota-tier"

@@ -14,10 +14,10 @@ from bot.assistant.screen_names import NAMES
 from bot.translation import _, speaking
 from bot.usage.budgeting.calendars import Period
 from bot.usage.tracker import UsageTracker
-from cogs._views.private import TIMEOUT_SECONDS
-from cogs._views.settings_rows import PAGES
-from cogs._views.settings_zone_form import NO_SUCH_ZONE
-from cogs._views.settings_zones import MOST, zone_names, zones_matching
+from cogs._kit.private import TIMEOUT_SECONDS
+from cogs._settings.settings_rows import PAGES
+from cogs._settings.settings_zone_form import NO_SUCH_ZONE
+from cogs._settings.settings_zones import MOST, zone_names, zones_matching
 from tests.cogs.helpers import NOW, Clock, Server, chosen, everybody_speaks, selected, settings_page, texts
 
 

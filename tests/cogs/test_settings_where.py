@@ -11,8 +11,8 @@ from bot.client import Services, Trilo
 from bot.usage.budgeting.server_settings import ServerSettings
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.tracker import UsageTracker
-from cogs._ask import NAME
-from cogs._refusals import REACTION
+from cogs._questions.ask import NAME
+from cogs._questions.refusals import REACTION
 from tests.cogs.helpers import SIGN, Server, everybody_speaks, make_server, mention, settings_page, texts
 from tests.cogs.recording_model import RecordingModel
 

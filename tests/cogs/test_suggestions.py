@@ -7,9 +7,9 @@ from bot.translation import speaking
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.records import Status
 from bot.usage.reporting.suggestions import Advice, Suggestion
-from cogs._access import NOT_FOR_YOU
-from cogs._views.suggestions import SHOWN, sections
-from cogs._views.token_stats import NOT_YOURS
+from cogs._kit.access import NOT_FOR_YOU
+from cogs._spend.suggestions import SHOWN, sections
+from cogs._spend.token_stats import NOT_YOURS
 from tests.cogs.helpers import Books, Server, by_hand, refusal, texts
 from tests.usage.test_suggestions import FAST, figures
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.figures import compact, compared, cost_of, counted, money, percent, span_words
 from bot.translation import speaking
 from bot.usage.records import SpendLine
-from cogs._views.tables import (
+from cogs._kit.tables import (
     BARS,
     LEFT_TO_RIGHT_MARK,
     NAME_COLUMNS,

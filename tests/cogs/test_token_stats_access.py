@@ -8,9 +8,9 @@ import simcord
 
 from bot.client import Trilo
 from bot.usage.errors import DatabaseUnavailableError
-from cogs._access import NOT_FOR_YOU
-from cogs._views.private import TIMEOUT_SECONDS
-from cogs._views.token_stats import NOT_YOURS
+from cogs._kit.access import NOT_FOR_YOU
+from cogs._kit.private import TIMEOUT_SECONDS
+from cogs._spend.token_stats import NOT_YOURS
 from tests.cogs.helpers import Books, Server, a_month, by_hand, make_server, refusal, selected, texts
 
 FIGURES = re.compile(r"\$\d")

@@ -9,8 +9,8 @@ import simcord
 
 from bot.client import Trilo
 from bot.usage.records import Status
-from cogs._views.names import Names, can_view
-from cogs._views.tables import display_width
+from cogs._kit.names import Names, can_view
+from cogs._kit.tables import display_width
 from tests.cogs.alerts import private_channel
 from tests.cogs.helpers import Books, Server, texts
 

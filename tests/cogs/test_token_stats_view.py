@@ -14,9 +14,9 @@ from bot.league.league_book import ADVANCE
 from bot.usage.budgeting.budgets import Owner
 from bot.usage.reporting.reports import Days
 from bot.usage.upkeep.retention import forget_calls
-from cogs._access import NOT_FOR_YOU
-from cogs._views.range_form import EARLIEST, range_of
-from cogs._views.spend_file import NOTHING, _write
+from cogs._kit.access import NOT_FOR_YOU
+from cogs._spend.range_form import EARLIEST, range_of
+from cogs._spend.spend_file import NOTHING, _write
 from tests.cogs.helpers import NOW, Books, Clock, Server, a_month, refusal, selected, texts
 
 TODAY = date(2026, 3, 15)

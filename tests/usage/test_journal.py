@@ -736,13 +736,10 @@ async def test_closing_amid_a_write_that_hangs(database, real, path: Path) -> No
         await ledger.admit(ended := a_call())
         database.delay = 60
         ledger.settle(ended, a_settlement(5))
-        flushing, admitting = (
-            asyncio.gather(ledger.flush(), ledger.admit(left := a_call(reserved=3))),
-            asyncio.sleep(0.01),
-        )
-        await admitting
+        writing = asyncio.gather(ledger.flush(), ledger.admit(left := a_call(reserved=3)))
+        await asyncio.sleep(0.01)
         await ledger.close(patience_seconds=0.05)
-        await flushing
+        await writing
     database.delay = 0
     async with open_ledger(database, path):
         found = await real.fetch("SELECT id, status, cost_nano_usd FROM usage_records ORDER BY id")

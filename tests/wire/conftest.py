@@ -14,7 +14,7 @@ from bot.application import open_services
 from bot.client import Services, Trilo
 from bot.sandbox.stand_in_model import StandInModel
 from bot.settings import Settings
-from cogs import _messages
+from cogs._questions import messages as _messages
 from tests.wire.fake_discord import TOKEN, FakeDiscord, fake_discord
 
 
@@ -75,5 +75,5 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     async def at_once(_seconds: float, result: object = None) -> object:
         return result
 
-    for module in ("discord.http", "discord.webhook.async_", "cogs._messages"):
+    for module in ("discord.http", "discord.webhook.async_", "cogs._questions.messages"):
         monkeypatch.setattr(f"{module}.asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": at_once}))

@@ -4,8 +4,8 @@ import pytest
 
 from bot.client import Trilo
 from bot.sandbox.answers import Question, answer
-from cogs import _messages
-from cogs._views.spend_file import TOO_LARGE
+from cogs._questions import messages as _messages
+from cogs._spend.spend_file import TOO_LARGE
 from tests.wire.fake_api import Interaction
 from tests.wire.fake_discord import MESSAGES, FakeDiscord
 from tests.wire.faults import Bucket, Fault

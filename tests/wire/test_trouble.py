@@ -7,7 +7,8 @@ import re
 import pytest
 
 from bot.client import Services, Trilo
-from cogs import _messages, conversation
+from cogs import conversation
+from cogs._questions import messages as _messages
 from tests.wire.fake_discord import MESSAGES, TYPING, FakeDiscord
 from tests.wire.faults import Fault, refused, slow, trouble
 from tests.wire.payloads import ALICE, GUILD_ID

@@ -49,7 +49,7 @@ class Entries:
     @property
     def has_room(self) -> bool:
         """Whether another call may be kept."""
-        return len(self.pending.intents) + len(self.pending.records) + len(self.settled) < QUEUE_LIMIT
+        return len(self.pending.intents) + len(self.settled) < QUEUE_LIMIT
 
     @property
     def is_empty(self) -> bool:

@@ -5,10 +5,10 @@ from typing import Any
 import discord
 import pytest
 
-from cogs._access import NOT_A_COMMISSIONER
-from cogs._views import plan as plans
-from cogs._views import private
-from cogs._views.plan import PlanView
+from cogs._kit import private
+from cogs._kit.access import NOT_A_COMMISSIONER
+from cogs._league import plan as plans
+from cogs._league.plan import PlanView
 from tests.cogs.helpers import everybody_speaks, refusal
 from tests.cogs.league.helpers import League, labels, make_week, shown
 

@@ -10,9 +10,9 @@ import aiohttp
 import discord
 import pytest
 
-from cogs._views import plan as plans
-from cogs._views import private
-from cogs._views.plan import CHANGED, PlanView
+from cogs._kit import private
+from cogs._league import plan as plans
+from cogs._league.plan import CHANGED, PlanView
 from tests.cogs.helpers import Clock, refusal
 from tests.cogs.league.helpers import League, labels, make_week, shown, slash
 

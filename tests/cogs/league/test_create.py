@@ -8,10 +8,10 @@ import discord
 import pytest
 import simcord
 
-from cogs._access import NOT_A_COMMISSIONER
-from cogs._views import private
-from cogs._views.owned import NOT_YOURS
-from cogs._views.plan import PlanView
+from cogs._kit import private
+from cogs._kit.access import NOT_A_COMMISSIONER
+from cogs._kit.owned import NOT_YOURS
+from cogs._league.plan import PlanView
 from tests.cogs.helpers import everybody_speaks, refusal
 from tests.cogs.league.helpers import League, labels, make_week, menu, shown
 

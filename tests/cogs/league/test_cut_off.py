@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from bot.league.under_way import Action, UnderWay
-from cogs._views.plan import PlanView
+from cogs._league.plan import PlanView
 from cogs.cut_off import CutOffCog
 from tests.cogs.league.helpers import League, shown, slash
 

@@ -7,10 +7,10 @@ import pytest
 import simcord
 
 from bot.usage.errors import DatabaseUnavailableError
-from cogs._access import NOT_A_CHANNEL_MANAGER
-from cogs._views import plan as plans
-from cogs._views.owned import NOT_YOURS
-from cogs._views.plan import PlanView
+from cogs._kit.access import NOT_A_CHANNEL_MANAGER
+from cogs._kit.owned import NOT_YOURS
+from cogs._league import plan as plans
+from cogs._league.plan import PlanView
 from cogs.league import NO_SNAPSHOT
 from tests.cogs.helpers import everybody_speaks, refusal
 from tests.cogs.league.helpers import League, labels, make_week, shown

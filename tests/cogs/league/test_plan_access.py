@@ -8,8 +8,8 @@ import discord
 import simcord
 
 from bot.client import INVITE_PERMISSIONS
-from cogs._views import private
-from cogs._week import roles_to_mention
+from cogs._kit import private
+from cogs._league.week import roles_to_mention
 from tests.cogs.league.helpers import League, labels, make_week, shown, slash
 
 CLOSED = discord.PermissionOverwrite(view_channel=False)

@@ -6,7 +6,7 @@ import discord
 import pytest
 import simcord
 
-from cogs._views import private
+from cogs._kit import private
 from tests.cogs.league.helpers import League, labels, make_week, shown, slash
 from tests.cogs.league.test_create import PNG
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from discord import app_commands
 
-from cogs._league_planning import channels_named, roles_named
-from cogs._views import plan as plans
-from cogs._views import private
-from cogs._views.plan import PlanView
+from cogs._kit import private
+from cogs._league import plan as plans
+from cogs._league.league_planning import channels_named, roles_named
+from cogs._league.plan import PlanView
 from tests.cogs.league.helpers import League, make_week, shown
 
 

@@ -7,8 +7,8 @@ import discord
 import pytest
 
 from bot.league.layout import CategoryCopy, ChannelCopy, Layout
-from cogs._layouts import channel_copy, make_channel
-from cogs._views.plan import PlanView
+from cogs._league.layouts import channel_copy, make_channel
+from cogs._league.plan import PlanView
 from cogs.league import NO_SNAPSHOT
 from tests.cogs.league.helpers import League, make_week, shown, slash
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cogs._refusals import REACTION, Refusals
+from cogs._questions.refusals import REACTION, Refusals
 from tests.cogs.helpers import SIGN
 from tests.cogs.model.place import PROMPT, Place
 from tests.usage.shapes import TEXT, chunks

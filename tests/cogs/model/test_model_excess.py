@@ -86,7 +86,7 @@ async def test_silence_is_told(place: Place) -> None:
 
 async def test_an_answer_that_drips_has_an_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """I24, I30: a provider that says just enough to keep the connection holds nobody for ever."""
-    monkeypatch.setattr("cogs._front_desk.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("cogs._questions.front_desk.ANSWER_SECONDS", 0.2)
     drip: list[bytes | float] = [sse_bytes(chunks()[:5], done=False), *[b": wait\n\n", 0.05] * 100]
     scripted = Scripted(200, {"content-type": "text/event-stream"}, drip, chunked=True)
     assert await ask_in_real_time(place, scripted) == [f"{START}\n-# {STOPPED}"]

@@ -10,7 +10,7 @@ import simcord
 from bot.client import Trilo
 from bot.settings import Settings
 from bot.translation import translated
-from cogs._access import NOT_THE_OWNER
+from cogs._kit.access import NOT_THE_OWNER
 from tests.cogs.helpers import Books, Server, everybody_speaks, make_server, texts
 
 

@@ -14,7 +14,7 @@ from bot.usage.budgeting.alert_rows import AlertKind
 from bot.usage.errors import DatabaseUnavailableError
 from bot.usage.health import database_bytes, version
 from bot.usage.tracker import UsageTracker
-from cogs._views.owner_prices import NO_MODELS
+from cogs._owner.owner_prices import NO_MODELS
 from tests.cogs.helpers import NOW, Books, Clock, Server, texts
 
 AT = int(NOW.timestamp())

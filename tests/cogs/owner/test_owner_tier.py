@@ -5,7 +5,7 @@ import simcord
 
 from bot.usage.budgeting.tier_grants import Source
 from bot.usage.tracker import UsageTracker
-from cogs._access import NOT_THE_OWNER
+from cogs._kit.access import NOT_THE_OWNER
 from cogs.owner import NOBODY_OF_THAT_NAME, SEVERAL_SERVERS
 from tests.cogs.helpers import Server, make_server
 from tests.discord_description import Sent

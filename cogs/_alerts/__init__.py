@@ -1,0 +1,1 @@
+"""Alerts, from the row that is owed to the message with its buttons."""

@@ -1,0 +1,1 @@
+"""Budgets on the screen: proposed, confirmed, listed, in words."""

@@ -1,0 +1,1 @@
+"""League actions: planned, shown, carried out all or nothing, kept."""

@@ -1,0 +1,1 @@
+"""From a mention to an answer: where and whom, reading, asking, refusing, sending."""

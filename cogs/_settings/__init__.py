@@ -1,0 +1,1 @@
+"""`/settings`, row by row; what is missing on a server; the hello."""

@@ -1,0 +1,1 @@
+"""What was spent: `/token-stats`, its picture and its lists, `/my-usage`, receipts, reports."""
