@@ -73,6 +73,8 @@ class PrivacyCog(commands.Cog):
         """Servers whose time is over, and people who asked for it. Raises `DatabaseUnavailableError`."""
         await self._removals.notice({guild.id for guild in self.bot.guilds}, self.bot.has_shard_of)
         for guild_id in await self._removals.due():
+            if guild_id not in await self._removals.due():  # back, while the servers before it were erased
+                continue
             await self.bot.services.league_book.forget_server(guild_id)
             calls = await self._removals.erase(guild_id)
             log.info("server %d left long ago and is erased, with %d calls", guild_id, calls)

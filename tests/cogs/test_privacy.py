@@ -180,6 +180,23 @@ async def test_books_out_of_reach_are_told(
     assert len(simcord_env.errors) == 1
 
 
+async def test_one_that_is_back_while_others_are_erased_keeps_its_league(
+    server: Server, books: Books, bot: Trilo, league: LeagueBook, monkeypatch: pytest.MonkeyPatch
+):
+    """I25: erasing one takes minutes."""
+    await a_life(server, books, league)
+    cog = cast("PrivacyCog", bot.get_cog("PrivacyCog"))
+    asked = iter([[server.guild.id], []])
+
+    async def due() -> list[int]:
+        return next(asked)
+
+    monkeypatch.setattr(books.tracker.removals, "due", due)
+    await cog.forget()
+    assert len(await league.teams(server.guild.id)) == 1
+    assert server.guild.id in await calls_on(books.tracker)
+
+
 async def test_a_server_that_removes_the_bot_is_erased_in_time(
     server: Server, books: Books, bot: Trilo, league: LeagueBook, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):

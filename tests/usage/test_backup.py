@@ -97,6 +97,26 @@ async def test_what_is_restored_is_what_was_backed_up(tmp_path: Path, prices: Pr
     assert (dump(books), dump(done.kept)) == (after, after), "what was kept stays what it was"
 
 
+async def test_a_crash_while_restoring_leaves_the_books_there_are(
+    tmp_path: Path, prices: PriceList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I21: under no name there would be none, and the next start would begin new ones."""
+    url, books, real = f"sqlite:///{tmp_path}/a.db", tmp_path / "a.db", Path.replace
+    async with open_tracker(url, console=False, prices=prices):
+        made = await back_up(url, None, AT)
+    before = dump(books)
+
+    def killed(path: Path, target: Path) -> Path:
+        if target == books:
+            raise KeyboardInterrupt
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        await restore(url, made.path, AT)
+    assert dump(books) == before
+
+
 async def test_books_that_are_gone_or_damaged_can_be_restored(tmp_path: Path, prices: PriceList) -> None:
     """I21: that is what backups are for. The log of books that a crash left open is kept with them."""
     url, books = f"sqlite:///{tmp_path}/a.db", tmp_path / "a.db"

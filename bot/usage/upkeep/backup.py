@@ -118,17 +118,24 @@ async def _look_through(copy: Path, source: Path) -> int:
 
 
 def _set_aside(books: Path, name: str) -> Path | None:
-    """Give the books another name, one that isn't taken, with what belongs to them; None where there are none.
+    """Give the books a second name, one that isn't taken, with what belongs to them; None where there are none.
 
     Nobody has them open: the caller holds their lock. What is beside them goes first, and goes in any case: SQLite
-    would write another file's log into the one that is put in their place.
+    would write another file's log into the one that is put in their place. They keep their own name until that
+    happens, so that a crash leaves no gap in which a bot would begin new books; not on a disk without hard links.
     """
     names = (f"{name}{again}" for again in chain([""], (f"-{number}" for number in count(2))))
     kept = next(path for path in map(books.with_name, names) if not path.exists())
     for suffix in _LEFTOVERS:
         if (leftover := books.with_name(books.name + suffix)).exists():
             leftover.replace(kept.with_name(kept.name + suffix))
-    return books.replace(kept) if books.exists() else None
+    if not books.exists():
+        return None
+    try:
+        kept.hardlink_to(books)
+    except OSError:
+        books.replace(kept)
+    return kept
 
 
 def _url(path: Path) -> str:
