@@ -97,17 +97,17 @@ async def test_a_failing_retrieval_settles_nothing(
     assert [row["cost_nano_usd"] for row in await records(tracker)] == [COST_OF_USAGE]
 
 
-@pytest.mark.parametrize(("status", "booked"), [("cancelled", "aborted"), ("failed", "error")])
+@pytest.mark.parametrize(("status", "booked", "owed"), [("cancelled", "aborted", 59_400), ("failed", "error", 0)])
 async def test_over_without_usage(
-    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records, status: str, booked: str
+    stub: Stub, client: TrackedOpenAI, tracker: UsageTracker, records: Records, status: str, booked: str, owed: int
 ) -> None:
-    """I4: cancelled or failed without a word on usage: estimated, above zero."""
-    stub.answers(answer(response("", None, "queued")), answer(response("", None, status)))
+    """I4: cancelled or failed without a word on usage: estimated; what was cancelled may have written more."""
+    stub.answers(answer(response("", None, "queued")), answer(response("so far", None, status)))
     created = await client.responses.create(**ASK)
     await client.responses.cancel(created.id)
     [row] = await records(tracker)
     assert (row["status"], row["estimated"]) == (booked, 1)
-    assert (row["cost_nano_usd"], row["doubtful_nano_usd"]) == 0
+    assert (row["cost_nano_usd"], row["doubtful_nano_usd"]) == (2_400, owed)
 
 
 async def test_retrieving_is_no_new_charge(

@@ -14,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter, sleep
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -108,7 +109,16 @@ async def all_of(journal: Journal) -> list[Entry]:
 # The file.
 
 
-@pytest.mark.parametrize("entry", [FULL_CALL, UsageRecord(FULL_CALL, FULL_END), a_call(), a_record(None)])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        FULL_CALL,
+        UsageRecord(FULL_CALL, FULL_END),
+        a_call(),
+        a_record(None),
+        a_call(metadata=MappingProxyType({"world": 1})),
+    ],
+)
 def test_a_line_holds_all_that_the_books_store(entry: Entry) -> None:
     """I21: every field comes back as it was, but what only an admission needs."""
     assert entry_of(line_of(entry)) == entry

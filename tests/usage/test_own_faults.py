@@ -53,7 +53,11 @@ async def test_a_fault_in_the_books_never_reaches_the_caller(
     assert await client.chat.completions.create(**WORST)
     stream = await client.chat.completions.create(**WORST, stream=True)
     assert len([chunk async for chunk in stream]) == len(chunks(usage=None))
-    assert tracker.ledger.faults == 99
+    assert tracker.ledger.faults == 2
+    monkeypatch.setattr(tracker.prices, "price", broken)
+    stub.answers(answer(chat()))
+    assert await client.chat.completions.create(**WORST)
+    assert tracker.ledger.faults == 4, "that it can't be priced, and that it can't be booked at its worst case"
     tracker.calls._in_flight.clear()
 
 
