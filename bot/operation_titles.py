@@ -34,4 +34,4 @@ def title_of(operation: str) -> str:
     before, synthesis_, model = operation.partition(_SYNTHESIS)
     if before or not synthesis_ or model[:1] not in ("", "_"):
         return operation
-    return _("Set-up: answer ({model})", model=model[1:]) if model else _("Set-up: answer")
+    return _("Set-up ({model})", model=model[1:]) if model else _("Set-up: answer")

@@ -14,8 +14,8 @@ def test_every_operation_of_ours_has_a_title_in_both_languages():
     assert [title_of(name) for name in ours] == [
         "Questions",
         "Set-up: the question",
-        "Set-up: answer (gpt-4o-mini)",
-        "Set-up: answer (gpt-4o)",
+        "Set-up (gpt-4o-mini)",
+        "Set-up (gpt-4o)",
         "Set-up: whole guide",
         "Creating a week",
         "Deleting channels",
@@ -24,8 +24,8 @@ def test_every_operation_of_ours_has_a_title_in_both_languages():
     assert spanish == [
         "Preguntas",
         "Configurar: la pregunta",
-        "Configurar: respuesta (gpt-4o-mini)",
-        "Configurar: respuesta (gpt-4o)",
+        "Configurar (gpt-4o-mini)",
+        "Configurar (gpt-4o)",
         "Configurar: toda la guía",
         "Crear una semana",
         "Borrar canales",
