@@ -22,6 +22,7 @@ from bot.usage.errors import (
     RemoteBooksError,
 )
 from bot.usage.remote import remote_ledger
+from bot.usage.remote.remote_api import RemoteApi
 from bot.usage.upkeep.integrity import verify
 from tests.usage.conftest import Records
 from tests.usage.shapes import chat, chunks
@@ -335,6 +336,28 @@ async def test_questions(service: Service) -> None:
         service.away = True
         with pytest.raises(RemoteBooksError, match="127"):
             await remote.can_use_tokens("eve", 1)
+
+
+@pytest.mark.parametrize("strange", [{}, {"allowed": True, "quota": {"x": 1}, "by_model": 3, "cost_nano_usd": "?"}])
+async def test_an_answer_of_something_else(
+    service: Service, monkeypatch: pytest.MonkeyPatch, strange: dict[str, Any]
+) -> None:
+    """Whatever stands at that address now."""
+
+    async def answered(*_path: object, **_what: object) -> dict[str, Any]:
+        return strange
+
+    monkeypatch.setattr(RemoteApi, "get", answered)
+    monkeypatch.setattr(RemoteApi, "post", answered)
+    async with service.opened() as remote:
+        for asking in (
+            remote.can_use_tokens("eve", 1),
+            remote.check_operation_allowed("eve", "chat"),
+            remote.get_quota_summary("eve"),
+            remote.get_cost_summary(),
+        ):
+            with pytest.raises(RemoteBooksError, match="isn't of this API"):
+                await asking
 
 
 @pytest.mark.parametrize(

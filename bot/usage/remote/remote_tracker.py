@@ -1,8 +1,8 @@
 """A tracker whose books are behind a REST API (docs/rest-api.md): for programs on other machines, or beside SQLite."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -63,7 +63,8 @@ class _Answers:
         self, user_id: object, estimated_tokens: int, *, guild_id: int = BOT, role_ids: Iterable[int] = ()
     ) -> TokenAllowance:
         answer = await self._check(user_id, guild_id, role_ids, estimated_tokens=estimated_tokens)
-        return TokenAllowance(answer["allowed"], answer["tokens_remaining"], answer["reason"])
+        with self._understanding():
+            return TokenAllowance(answer["allowed"], answer["tokens_remaining"], answer["reason"])
 
     async def check_operation_allowed(
         self,
@@ -75,11 +76,12 @@ class _Answers:
         role_ids: Iterable[int] = (),
     ) -> QuotaResult:
         answer = await self._check(user_id, guild_id, role_ids, operation=one_name(operation, operation_type))
-        found = answer["quota"] or {
-            name: answer[name] for name in ("allowed", "reason", "requires_upgrade", "tokens_remaining")
-        }
-        resets_at = found.get("resets_at")
-        return QuotaResult(**{**found, "resets_at": datetime.fromisoformat(resets_at) if resets_at else None})
+        with self._understanding():
+            found = answer["quota"] or {
+                name: answer[name] for name in ("allowed", "reason", "requires_upgrade", "tokens_remaining")
+            }
+            resets_at = found.get("resets_at")
+            return QuotaResult(**{**found, "resets_at": datetime.fromisoformat(resets_at) if resets_at else None})
 
     async def enforce_operation_quota(
         self,
@@ -104,14 +106,15 @@ class _Answers:
         if guild_id != BOT or tuple(role_ids):
             raise NotOverRestError("get_quota_summary of a server")
         found = await self._get("/my-quota", user_id=storable(user_id))
-        return QuotaSummary(
-            user_id=storable(user_id),
-            subscription_tier=found["subscription_tier"],
-            monthly=found["monthly_usage"],
-            warnings=found["warnings"],
-            operation_breakdown=found["top_operations"],
-            last_reset_at=found["last_reset"],
-        )
+        with self._understanding():
+            return QuotaSummary(
+                user_id=storable(user_id),
+                subscription_tier=found["subscription_tier"],
+                monthly=found["monthly_usage"],
+                warnings=found["warnings"],
+                operation_breakdown=found["top_operations"],
+                last_reset_at=found["last_reset"],
+            )
 
     async def get_cost_summary(
         self, user_id: object = None, start: datetime | date | None = None, end: datetime | date | None = None
@@ -119,15 +122,25 @@ class _Answers:
         """By whole days, UTC."""
         who = None if user_id is None else storable(user_id)
         found = await self._get("/summary", user_id=who, start=_day(start), end=_day(end))
-        return CostSummary(
-            total_cost=usd(found["cost_nano_usd"]),
-            total_calls=found["total_calls"],
-            total_tokens=found["total_tokens"],
-            unpriced_calls=found["unpriced_calls"],
-            by_model={name: Decimal(str(cost)) for name, cost in found["by_model"].items()},
-            by_operation={name: Decimal(str(cost)) for name, cost in found["by_operation"].items()},
-            payment_fees=Decimal(str(found["payment_fees"])),
-        )
+        with self._understanding():
+            return CostSummary(
+                total_cost=usd(found["cost_nano_usd"]),
+                total_calls=found["total_calls"],
+                total_tokens=found["total_tokens"],
+                unpriced_calls=found["unpriced_calls"],
+                by_model={name: Decimal(str(cost)) for name, cost in found["by_model"].items()},
+                by_operation={name: Decimal(str(cost)) for name, cost in found["by_operation"].items()},
+                payment_fees=Decimal(str(found["payment_fees"])),
+            )
+
+    @contextmanager
+    def _understanding(self) -> Iterator[None]:
+        """Around the reading of an answer, which something else at that address may have sent."""
+        try:
+            yield
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+            problem = f"what it answers isn't of this API, or of another version ({type(error).__name__})"
+            raise RemoteBooksError(self._api.host, problem) from None
 
     async def _check(self, user_id: object, guild_id: int, role_ids: Iterable[int], **what: Any) -> dict[str, Any]:
         body = {"user_id": storable(user_id), "guild_id": guild_id or None, "role_ids": list(role_ids), **what}
